@@ -1,0 +1,70 @@
+//! Every ceiling in one place. Each has a default that is safe, and is counted when it is hit.
+
+/// Ceilings; sizes in bytes, times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A request's head.
+    pub head_bytes_max: usize,
+    /// Header lines in a message.
+    pub headers_max: usize,
+    /// The copy of one body.
+    pub capture_bytes_max: usize,
+    /// All copies of bodies together.
+    pub capture_total_bytes_max: usize,
+    /// A body after its content codings are undone.
+    pub decoded_bytes_max: usize,
+    /// A request body held back because a rule's read needs it.
+    pub held_body_bytes_max: usize,
+    /// How long a request body is held.
+    pub held_body_ms: u64,
+    /// Reads before a request, all together.
+    pub before_ms: u64,
+    /// Connecting to the application.
+    pub connect_ms: u64,
+    /// From the request's end to the head of the application's answer.
+    pub upstream_ms: u64,
+    /// A client's request head.
+    pub head_ms: u64,
+    /// A kept-alive connection without a request.
+    pub idle_ms: u64,
+    /// Waiting for a record to be synced before the end of an answer.
+    pub record_ms: u64,
+    /// Finishing what is in flight at shutdown.
+    pub shutdown_ms: u64,
+    /// After the client is gone: reading the application's answer for the record.
+    pub abandoned_ms: u64,
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// Events in the journal that the store has not taken yet.
+    pub tail_bytes_max: usize,
+    /// Events of a page.
+    pub page_max: usize,
+    /// One query.
+    pub query_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head_bytes_max: 64 << 10,
+            headers_max: 128,
+            capture_bytes_max: 1 << 20,
+            capture_total_bytes_max: 64 << 20,
+            decoded_bytes_max: 8 << 20,
+            held_body_bytes_max: 1 << 20,
+            held_body_ms: 2_000,
+            before_ms: 300,
+            connect_ms: 5_000,
+            upstream_ms: 60_000,
+            head_ms: 15_000,
+            idle_ms: 75_000,
+            record_ms: 5_000,
+            shutdown_ms: 20_000,
+            abandoned_ms: 5_000,
+            connections_max: 10_000,
+            tail_bytes_max: 64 << 20,
+            page_max: 500,
+            query_ms: 5_000,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The configuration: what the operator wrote, checked.
+
+mod limits;
+
+pub use limits::Limits;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// The application.
+    pub upstream: Upstream,
+    /// Where operators and auditors connect.
+    pub admin: Admin,
+    /// Where journal and store live.
+    pub data_dir: PathBuf,
+    /// The secret for keyed hashes; never inside `data_dir`. Made at the first start.
+    pub key_file: PathBuf,
+    /// Rule packs: folders, or single files.
+    pub rules: Vec<PathBuf>,
+    /// Peers whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Ceilings.
+    pub limits: Limits,
+    /// Worker threads of the proxy.
+    pub workers: usize,
+}
+
+/// The application behind the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// The audit listener.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Its address; loopback only when there is no token.
+    pub listen: SocketAddr,
+    /// The bearer token that readers must show.
+    pub token: Option<String>,
+    /// Host names by which the audit listener may be addressed, beside loopback names and its address.
+    pub hosts: Vec<String>,
+}

@@ -1,0 +1,117 @@
+//! One request and its response, as they came over the wire: plain data for `derive` to read.
+//!
+//! Nothing here is decoded, normalised or redacted: that happens on copies, later. The bodies are bounded
+//! captures; how each ended is part of the data, because an exchange that broke off is recorded too.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// One request and what became of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// UUIDv7 made on arrival; never the client's.
+    pub id: Uuid,
+    /// When the request's head was complete.
+    pub received_at: Timestamp,
+    /// Who sent it.
+    pub client: Client,
+    /// What was asked.
+    pub request: Request,
+    /// What was answered; `None` when no head of a response came.
+    pub response: Option<Response>,
+    /// How it ended.
+    pub ending: Ending,
+    /// From the request's head to the end, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The other end of the connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The client behind trusted proxies; the peer itself where none is trusted.
+    pub ip: IpAddr,
+    /// The client's port, where it is the peer itself.
+    pub port: Option<u16>,
+    /// The address of the socket's other end.
+    pub peer: IpAddr,
+    /// True when the peer is one of `trusted_proxies`.
+    pub is_trusted: bool,
+}
+
+/// What was asked. Headers are the client's, before we removed or set any.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// As received, case and all.
+    pub method: String,
+    /// The request target as received: path and query.
+    pub target: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The `Host`, or the authority of an absolute-form target.
+    pub host: String,
+    /// The request id that the application saw.
+    pub id: String,
+    /// As received.
+    pub headers: HeaderMap,
+    /// A bounded copy.
+    pub body: Capture,
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// HTTP status code.
+    pub status: u16,
+    /// As received from the application.
+    pub headers: HeaderMap,
+    /// A bounded copy.
+    pub body: Capture,
+}
+
+/// A bounded copy of a body, content codings and all.
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    /// The bytes kept, from the start.
+    pub bytes: Bytes,
+    /// How many went by in all.
+    pub seen_bytes: u64,
+    /// Whether the copy is the whole.
+    pub state: CaptureState,
+}
+
+/// Whether a copy is the whole of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureState {
+    /// There was no body.
+    #[default]
+    Empty,
+    /// Every byte, up to the body's proper end.
+    Complete,
+    /// The body went past the limit, and the copy stopped there.
+    Cut,
+    /// The body broke off: its sender went away.
+    Broken,
+    /// No copy was made: nothing asked for this body.
+    Skipped,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The answer was complete.
+    Complete,
+    /// The client left first.
+    ClientGone,
+    /// No connection to the application could be made; it never saw the request.
+    UpstreamUnreachable,
+    /// The application closed or broke the connection before its answer was complete.
+    UpstreamGone,
+    /// The application did not answer in time.
+    UpstreamTimeout,
+    /// We refused the request; the application never saw it.
+    Refused,
+}

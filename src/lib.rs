@@ -1,0 +1,10 @@
+//! Earwitness: an audit log for applications that have none.
+
+pub mod config;
+pub mod derive;
+pub mod event;
+pub mod exchange;
+pub mod record;
+pub mod rules;
+pub mod store;
+pub mod yaml;

@@ -1,0 +1,364 @@
+//! Checked rules: what a rule file means, with nothing left that could be wrong.
+//!
+//! Inheritance is done: what stands in `defaults` or on the rule has been laid into each [`Entry`].
+
+use std::sync::Arc;
+
+use super::expr::{Condition, Expr, Path};
+use crate::yaml::{Source, Span};
+
+/// All packs in force, in the configured order.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    /// The packs.
+    pub packs: Vec<Pack>,
+}
+
+/// A folder of rules for one application.
+#[derive(Debug)]
+pub struct Pack {
+    /// The folder's name: the first half of a rule's full id.
+    pub name: String,
+    /// What people call the application.
+    pub title: String,
+    /// A path prefix in front of the application, stripped before matching and put back for reads; no
+    /// trailing slash. Empty for none.
+    pub base: String,
+    /// Only these hosts, folded, without port (`*.x.org` for any subdomain); empty for any.
+    pub hosts: Vec<String>,
+    /// SHA-256 (hex) of the pack's canonical form.
+    pub version: String,
+    /// In an order in which each uses only earlier ones.
+    pub vars: Vec<(String, Expr)>,
+    /// How bodies are read where the content type does not tell.
+    pub formats: Vec<FormatLine>,
+    /// Things that can be read; rules refer to them by index.
+    pub resources: Vec<Resource>,
+    /// The ways to find out who acts, in order.
+    pub actors: Vec<ActorWay>,
+    /// Secrets beside the built-in ones.
+    pub redact: Vec<RedactTarget>,
+    /// Paths excepted from redaction.
+    pub reveal: Vec<Path>,
+    /// Requests not audited on purpose.
+    pub exclude: Vec<MatchLine>,
+    /// The rules, files by name, rules as written.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// `calcom/booking.rescheduled`.
+    pub id: String,
+    /// Which requests, by method, host and path.
+    pub lines: Vec<MatchLine>,
+    /// Only these operations of an envelope; empty for any.
+    pub operations: Vec<String>,
+    /// Which of those.
+    pub when: Condition,
+    /// Whether it records.
+    pub mode: Mode,
+    /// Whether the caller waits for the record.
+    pub guarantee: Guarantee,
+    /// What happens when nothing can be recorded.
+    pub on_failure: OnFailure,
+    /// In an order in which each uses only earlier ones (and the pack's).
+    pub vars: Vec<(String, Expr)>,
+    /// The thing beforehand.
+    pub before: Option<Before>,
+    /// The thing afterwards.
+    pub after: Option<After>,
+    /// Everything below `match` once per item.
+    pub for_each: Option<ForEach>,
+    /// What to record: one entry where the rule says it itself, else those of `events`.
+    pub entries: Vec<Entry>,
+    /// What to record when no entry fired.
+    pub otherwise: Option<Entry>,
+    /// Secrets beside the pack's.
+    pub redact: Vec<RedactTarget>,
+    /// Where the rule stands.
+    pub source: Arc<Source>,
+    /// Where its id stands.
+    pub span: Span,
+    /// Its tests, as written; `rules::test` reads them.
+    pub tests: Vec<crate::yaml::Node>,
+}
+
+/// `POST|PUT /v2/bookings/{bookingUid}/cancel`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchLine {
+    /// Upper case.
+    pub methods: Vec<String>,
+    /// The path, segment by segment.
+    pub segments: Vec<SegmentPattern>,
+}
+
+/// One segment of a `match` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SegmentPattern {
+    /// `bookings`, decoded.
+    Literal(String),
+    /// `{name}.ics`: a prefix, a named part that is not empty, a suffix.
+    Part {
+        /// In front of the part.
+        prefix: String,
+        /// The part's name.
+        name: String,
+        /// Behind it.
+        suffix: String,
+    },
+    /// `{calendar*}`: one or more segments.
+    Tail(String),
+}
+
+/// Whether a rule records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It does.
+    Record,
+    /// Evaluated and counted only.
+    Shadow,
+    /// Not even that.
+    Disabled,
+}
+
+/// Whether the caller waits for the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantee {
+    /// The end of the answer is held until the record is synced.
+    Durable,
+    /// Recorded soon, never waited for.
+    Buffered,
+}
+
+/// What happens when nothing can be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The application keeps working.
+    Allow,
+    /// The request is answered 503.
+    Refuse,
+}
+
+/// How bodies at a path are read.
+#[derive(Debug)]
+pub struct FormatLine {
+    /// Where.
+    pub at: MatchLine,
+    /// `json`, `form`, `text`, `icalendar`; envelopes come later.
+    pub format: String,
+}
+
+/// A thing that can be read.
+#[derive(Debug)]
+pub struct Resource {
+    /// Its name in the pack.
+    pub name: String,
+    /// How it is read.
+    pub read: Read,
+    /// Where in the answer it is.
+    pub select: Expr,
+    /// Target type.
+    pub kind: String,
+    /// Field that names it for people.
+    pub name_field: Option<String>,
+    /// What is known of its fields.
+    pub fields: Vec<Field>,
+    /// Fields that are never a change.
+    pub ignore: Vec<String>,
+}
+
+/// A field of a resource.
+#[derive(Debug)]
+pub struct Field {
+    /// Member names joined by dots.
+    pub name: String,
+    /// What people call it.
+    pub label: Option<String>,
+    /// Lists are compared by this member of their elements.
+    pub key: Option<String>,
+    /// A table (JSON object) from value to shown value.
+    pub values: Option<Expr>,
+}
+
+/// A question to the application.
+#[derive(Debug)]
+pub struct Read {
+    /// `GET`, `HEAD`, `PROPFIND`, `REPORT`, or `POST` where the rule calls it safe.
+    pub method: String,
+    /// Where to.
+    pub address: Address,
+    /// Query parameters.
+    pub query: Vec<(String, Expr)>,
+    /// Headers beside the caller's credentials.
+    pub headers: Vec<(String, Expr)>,
+    /// The caller's headers to send along, lower case.
+    pub forward: Vec<String>,
+    /// The body, if any.
+    pub body: Option<Expr>,
+    /// A service credential of the configuration, instead of the caller's.
+    pub credentials: Option<String>,
+    /// Limit in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Where a question goes.
+#[derive(Debug)]
+pub enum Address {
+    /// The request's own path, as received, without its query.
+    Own,
+    /// A path with parts from `with`, else from the `match` line.
+    Path(Vec<SegmentPattern>),
+}
+
+/// The thing beforehand.
+#[derive(Debug)]
+pub struct Before {
+    /// Index into the pack's resources.
+    pub resource: usize,
+    /// Parts of its address that are not the `match` line's.
+    pub with: Vec<(String, Expr)>,
+}
+
+/// The thing afterwards.
+#[derive(Debug)]
+pub enum After {
+    /// This value.
+    Value(Expr),
+    /// The value before with this laid over it (RFC 7396).
+    Merged(Expr),
+    /// Asked again after the answer.
+    Read,
+}
+
+/// What to go through.
+#[derive(Debug)]
+pub enum ForEach {
+    /// Each match of a path; a singular path's list gives its elements.
+    Each(Expr),
+    /// Every combination, by name.
+    Product(Vec<(String, Expr)>),
+}
+
+/// One way to find out who acts.
+#[derive(Debug)]
+pub struct ActorWay {
+    /// Its name, for `explain`.
+    pub name: String,
+    /// When it counts.
+    pub when: Condition,
+    /// A question to the application.
+    pub ask: Option<Read>,
+    /// Members of the actor.
+    pub actor: Vec<(String, Expr)>,
+    /// Members of the one on whose behalf.
+    pub on_behalf_of: Option<Vec<(String, Expr)>>,
+}
+
+/// What is redacted beside the built-in names and shapes.
+#[derive(Debug)]
+pub enum RedactTarget {
+    /// Members of this name (folded, without `-` and `_`), anywhere.
+    Name(String),
+    /// What this path finds.
+    Path(Path),
+}
+
+/// What to record.
+#[derive(Debug)]
+pub struct Entry {
+    /// When, beside the rule's own condition.
+    pub when: Condition,
+    /// True when the entry's condition is one `changed: f` alone or it goes through `$.changes.f`: then it
+    /// carries the changes of these fields and no others.
+    pub carries: Vec<String>,
+    /// Once per item.
+    pub for_each: Option<ForEach>,
+    /// The event's name.
+    pub action: Expr,
+    /// A short heading.
+    pub title: Option<Expr>,
+    /// The sentence.
+    pub message: Option<Expr>,
+    /// Kind of record.
+    pub kind: Option<Expr>,
+    /// Category.
+    pub category: Option<Expr>,
+    /// Interface.
+    pub source: Option<Expr>,
+    /// Kind of programming interface.
+    pub api_kind: Option<Expr>,
+    /// What it was done to.
+    pub target: Option<TargetSpec>,
+    /// Other things.
+    pub links: Vec<LinkSpec>,
+    /// Members that replace what `actors` found.
+    pub actor: Option<Vec<(String, Expr)>>,
+    /// Likewise.
+    pub on_behalf_of: Option<Vec<(String, Expr)>>,
+    /// How it ended.
+    pub result: Option<Expr>,
+    /// Error code.
+    pub error: Option<Expr>,
+    /// Reason.
+    pub reason: Option<Expr>,
+    /// Which changes.
+    pub changes: ChangeSpec,
+    /// Everything else.
+    pub details: Vec<(String, Expr)>,
+    /// Organization.
+    pub organization: Option<Expr>,
+    /// Team.
+    pub team: Option<Expr>,
+    /// Document parts to keep.
+    pub raw: Vec<Path>,
+    /// Labels.
+    pub tags: Vec<String>,
+}
+
+/// What it was done to.
+#[derive(Debug, Default)]
+pub struct TargetSpec {
+    /// Kind of thing.
+    pub kind: Option<Expr>,
+    /// Identifier.
+    pub id: Option<Expr>,
+    /// What people call it.
+    pub name: Option<Expr>,
+}
+
+/// Another thing that the event concerns; left out of the event when its id is missing.
+#[derive(Debug)]
+pub struct LinkSpec {
+    /// How it is related.
+    pub rel: Expr,
+    /// Kind of thing.
+    pub kind: Expr,
+    /// Identifier.
+    pub id: Expr,
+}
+
+/// Which changes an entry carries.
+#[derive(Debug)]
+pub enum ChangeSpec {
+    /// Nothing said: all that differ (for the only entry of a rule), or what [`Entry::carries`] says.
+    Unsaid,
+    /// These fields.
+    Fields(Vec<String>),
+    /// These, computed: name, label, before, after.
+    Computed(Vec<ComputedChange>),
+}
+
+/// A change whose sides have other names.
+#[derive(Debug)]
+pub struct ComputedChange {
+    /// The field's name in the event.
+    pub field: String,
+    /// What people call it.
+    pub label: Option<Expr>,
+    /// The value before.
+    pub before: Option<Expr>,
+    /// The value after.
+    pub after: Option<Expr>,
+}

@@ -1,0 +1,97 @@
+//! Where records are kept: one trait, small enough to read on one page, and its embedded form.
+//!
+//! An append is a contiguous, sealed batch: repeating it is harmless, a different batch at the same place
+//! is a fork and refused. Queries are keyset: a page starts below a sequence, so pages neither skip nor
+//! repeat while events arrive.
+
+mod query;
+
+pub use query::{Filter, Page, Query};
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::event::Event;
+
+/// SHA-256 of an entry: see [`crate::journal`] for what is hashed, to the byte.
+pub type Hash = [u8; 32];
+
+/// An event as it is kept: the bytes that were hashed, and their place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// From 1, dense.
+    pub sequence: u64,
+    /// Hash of the entry before; all zero for the first.
+    pub previous: Hash,
+    /// Hash of this entry.
+    pub hash: Hash,
+    /// The event's JSON, byte for byte as hashed.
+    pub json: Arc<[u8]>,
+}
+
+/// An event and its place in the chain.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its place.
+    pub sealed: Sealed,
+    /// The event.
+    pub event: Event,
+}
+
+/// The last entry that a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Its sequence; 0 when empty.
+    pub sequence: u64,
+    /// Its hash; all zero when empty.
+    pub hash: Hash,
+}
+
+/// What every store can do. Later verbs (aggregate, export, expire, verify) join this list.
+pub trait Store: Send + Sync {
+    /// Takes a contiguous batch that continues [`Store::head`]; entries already held are skipped when equal.
+    /// When it returns, the batch is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Fork`] when an entry differs from the one held at its place or does not continue the
+    /// chain; [`StoreError::Io`] when the disk does not take it.
+    fn append(&self, batch: &[Sealed]) -> Result<(), StoreError>;
+
+    /// The last entry held.
+    fn head(&self) -> Head;
+
+    /// The event of that id.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError>;
+
+    /// A page of events, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Damaged`] when a partition cannot be read.
+    fn query(&self, query: &Query) -> Result<Page, StoreError>;
+}
+
+/// Why a store refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The batch does not continue what is held.
+    #[error("entry {sequence} does not continue the chain that is stored")]
+    Fork {
+        /// The first entry that does not fit.
+        sequence: u64,
+    },
+    /// A partition is damaged.
+    #[error("partition {partition} is damaged: {why}")]
+    Damaged {
+        /// Its name.
+        partition: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The disk failed.
+    #[error("the store cannot be read or written: {0}")]
+    Io(String),
+}
