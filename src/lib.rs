@@ -7,4 +7,5 @@ pub mod exchange;
 pub mod record;
 pub mod rules;
 pub mod store;
+pub mod telemetry;
 pub mod yaml;

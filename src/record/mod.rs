@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::event::Event;
 use crate::store::{Found, Page, Query, StoreError};
+use crate::telemetry::Metrics;
 
 /// Where events go and where they are read. Cheap to clone; the last clone's drop does not stop the
 /// threads: [`Log::close`] does.
@@ -40,7 +41,11 @@ impl Log {
     ///
     /// # Errors
     /// When the directory cannot be used or another process holds it.
-    pub fn open(_directory: &Path, _tail_bytes_max: usize) -> Result<Log, RecordError> {
+    pub fn open(
+        _directory: &Path,
+        _tail_bytes_max: usize,
+        _metrics: Arc<Metrics>,
+    ) -> Result<Log, RecordError> {
         unimplemented!()
     }
 

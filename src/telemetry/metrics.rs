@@ -1,0 +1,180 @@
+//! The metrics, by their names on `/metrics`. Labels come from closed sets or from rule ids, never from
+//! traffic.
+
+use std::sync::Arc;
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    core::Collector,
+};
+
+/// How a request was treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// No rule concerns it: streamed through.
+    Passed,
+    /// At least one rule concerns it.
+    Audited,
+    /// Refused by us, the application never saw it.
+    Refused,
+    /// The application could not be reached or did not answer in time.
+    Failed,
+}
+
+/// All metrics of the process. Cheap to share; every member may be bumped from any thread.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    passed: IntCounter,
+    audited: IntCounter,
+    refused: IntCounter,
+    failed: IntCounter,
+    /// Seconds that a request spends in the proxy and not in the application or on its clients' wires.
+    pub latency_added_seconds: Histogram,
+    /// Events recorded, by result.
+    pub events: IntCounterVec,
+    /// Events in the journal that the store has not taken yet.
+    pub queue_depth: IntGauge,
+    /// Events that could not be recorded, by reason.
+    pub drops: IntCounterVec,
+    /// Body copies that stopped at their limit, by side.
+    pub capture_truncations: IntCounterVec,
+    /// Seconds for one write and sync of the journal.
+    pub journal_sync_seconds: Histogram,
+    /// Reads of the application, by outcome.
+    pub reads: IntCounterVec,
+    /// Values that a rule asks for and that were not there, by rule and field.
+    pub rule_missing: IntCounterVec,
+    /// Requests that met a rule only with a loosened path and were answered 404, 405 or 421.
+    pub loosened_not_found: IntCounter,
+    /// Headers taken off a request because its peer is not trusted, by kind.
+    pub headers_removed: IntCounterVec,
+    /// Client connections now.
+    pub connections: IntGauge,
+    /// Ceilings reached, by name in `limits`.
+    pub limits_hit: IntCounterVec,
+}
+
+impl Metrics {
+    /// A fresh set, all zero.
+    ///
+    /// # Panics
+    /// Never: the names below are valid and each stands once, as the test shows.
+    pub fn new() -> Arc<Metrics> {
+        let registry = Registry::new();
+        let requests =
+            counters(&registry, "requests_total", "Requests, by how they were treated.", &["kind"]);
+        Arc::new(Metrics {
+            passed: requests.with_label_values(&["passed"]),
+            audited: requests.with_label_values(&["audited"]),
+            refused: requests.with_label_values(&["refused"]),
+            failed: requests.with_label_values(&["failed"]),
+            latency_added_seconds: histogram(
+                &registry,
+                "latency_added_seconds",
+                "Time that a request spends in the proxy itself.",
+                &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0],
+            ),
+            events: counters(&registry, "events_total", "Events recorded, by result.", &["result"]),
+            queue_depth: gauge(
+                &registry,
+                "queue_depth",
+                "Events in the journal that the store has not taken yet.",
+            ),
+            drops: counters(&registry, "drops_total", "Events that could not be recorded.", &["reason"]),
+            capture_truncations: counters(
+                &registry,
+                "capture_truncations_total",
+                "Body copies that stopped at their limit.",
+                &["side"],
+            ),
+            journal_sync_seconds: histogram(
+                &registry,
+                "journal_sync_seconds",
+                "Time for one write and sync of the journal.",
+                &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5],
+            ),
+            reads: counters(&registry, "reads_total", "Reads of the application, by outcome.", &["outcome"]),
+            rule_missing: counters(
+                &registry,
+                "rule_missing_total",
+                "Values that a rule asks for and that were not there.",
+                &["rule", "field"],
+            ),
+            loosened_not_found: counter(
+                &registry,
+                "loosened_not_found_total",
+                "Requests that met a rule only with a loosened path and were answered 404, 405 or 421.",
+            ),
+            headers_removed: counters(
+                &registry,
+                "headers_removed_total",
+                "Headers taken off requests of peers that are not trusted.",
+                &["kind"],
+            ),
+            connections: gauge(&registry, "connections", "Client connections now."),
+            limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),
+            registry,
+        })
+    }
+
+    /// Counts a request.
+    pub fn request(&self, kind: RequestKind) {
+        match kind {
+            RequestKind::Passed => self.passed.inc(),
+            RequestKind::Audited => self.audited.inc(),
+            RequestKind::Refused => self.refused.inc(),
+            RequestKind::Failed => self.failed.inc(),
+        }
+    }
+
+    /// In the text format of Prometheus.
+    pub fn render(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    registered(registry, IntCounter::with_opts(opts(name, help)))
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(opts(name, help), labels))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    registered(registry, IntGauge::with_opts(opts(name, help)))
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    let opts = HistogramOpts::new(format!("earwitness_{name}"), help).buckets(buckets.to_vec());
+    registered(registry, Histogram::with_opts(opts))
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(format!("earwitness_{name}"), help)
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
+    let metric = metric.expect("the names and labels in this file are valid, as its test shows");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("each name in this file stands once, as its test shows");
+    metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_registers_and_renders() {
+        let metrics = Metrics::new();
+        metrics.request(RequestKind::Audited);
+        metrics.drops.with_label_values(&["journal"]).inc();
+        let text = metrics.render();
+        assert!(text.contains("earwitness_requests_total{kind=\"audited\"} 1"), "{text}");
+        assert!(text.contains("earwitness_drops_total{reason=\"journal\"} 1"), "{text}");
+        assert!(text.contains("earwitness_journal_sync_seconds_bucket"), "{text}");
+    }
+}
