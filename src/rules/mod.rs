@@ -6,4 +6,5 @@
 
 pub mod expr;
 pub mod model;
+pub mod redact;
 pub mod router;
