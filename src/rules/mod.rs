@@ -8,3 +8,4 @@ pub mod expr;
 pub mod load;
 pub mod model;
 pub mod router;
+pub mod trial;
