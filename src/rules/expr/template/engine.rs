@@ -103,7 +103,10 @@ fn print(out: &mut Output<'_>, _state: &State<'_, '_>, value: &Value) -> Result<
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let clean = text[..end].replace([BEGIN, END], "\u{fffd}");
+    let mut clean = text[..end].replace([BEGIN, END], "\u{fffd}");
+    if end < text.len() {
+        clean.push('…');
+    }
     let write = |result: std::fmt::Result| result.map_err(Error::from);
     write(out.write_char(BEGIN))?;
     write(out.write_str(&clean))?;
@@ -135,6 +138,6 @@ fn compiled(wanted: &str) -> Option<Regex> {
 
 const FUEL: u64 = 10_000;
 const RECURSION_MAX: usize = 32;
-/// More than a whole template may yield.
-const VALUE_BYTES_MAX: usize = 4_200;
+/// Far more than a whole template may yield: a sentence folds runs of blanks before it cuts.
+const VALUE_BYTES_MAX: usize = 32 << 10;
 const PATTERNS_MAX: usize = 1_024;
