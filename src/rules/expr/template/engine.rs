@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
@@ -121,18 +121,18 @@ fn extract(value: &Value, wanted: &str) -> Value {
     hit.map_or(Value::UNDEFINED, |hit| Value::from(hit.as_str()))
 }
 
-/// Patterns come from rule files alone, so this stays small; it is emptied when it is not.
-fn compiled(wanted: &str) -> Option<Regex> {
-    static CACHE: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+/// Shared, not cloned: a clone of a regex begins with empty caches. Patterns come from rule files alone, so this stays small; it is emptied when it is not.
+fn compiled(wanted: &str) -> Option<Arc<Regex>> {
+    static CACHE: LazyLock<Mutex<HashMap<String, Arc<Regex>>>> = LazyLock::new(Mutex::default);
     let mut cache = CACHE.lock();
     if let Some(regex) = cache.get(wanted) {
-        return Some(regex.clone());
+        return Some(Arc::clone(regex));
     }
-    let regex = pattern(wanted).ok()?;
+    let regex = Arc::new(pattern(wanted).ok()?);
     if cache.len() >= PATTERNS_MAX {
         cache.clear();
     }
-    cache.insert(wanted.to_owned(), regex.clone());
+    cache.insert(wanted.to_owned(), Arc::clone(&regex));
     Some(regex)
 }
 
