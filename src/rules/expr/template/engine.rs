@@ -121,7 +121,8 @@ fn extract(value: &Value, wanted: &str) -> Value {
     hit.map_or(Value::UNDEFINED, |hit| Value::from(hit.as_str()))
 }
 
-/// Shared, not cloned: a clone of a regex begins with empty caches. Patterns come from rule files alone, so this stays small; it is emptied when it is not.
+/// Shared, not cloned: a clone of a regex begins with empty caches. Patterns come from rule files alone, so
+/// this stays small; it is emptied when it is not.
 fn compiled(wanted: &str) -> Option<Arc<Regex>> {
     static CACHE: LazyLock<Mutex<HashMap<String, Arc<Regex>>>> = LazyLock::new(Mutex::default);
     let mut cache = CACHE.lock();
