@@ -5,7 +5,7 @@ use crate::rules::expr::{Expr, Phase};
 use crate::rules::model::{
     After, ChangeSpec, Entry, ForEach, Guarantee, MatchLine, Mode, OnFailure, Rule, SegmentPattern,
 };
-use crate::rules::trial::{TrialBody, TrialOutcome};
+use crate::rules::trial::{TrialBody, TrialFailure, TrialOutcome};
 use crate::yaml::Problem;
 
 const EXAMPLES: [(&str, &str); 6] = [
@@ -95,7 +95,7 @@ fn tests_are_read_with_what_the_pack_gives() {
     assert!(matches!(&request.body, TrialBody::Document(body) if body["start"] == "2026-01-15T10:00:00Z"));
     let targets: Vec<_> = tests[1].answers.iter().map(|answer| answer.target.as_str()).collect();
     assert_eq!(targets, ["/v2/bookings/abc", "/v2/me"]);
-    assert_eq!(tests[1].answers[0].outcome, TrialOutcome::Timeout);
+    assert_eq!(tests[1].answers[0].outcome, TrialOutcome::Failed(TrialFailure::Timeout));
     assert_eq!(tests[1].answers[1].source.name, "pack.yaml");
     assert_eq!(tests[0].response.as_ref().map(|response| response.status), Some(201));
     assert!(tests[1].response.is_none() && tests[1].client.trusted && tests[1].expect.is_empty());
@@ -220,6 +220,7 @@ struct Bad {
     told: (&'static str, usize, usize, &'static str, &'static str),
 }
 
+// THREATS O01: hosts, credentials, files, environment and other packs are refused by name.
 #[test]
 fn each_mistake_is_told_with_place_and_cure() {
     let mut untold = String::new();
@@ -260,7 +261,7 @@ fn every_class_of_error_has_a_case_and_all_mistakes_are_told_at_once() {
     let found = problems("versoin: 1\nrules:\n- { id: A, match: POTS /x, befor: y }\n");
     let codes: Vec<&str> =
         found.iter().map(|problem| problem.code).filter(|code| code.starts_with('E')).collect();
-    assert_eq!(codes, ["E02", "E04", "E02", "E03", "E13", "E04"]);
+    assert_eq!(codes, ["E02", "E04", "E04", "E03", "E13", "E02"]);
 }
 
 /// Cases of `mistakes.txt`: a line that says what must be told, then the file.
@@ -273,4 +274,78 @@ fn bad_files() -> Vec<Bad> {
         Bad { text, told: (code, line.parse().unwrap(), column.parse().unwrap(), message, cure) }
     };
     include_str!("mistakes.txt").split("---\n").map(case).collect()
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+const ONE_RULE: &str = "version: 1\nrules: [{ id: r, match: POST /x, action: A }]";
+
+#[test]
+fn a_path_is_a_file_a_folder_of_files_or_a_folder_of_such_folders() {
+    let folder = folder(&[
+        ("packs/b/x.yaml", ONE_RULE),
+        ("packs/a/y.yaml", ONE_RULE),
+        ("packs/a/notes.txt", "not: [yaml"),
+        ("packs/a/.y.yaml.swp.yaml", "not: [yaml"),
+        ("own.yaml", ONE_RULE),
+    ]);
+    let load = |paths: &[&str]| {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| folder.path().join(path)).collect();
+        RuleSet::load(&paths).map(|loaded| {
+            let packs = loaded.rules.packs.iter();
+            packs.flat_map(|pack| &pack.rules).map(|rule| rule.id.clone()).collect::<Vec<String>>()
+        })
+    };
+    assert_eq!(load(&["packs"]).unwrap(), ["a/r", "b/r"]);
+    assert_eq!(load(&["packs/b", "own.yaml", "packs/a"]).unwrap(), ["b/r", "own/r", "a/r"]);
+    assert!(load(&["packs", "packs/a"]).unwrap_err().render().contains("a pack `a` already"));
+    assert!(load(&["nowhere"]).unwrap_err().render().contains("cannot be read"));
+}
+
+#[test]
+fn an_operators_own_file_overrides_rules_of_packs() {
+    let overrides =
+        |key: &str| format!("version: 1\noverrides: {{ {key}: {{ mode: disabled, on_failure: refuse }} }}");
+    let load = |own: &str| {
+        let folder = folder(&[("a/x.yaml", ONE_RULE), ("own.yaml", own)]);
+        RuleSet::load(&[folder.path().join("a"), folder.path().join("own.yaml")])
+    };
+    let loaded = load(&overrides("a/r")).unwrap();
+    let rule = &loaded.rules.packs[0].rules[0];
+    assert_eq!(
+        (rule.mode, rule.guarantee, rule.on_failure),
+        (Mode::Disabled, Guarantee::Durable, OnFailure::Refuse)
+    );
+    let told = load(&overrides("a/q")).unwrap_err().render();
+    assert!(told.contains("E14") && told.contains("did you mean `a/r`?"), "{told}");
+}
+
+// THREATS O02
+#[cfg(unix)]
+#[test]
+fn a_link_out_of_a_packs_folder_is_refused() {
+    let folder = folder(&[("a/x.yaml", ONE_RULE), ("secret.yaml", "password: x")]);
+    std::os::unix::fs::symlink("../secret.yaml", folder.path().join("a/y.yaml")).unwrap();
+    let told = RuleSet::load(&[folder.path().join("a")]).unwrap_err().render();
+    assert!(told.contains("leads out") && !told.contains("password"), "{told}");
+}
+
+#[test]
+fn files_and_rules_of_a_pack_have_limits() {
+    let files: Vec<(String, &str)> = (0..65).map(|n| (format!("a/{n}.yaml"), "version: 1")).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let folder = folder(&files);
+    assert!(RuleSet::load(&[folder.path().join("a")]).unwrap_err().render().contains("65 files"));
+    let rules: Vec<String> =
+        (0..2_001).map(|n| format!("- {{ id: r{n}, match: GET /{n}, action: A }}\n")).collect();
+    let told = problems(&format!("version: 1\nrules:\n{}", rules.concat()));
+    assert!(told.iter().any(|problem| (problem.code, place(problem).0) == ("E22", 2_003)));
 }
