@@ -1,5 +1,7 @@
 //! Earwitness: an audit log for applications that have none.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod derive;
 pub mod event;
