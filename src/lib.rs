@@ -6,6 +6,7 @@ pub mod config;
 pub mod derive;
 pub mod event;
 pub mod exchange;
+pub mod journal;
 pub mod record;
 pub mod rules;
 pub mod store;
