@@ -1,6 +1,7 @@
 //! Earwitness: an audit log for applications that have none.
 
 pub mod app;
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod derive;
