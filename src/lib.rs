@@ -1,11 +1,13 @@
 //! Earwitness: an audit log for applications that have none.
 
 pub mod app;
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod derive;
 pub mod event;
 pub mod exchange;
+pub mod journal;
 pub mod record;
 pub mod rules;
 pub mod store;
