@@ -9,8 +9,8 @@
 //! | `GET /healthz` | the process answers |
 //! | `GET /readyz` | journal and store work |
 //!
-//! One request's way: [`guard`] admits it (host, body, token), a handler reads its parameters and asks the
-//! [`Reader`] on a blocking thread, within the limits of time and number, and [`problem`] is the one form of
+//! One request's way: `guard` admits it (host, body, token), a handler reads its parameters and asks the
+//! [`Reader`] on a blocking thread, within the limits of time and number, and `problem` is the one form of
 //! every refusal. Nothing here forwards to the application, and nothing is ever written to the log of events.
 
 mod cursor;

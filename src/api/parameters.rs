@@ -181,7 +181,7 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 /// Every parameter and what it takes.
-const PARAMETERS: &[(&str, &str)] = &[
+pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("actor", "an id, e-mail address or name"),
     ("action", "an action, such as RESCHEDULED"),
     ("type", "a type"),

@@ -53,7 +53,7 @@ impl Problem {
 
     /// Parameters that are wrong; at least one.
     pub(super) fn parameters(wrong: Vec<Wrong>) -> Problem {
-        let detail = wrong.first().map(|first| format!("`{}` {}.", first.parameter, first.detail));
+        let detail = wrong.first().map(|first| format!("`{}` {}", first.parameter, first.detail));
         let detail = detail.unwrap_or_default();
         Problem { wrong, ..Problem::new(StatusCode::BAD_REQUEST, detail) }
     }

@@ -307,3 +307,29 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     assert!(problems.render().contains("the configuration is a list, not a mapping"));
     assert!(Config::load(None, Vec::new()).unwrap_err().error_count() == 3);
 }
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn the_example_loads() {
+    let path = in_repository("examples/earwitness.yaml");
+    let config = Config::load(Some(&path), Vec::new()).map_err(|problems| problems.render()).unwrap();
+    assert!(config.admin.listen.ip().is_loopback());
+}
+
+#[test]
+fn the_documentation_has_every_key_with_its_default_and_bounds() {
+    let text = std::fs::read_to_string(in_repository("docs/configuration.md")).unwrap();
+    for key in settings::keys().iter().filter(|key| !key.starts_with("limits.")) {
+        assert!(text.contains(&format!("| `{key}` |")), "{key}");
+    }
+    for bound in bounds::BOUNDS {
+        let written = |value| bound.range.unit.written(value);
+        let (least, most) = (written(bound.range.least), written(bound.range.most));
+        let default = written((bound.read)(&Limits::default()));
+        let row = format!("| `{}` | {default} | {least} to {most} |", bound.name);
+        assert!(text.contains(&row), "{row}");
+    }
+}

@@ -160,3 +160,11 @@ async fn a_thousand_probes_are_one_query() {
     }
     assert!(memory.asked.lock().len() < 20, "each probe was a query");
 }
+
+#[test]
+fn the_documentation_has_every_parameter() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).unwrap();
+    for (name, _) in super::super::parameters::PARAMETERS {
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
+}

@@ -91,7 +91,7 @@ async fn a_wrong_query_is_told_whole() {
     assert_eq!(answer.status, 400);
     let problem = answer.json();
     assert_eq!(problem["type"], "urn:problem-type:earwitness:parameters");
-    assert_eq!(problem["detail"], "`limit` is not a whole number from 1 to 500.");
+    assert_eq!(problem["detail"], "`limit` is not a whole number from 1 to 500");
     assert_eq!((&problem["parameter"], &problem["status"]), (&json!("limit"), &json!(400)));
     assert!(problem["accepts"].is_string() && problem["title"].is_string());
     let names: Vec<&str> = problem["errors"]
@@ -197,6 +197,16 @@ async fn queries_beyond_the_limit_wait_their_turn_and_then_give_up() {
     assert!(metrics.render().contains(r#"earwitness_limits_hit_total{limit="queries_max"}"#));
     drop(open_gate);
     assert_eq!(first.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_answer_is_given_up() {
+    let (open_gate, gate) = std::sync::mpsc::channel();
+    let mut setup = setup(Arc::new(Slow { entered: Arc::default(), gate: Mutex::new(gate) }), None);
+    setup.limits.query_ms = 10;
+    let answer = get(&router(State::new(setup)), "/audit/v1/events").await;
+    assert_eq!(answer.status, 503);
+    drop(open_gate);
 }
 
 proptest! {
