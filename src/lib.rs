@@ -1,5 +1,6 @@
 //! Earwitness: an audit log for applications that have none.
 
+pub mod api;
 pub mod app;
 pub mod capture;
 pub mod cli;

@@ -116,6 +116,8 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(tail_bytes_max, Bytes, MIB, 64 * GIB),
     bound!(page_max, Count, 1, 5_000),
     bound!(query_ms, Milliseconds, 10, 5 * MINUTE),
+    bound!(queries_max, Count, 1, 256),
+    bound!(admin_connections_max, Count, 1, 65_536),
 ];
 
 const KIB: u64 = 1 << 10;

@@ -6,7 +6,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&folded, &fold(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
+        .filter(|(distance, candidate)| {
+            *distance <= candidate.len().div_ceil(3).min(candidate.len().saturating_sub(1))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -30,7 +32,7 @@ mod tests {
     #[test]
     fn a_slip_is_recognised_and_a_stranger_is_not() {
         let check = |name: &str, expected: Option<&str>| {
-            let known = ["listen", "upstream", "trusted_proxies", "data_dir"];
+            let known = ["listen", "upstream", "trusted_proxies", "data_dir", "q"];
             assert_eq!(nearest(name, known), expected, "{name}");
         };
         check("lisen", Some("listen"));
@@ -38,6 +40,7 @@ mod tests {
         check("data-dir", Some("data_dir"));
         check("upstraem", Some("upstream"));
         check("workers", None);
+        check("x", None);
         check("", None);
         check(&"x".repeat(1 << 20), None);
     }
