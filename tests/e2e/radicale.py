@@ -7,12 +7,11 @@ must return exactly the records that the step makes, with actor, target and the 
 """
 
 import pathlib
-import socket
 import sys
 import tempfile
-import traceback
 
-from sidecar import ROOT, Earwitness, Process, free_port, pretty
+from expect import check, exactly, require, tell
+from sidecar import ROOT, Earwitness, Process, free_port, listens
 
 import caldav
 
@@ -156,47 +155,6 @@ class Story:
     ]
 
 
-def check(event, expected):
-    """Compares members by dotted name; `change f` is a pair of values, each a subset of what is recorded."""
-    for name, wanted in expected.items():
-        if name == "changes":
-            found, fits = len(event.get("changes", [])), len(event.get("changes", [])) == wanted
-        elif name.startswith("change "):
-            found = change_of(event, name.removeprefix("change "))
-            fits = found is not None and all(map(is_within, wanted, found))
-        else:
-            found = member(event, name)
-            fits = found == wanted
-        require(fits, f"{name}: wanted {wanted!r}, found {found!r}", event)
-
-
-def change_of(event, field):
-    changes = [change for change in event.get("changes", []) if change["field"] == field]
-    return (changes[0].get("before"), changes[0].get("after")) if len(changes) == 1 else None
-
-
-def is_within(wanted, found):
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(is_within(value, found.get(name)) for name, value in wanted.items())
-    return wanted == found
-
-
-def member(value, dotted):
-    for name in dotted.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def exactly(events, count):
-    require(len(events) == count, f"{count} events wanted, {len(events)} found", events)
-    return events
-
-
-def require(fits, what, shown):
-    if not fits:
-        raise AssertionError(f"{what}\n--- what came back\n{pretty(shown)}")
-
-
 def start_radicale(folder):
     """A Radicale of our own: one user, its storage in the folder."""
     port = free_port()
@@ -210,47 +168,20 @@ def start_radicale(folder):
     # By its program, not by `-m radicale`, which could mean this very file.
     command = [pathlib.Path(sys.executable).with_name("radicale"), "--config", folder / "radicale.conf"]
     process = Process("radicale", command, folder)
-
-    def listens():
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    process.wait_until("it listens", listens)
+    process.wait_until("it listens", lambda: listens(port))
     return process, port
 
 
 def main():
-    passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         folder = pathlib.Path(name)
         radicale, port = start_radicale(folder)
-        sidecar = None
         try:
             sidecar = Earwitness(folder, port, ROOT / "rules" / "caldav")
             story = Story(sidecar)
-            for step in Story.STEPS:
-                title = step.__name__.replace("_", " ")
-                try:
-                    step(story)
-                    passed += 1
-                    print(f"ok    {title}", flush=True)
-                except Exception:  # whatever it was, it is the step's failure
-                    failed += 1
-                    print(f"FAIL  {title}\n{traceback.format_exc()}", flush=True)
-                    print(sidecar.process.log(), radicale.log(), sep="\n", flush=True)
-                    break
-            code = sidecar.process.stop()
-            passed, failed = (passed + 1, failed) if code == 0 else (passed, failed + 1)
-            print(f"{'ok   ' if code == 0 else 'FAIL '} Earwitness ends at once and in order (exit code {code})")
-        except AssertionError as error:
-            failed += 1
-            print(f"FAIL  the start\n{error}", flush=True)
+            return tell([(step.__name__, lambda step=step: step(story)) for step in Story.STEPS], sidecar, radicale)
         finally:
-            if sidecar is not None:
-                sidecar.process.stop()
             radicale.stop()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

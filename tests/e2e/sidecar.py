@@ -16,6 +16,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from expect import pretty
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POLL_S = 0.05
 
@@ -33,7 +35,7 @@ class Process:
     def __init__(self, name, command, folder, env=None):
         self.name = name
         self._log_path = folder / f"{name}.log"
-        self._log_file = open(self._log_path, "wb")
+        self._log_file = open(self._log_path, "ab")
         self._child = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
@@ -61,6 +63,12 @@ class Process:
         tail = self._log_path.read_text(errors="replace").splitlines()[-40:]
         return "\n".join([f"--- log of {self.name}", *tail])
 
+    def kill(self):
+        """Ends it at once, as a crash would."""
+        self._child.kill()
+        self._child.wait()
+        self._log_file.close()
+
     def stop(self):
         """Asks it to end, as an operator would; the answer is its exit code."""
         if not self.is_over():
@@ -80,17 +88,22 @@ class Earwitness:
     def __init__(self, folder, upstream_port, pack):
         self.port = free_port()
         self.admin_port = free_port()
-        config = folder / "earwitness.yaml"
-        config.write_text(
+        self._folder = folder
+        self._config = folder / "earwitness.yaml"
+        self._config.write_text(
             f"listen: 127.0.0.1:{self.port}\n"
             f"upstream: http://127.0.0.1:{upstream_port}\n"
             f"admin: {{ listen: '127.0.0.1:{self.admin_port}' }}\n"
             f"data_dir: {folder / 'data'}\n"
             f"rules: [{pack}]\n"
         )
-        self.process = Process("earwitness", [binary(), "serve", "--config", config], folder)
-        self.process.wait_until("it is ready", lambda: self._status("/readyz") == 200)
         self._seen = set()
+        self.start()
+
+    def start(self):
+        """Starts it, also again on the same data."""
+        self.process = Process("earwitness", [binary(), "serve", "--config", self._config], self._folder)
+        self.process.wait_until("it is ready", lambda: self._status("/readyz") == 200)
 
     def new_events(self, at_least):
         """The events since the last call, oldest first; waits until there are so many."""
@@ -130,13 +143,20 @@ def binary():
     """The binary under test: EARWITNESS_BIN, or the newest that cargo built."""
     if "EARWITNESS_BIN" in os.environ:
         return pathlib.Path(os.environ["EARWITNESS_BIN"])
+    return newest("earwitness")
+
+
+def newest(name):
+    """The newest program of that name (`examples/legacy`) that cargo built."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    built = [target / profile / "earwitness" for profile in ("release", "debug")]
+    built = [target / profile / name for profile in ("release", "debug")]
     built = [path for path in built if path.exists()]
     if not built:
-        sys.exit("there is no earwitness binary: run `cargo build` first")
+        sys.exit(f"there is no {name}: run `cargo build --bins --examples` first")
     return max(built, key=lambda path: path.stat().st_mtime)
 
 
-def pretty(value):
-    return json.dumps(value, indent=2, ensure_ascii=False)
+def listens(port):
+    """Whether somebody accepts connections at that port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
