@@ -56,6 +56,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use crate::store::Sealed;
 use writer::{Append, Condition, Shared};
@@ -65,6 +66,8 @@ pub struct Journal {
     /// `None` once closed; the writer ends when the last clone is gone.
     queue: Mutex<Option<Sender<Append>>>,
     shared: Arc<Shared>,
+    directory: PathBuf,
+    instance: Uuid,
     /// Hangs up when the writer has ended.
     ended: Mutex<Receiver<()>>,
 }
@@ -112,6 +115,12 @@ impl Journal {
         if let Some(append) = refused {
             (append.done)(Err(JournalError::Closed));
         }
+    }
+
+    /// Reads again all that the segments on the disk hold, in order, and hands it to `take`. For repair:
+    /// what is being written meanwhile may or may not be among it.
+    pub fn replay(&self, take: &mut dyn FnMut(Sealed)) {
+        open::replay(&self.directory, self.instance, take);
     }
 
     /// Removes finished segments that hold nothing above `sequence`; damaged ones are set aside instead.
