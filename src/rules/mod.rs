@@ -9,3 +9,4 @@ pub mod load;
 pub mod model;
 pub mod redact;
 pub mod router;
+pub mod trial;

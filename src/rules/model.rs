@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::expr::{Condition, Expr, Path};
 use super::router::Router;
+use super::trial::Trial;
 use crate::yaml::{Source, Span};
 
 /// All packs in force, in the configured order. Fixed once made: its router points into `packs`.
@@ -96,8 +97,8 @@ pub struct Rule {
     pub source: Arc<Source>,
     /// Where its id stands.
     pub span: Span,
-    /// Its tests, as written; `rules::test` reads them.
-    pub tests: Vec<crate::yaml::Node>,
+    /// Its tests.
+    pub tests: Vec<Trial>,
 }
 
 /// `POST|PUT /v2/bookings/{bookingUid}/cancel`.

@@ -111,7 +111,7 @@ impl Expr {
                 path.look(scope).doubt
             }
             Expr::Template(template) => template.doubt(scope),
-            Expr::First(alternatives) => alternatives.iter().find_map(|one| one.value.doubt(scope)),
+            Expr::First(alternatives) => doubt_of_first(alternatives, scope),
             Expr::Map(members) => members.iter().find_map(|(_, value)| value.doubt(scope)),
             Expr::List(items) => items.iter().find_map(|item| item.doubt(scope)),
         }
@@ -156,6 +156,22 @@ fn chosen<T>(
         .iter()
         .filter(|one| one.when.as_ref().is_none_or(|when| when.test(scope) == Verdict::Yes))
         .find_map(|one| eval(&one.value, scope))
+}
+
+/// Doubt up to the alternative that is chosen; what comes after it does not matter.
+fn doubt_of_first(alternatives: &[Alternative], scope: &Scope<'_>) -> Option<String> {
+    for one in alternatives {
+        match one.when.as_ref().map(|when| when.test(scope)) {
+            Some(Verdict::Doubt) => return Some("a condition inside `first` is in doubt".to_owned()),
+            Some(Verdict::No) => continue,
+            Some(Verdict::Yes) | None => {}
+        }
+        let doubt = one.value.doubt(scope);
+        if doubt.is_some() || one.value.eval(scope).is_some() {
+            return doubt;
+        }
+    }
+    None
 }
 
 /// What happens to runs of blanks.

@@ -27,9 +27,9 @@ pub(in super::super) fn compile(text: &str, names: &Names, warnings: &mut Vec<Fl
         return Err(flaw.cure("write such names as `['a b']`; the operators `in` and the like do not exist"));
     }
     let parsed = parse_json_path(text).map_err(|error| syntax(text, &error))?;
-    let mut build = Build { names, reaches: Vec::new() };
+    let mut build = Build { names, reaches: Vec::new(), descents: 0 };
     let (root, query) = build.rooted(&parsed)?;
-    if text.contains("..") && query.segments.iter().any(|it| matches!(it, Segment::Descendant(_))) {
+    if build.descents > 0 {
         let flaw = Flaw::word("W7", "..", "`..` looks at everything below");
         warnings.push(flaw.cure("name the members on the way, if they are known"));
     }
@@ -52,6 +52,8 @@ pub(in super::super) fn pattern(text: &str) -> Result<Regex, Flaw> {
 struct Build<'n> {
     names: &'n Names,
     reaches: Vec<Reach>,
+    /// How many `..` so far, in filters too.
+    descents: usize,
 }
 
 impl Build<'_> {
@@ -78,17 +80,7 @@ impl Build<'_> {
     }
 
     fn segments(&mut self, segments: &[model::Segment]) -> Result<Vec<Segment>, Flaw> {
-        let mut out = Vec::with_capacity(segments.len());
-        let mut has_descended = false;
-        for segment in segments {
-            let built = self.segment(segment)?;
-            if matches!(built, Segment::Descendant(_)) && std::mem::replace(&mut has_descended, true) {
-                let flaw = Flaw::word("E22", "..", "more than one `..` in a path: its cost has no bound");
-                return Err(flaw.cure("name the members on the way"));
-            }
-            out.push(built);
-        }
-        Ok(out)
+        segments.iter().map(|segment| self.segment(segment)).collect()
     }
 
     fn segment(&mut self, segment: &model::Segment) -> Result<Segment, Flaw> {
@@ -99,11 +91,18 @@ impl Build<'_> {
             model::Segment::Selectors(all) => {
                 Segment::Child(all.iter().map(|one| self.selector(one)).collect::<Result<_, _>>()?)
             }
-            model::Segment::Descendant(inner) => match self.segment(inner)? {
-                Segment::Name(name) => Segment::Descendant(vec![Selector::Name(name)]),
-                Segment::Index(index) => Segment::Descendant(vec![Selector::Index(index)]),
-                Segment::Child(selectors) | Segment::Descendant(selectors) => Segment::Descendant(selectors),
-            },
+            model::Segment::Descendant(inner) => {
+                self.descents += 1;
+                if self.descents > 1 {
+                    let flaw = Flaw::word("E22", "..", "more than one `..` in a path: its cost has no bound");
+                    return Err(flaw.cure("name the members on the way"));
+                }
+                Segment::Descendant(match self.segment(inner)? {
+                    Segment::Name(name) => vec![Selector::Name(name)],
+                    Segment::Index(index) => vec![Selector::Index(index)],
+                    Segment::Child(selectors) | Segment::Descendant(selectors) => selectors,
+                })
+            }
         })
     }
 

@@ -150,4 +150,4 @@ impl From<StepRef<'_>> for Step {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

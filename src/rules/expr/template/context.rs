@@ -40,7 +40,9 @@ fn find<'a>(text: &str, read: &Reach, scope: &Scope<'a>) -> Option<(&'a Value, u
         };
         let is_clients = match read.root {
             Root::Item => true,
-            Root::Request => depth > 0 && read.steps.first() == Some(&ReachStep::Name("body".to_owned())),
+            Root::Request => {
+                depth > 0 && matches!(read.steps.first(), Some(ReachStep::Name(name)) if name == "body")
+            }
             _ => false,
         };
         value = match member(members, name) {

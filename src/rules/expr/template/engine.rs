@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
@@ -103,7 +103,10 @@ fn print(out: &mut Output<'_>, _state: &State<'_, '_>, value: &Value) -> Result<
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let clean = text[..end].replace([BEGIN, END], "\u{fffd}");
+    let mut clean = text[..end].replace([BEGIN, END], "\u{fffd}");
+    if end < text.len() {
+        clean.push('…');
+    }
     let write = |result: std::fmt::Result| result.map_err(Error::from);
     write(out.write_char(BEGIN))?;
     write(out.write_str(&clean))?;
@@ -118,23 +121,24 @@ fn extract(value: &Value, wanted: &str) -> Value {
     hit.map_or(Value::UNDEFINED, |hit| Value::from(hit.as_str()))
 }
 
-/// Patterns come from rule files alone, so this stays small; it is emptied when it is not.
-fn compiled(wanted: &str) -> Option<Regex> {
-    static CACHE: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+/// Shared, not cloned: a clone of a regex begins with empty caches. Patterns come from rule files alone, so
+/// this stays small; it is emptied when it is not.
+fn compiled(wanted: &str) -> Option<Arc<Regex>> {
+    static CACHE: LazyLock<Mutex<HashMap<String, Arc<Regex>>>> = LazyLock::new(Mutex::default);
     let mut cache = CACHE.lock();
     if let Some(regex) = cache.get(wanted) {
-        return Some(regex.clone());
+        return Some(Arc::clone(regex));
     }
-    let regex = pattern(wanted).ok()?;
+    let regex = Arc::new(pattern(wanted).ok()?);
     if cache.len() >= PATTERNS_MAX {
         cache.clear();
     }
-    cache.insert(wanted.to_owned(), regex.clone());
+    cache.insert(wanted.to_owned(), Arc::clone(&regex));
     Some(regex)
 }
 
 const FUEL: u64 = 10_000;
 const RECURSION_MAX: usize = 32;
-/// More than a whole template may yield.
-const VALUE_BYTES_MAX: usize = 4_200;
+/// Far more than a whole template may yield: a sentence folds runs of blanks before it cuts.
+const VALUE_BYTES_MAX: usize = 32 << 10;
 const PATTERNS_MAX: usize = 1_024;
