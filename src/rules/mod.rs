@@ -7,5 +7,6 @@
 pub mod expr;
 pub mod load;
 pub mod model;
+pub mod redact;
 pub mod router;
 pub mod trial;
