@@ -14,6 +14,8 @@ use crate::capture;
 pub(super) struct Decoded<'a> {
     answers: &'a Answers,
     reading: Reading<'a>,
+    /// An actor's members, in place of what the pack's ways would find.
+    pub(super) given: Option<&'a Value>,
     documents: RefCell<HashMap<String, Rc<Value>>>,
 }
 
@@ -29,8 +31,8 @@ pub(super) enum Heard {
 }
 
 impl<'a> Decoded<'a> {
-    pub(super) fn new(answers: &'a Answers, reading: Reading<'a>) -> Decoded<'a> {
-        Decoded { answers, reading, documents: RefCell::default() }
+    pub(super) fn new(answers: &'a Answers, reading: Reading<'a>, given: Option<&'a Value>) -> Decoded<'a> {
+        Decoded { answers, reading, given, documents: RefCell::default() }
     }
 
     /// What came of the question with this key.

@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::Decoded;
@@ -78,8 +79,22 @@ impl Engine {
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
+        self.derive_given(candidates, exchange, answers, None, ids)
+    }
+
+    /// The same with the members of an actor, where given, in place of what `actors` would find: for the
+    /// tests of rules.
+    pub fn derive_given(
+        &self,
+        candidates: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        actor: Option<&Value>,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Derived {
         let mut derived = Derived::default();
-        let whole = catch_unwind(AssertUnwindSafe(|| self.derive_all(candidates, exchange, answers, ids)));
+        let run = || self.derive_all(candidates, exchange, answers, actor, ids);
+        let whole = catch_unwind(AssertUnwindSafe(run));
         match whole {
             Ok(whole) => derived = whole,
             // Reading the exchange itself failed: every candidate still leaves its least.
@@ -97,6 +112,7 @@ impl Engine {
         candidates: &[Candidate],
         exchange: &Exchange,
         answers: &Answers,
+        actor: Option<&Value>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
         let redactor = self.redactor(candidates);
@@ -105,7 +121,7 @@ impl Engine {
         document.add_request_body(reading, &exchange.request.headers, &exchange.request.body);
         document.add_response(reading, exchange);
         document.redact_paths(&redactor);
-        let decoded = Decoded::new(answers, reading);
+        let decoded = Decoded::new(answers, reading, actor);
         let mut derived = Derived::default();
         for candidate in candidates {
             if is_a_miss(candidate, exchange) {
