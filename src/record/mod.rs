@@ -109,11 +109,7 @@ impl Log {
     ///
     /// # Errors
     /// When the directory cannot be used, another process holds it, or a newer version wrote there.
-    pub fn open(
-        directory: &Path,
-        tail_bytes_max: usize,
-        metrics: Arc<Metrics>,
-    ) -> Result<Log, RecordError> {
+    pub fn open(directory: &Path, tail_bytes_max: usize, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
         Log::open_with(directory, Settings { tail_bytes_max, ..Settings::default() }, metrics)
     }
 

@@ -198,7 +198,9 @@ impl Catalogue {
             Ok(Some(note)) if note.instance != self.instance => {
                 self.set_aside(first, "it belongs to another instance");
             }
-            Ok(Some(note)) if note.first != first => self.set_aside(first, "its note is of another partition"),
+            Ok(Some(note)) if note.first != first => {
+                self.set_aside(first, "its note is of another partition")
+            }
             Ok(Some(note)) => self.put(note),
             Ok(None) if !path.join("events").exists() => {
                 // Begun and not noted yet: there was never anything in it.

@@ -101,7 +101,8 @@ impl Embedded {
         let notes = self.catalogue.notes();
         let Some(note) = notes.iter().find(holds) else { return Ok(None) };
         let partition = self.catalogue.open(note.first)?;
-        let block = partition.block_of(sequence).map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
+        let block =
+            partition.block_of(sequence).map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
         Ok(block.and_then(|block| block.entries().into_iter().find(|entry| entry.sequence == sequence)))
     }
 

@@ -43,7 +43,16 @@ impl Note {
     /// The note of an empty partition behind `before`.
     pub(super) fn empty(instance: Uuid, before: Head) -> Note {
         let first = before.sequence.saturating_add(1);
-        Note { format: FORMAT, instance, first, count: 0, hash: before.hash, day: None, times: None, ids: None }
+        Note {
+            format: FORMAT,
+            instance,
+            first,
+            count: 0,
+            hash: before.hash,
+            day: None,
+            times: None,
+            ids: None,
+        }
     }
 
     /// The last entry it holds, or the one before it.
@@ -63,7 +72,8 @@ impl Note {
         Note {
             count: (head.sequence + 1).saturating_sub(self.first),
             hash: head.hash,
-            day: self.day.or_else(|| times.map(|times| day_of(times.min))),
+            // The newest: what is older came late.
+            day: self.day.or_else(|| times.map(|times| day_of(times.max))),
             times: joined(self.times, times),
             ids: joined(self.ids, ids),
             ..self
@@ -131,10 +141,8 @@ mod hex {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let bytes: Option<Vec<u8>> = (0..text.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-            .collect();
+        let bytes: Option<Vec<u8>> =
+            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect();
         bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| D::Error::custom("no SHA-256 in hex"))
     }
 }
