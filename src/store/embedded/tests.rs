@@ -53,7 +53,8 @@ fn a_batch_is_taken_once_and_another_at_its_place_is_a_fork() {
     let entries = sealed(Head::default(), 1..=60);
     let forked = sealed(entries[9].head(), 100..=149);
     let fork = |sequence| Err(StoreError::Fork { sequence }.to_string());
-    let cases: [(&str, &[Sealed], Result<(), String>, u64); 10] = [
+    type Case<'a> = (&'a str, &'a [Sealed], Result<(), String>, u64);
+    let cases: [Case; 10] = [
         ("nothing", &[], Ok(()), 0),
         ("the first", &entries[..20], Ok(()), 20),
         ("the same again", &entries[..20], Ok(()), 20),
@@ -216,4 +217,28 @@ fn an_event_of_the_largest_size_is_kept_and_found() {
     assert_eq!(all(&store).unwrap().len(), 30);
     assert_eq!(store.get(id(2)).unwrap().unwrap().event, large);
     assert!(store.damage().is_empty());
+}
+
+// THREATS O11
+#[test]
+fn a_partition_of_a_newer_version_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    let partition = directory.path().join(FIRST);
+    fs::create_dir(&partition).unwrap();
+    let line = r#"{"format":2,"and":"more"}"#;
+    let note = format!("{line}\n{:08x}\n", crc32fast::hash(line.as_bytes()));
+    fs::write(partition.join("note"), &note).unwrap();
+    let refused = Embedded::open(directory.path(), OURS).err().expect("a newer store is not opened");
+    assert!(refused.to_string().contains("newer version"), "{refused}");
+    assert_eq!(fs::read_to_string(partition.join("note")).unwrap(), note);
+}
+
+#[test]
+fn a_partition_ends_when_it_is_full() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open_with(directory.path(), OURS, 20).unwrap();
+    store.append(&sealed(Head::default(), 1..=50)).unwrap();
+    assert_eq!(partitions(directory.path()).len(), 3);
+    assert_eq!(all(&store).unwrap(), (1..=50).collect::<Vec<u64>>());
 }
