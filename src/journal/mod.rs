@@ -140,9 +140,11 @@ impl Journal {
         });
     }
 
-    /// Why the last batch could not be written; `None` when it could.
+    /// Why the last batch could not be written; `None` when it could, or when nobody tried for ten seconds:
+    /// a proxy that is taken out of service for this must not wait for traffic to be taken in again.
     pub fn trouble(&self) -> Option<JournalError> {
-        self.shared.trouble.lock().clone()
+        let trouble = self.shared.trouble.lock();
+        trouble.as_ref().filter(|(_, at)| at.elapsed() < TROUBLE_KEPT).map(|(error, _)| error.clone())
     }
 
     /// Takes no more appends; those that wait are still written.
@@ -161,6 +163,8 @@ impl JournalError {
         JournalError::Io { doing, path: path.to_owned(), why: error.to_string() }
     }
 }
+
+const TROUBLE_KEPT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -77,7 +78,7 @@ pub(super) fn open_on(
     // A full disk must not keep the proxy from starting: the first append tries again.
     if let Err(error) = writer.ensure_active() {
         tracing::error!(%error, "the journal cannot be written");
-        *shared.trouble.lock() = Some(error);
+        *shared.trouble.lock() = Some((error, Instant::now()));
     }
     Ok(Opened { journal: start(writer, shared)?, head, damage })
 }

@@ -136,7 +136,10 @@ mod tests {
     }
 
     fn nested(levels: usize) -> Value {
-        (0..levels).fold(json!("[{\"\\"), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({"a": inner}) })
+        (0..levels).fold(
+            json!("[{\"\\"),
+            |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({"a": inner}) },
+        )
     }
 
     #[test]

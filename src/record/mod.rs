@@ -18,7 +18,7 @@ mod tail;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,11 +109,7 @@ impl Log {
     ///
     /// # Errors
     /// When the directory cannot be used, another process holds it, or a newer version wrote there.
-    pub fn open(
-        directory: &Path,
-        tail_bytes_max: usize,
-        metrics: Arc<Metrics>,
-    ) -> Result<Log, RecordError> {
+    pub fn open(directory: &Path, tail_bytes_max: usize, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
         Log::open_with(directory, Settings { tail_bytes_max, ..Settings::default() }, metrics)
     }
 
@@ -249,7 +245,9 @@ impl Log {
         if let Some(error) = inner.journal.trouble() {
             return State::NotRecording(RecordError::from(error).to_string());
         }
-        let store_trouble = inner.store_trouble.lock().clone();
+        let has_mover = inner.mover_ended.try_lock().is_none_or(|ended| !is_hung_up(ended.try_recv()));
+        let no_mover = (!has_mover).then(|| "the mover has ended".to_owned());
+        let store_trouble = inner.store_trouble.lock().clone().or(no_mover);
         if inner.tail.is_full() {
             let why = store_trouble.unwrap_or_else(|| "it is slower than events come".to_owned());
             return State::NotRecording(format!("{}; the store: {why}", RecordError::Full));
@@ -284,6 +282,10 @@ impl Inner {
     fn count_drops(&self, error: &RecordError, events: usize) {
         count_drops(&self.metrics, error, events);
     }
+}
+
+fn is_hung_up(received: Result<(), TryRecvError>) -> bool {
+    received == Err(TryRecvError::Disconnected)
 }
 
 fn count_drops(metrics: &Metrics, error: &RecordError, events: usize) {

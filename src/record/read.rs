@@ -23,7 +23,8 @@ pub(super) fn query(tail: &Tail, store: &Embedded, query: &Query) -> Result<Page
         filter: query.filter.clone(),
         below: (below < u64::MAX).then_some(below),
         limit: (limit - events.len()).max(1),
-        time_max: deadline.map_or(query.time_max, |deadline| deadline.saturating_duration_since(Instant::now())),
+        time_max: deadline
+            .map_or(query.time_max, |deadline| deadline.saturating_duration_since(Instant::now())),
     };
     let page = store.query(&rest)?;
     if events.len() == limit {

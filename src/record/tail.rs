@@ -94,7 +94,7 @@ impl Tail {
         }
         inner.head = last.head();
         inner.entries.extend(entries.iter().cloned());
-        if inner.entries.len() >= MOVE_ENTRIES_MIN {
+        if inner.entries.len() >= MOVE_ENTRIES_MIN || self.is_heavy() {
             self.grown.notify_one();
         }
     }
@@ -136,7 +136,7 @@ impl Tail {
         let mut inner = self.inner.lock();
         loop {
             let is_due = inner.entries.len() >= MOVE_ENTRIES_MIN
-                || self.bytes.load(Ordering::Acquire) >= self.bytes_max / 4
+                || self.is_heavy()
                 || inner.since.elapsed() >= age_max;
             if !inner.entries.is_empty() && (is_due || inner.is_closing) {
                 return Work::Move(first_run(&inner));
@@ -174,6 +174,11 @@ impl Tail {
     pub(super) fn close(&self) {
         self.inner.lock().is_closing = true;
         self.grown.notify_all();
+    }
+
+    /// True when the tail should not wait for more before it is moved.
+    fn is_heavy(&self) -> bool {
+        self.bytes.load(Ordering::Acquire) >= self.bytes_max / 4
     }
 
     fn try_reserve(&self, bytes: usize) -> bool {

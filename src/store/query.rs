@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::words::{Words, folded, is_same};
 use super::Found;
+use super::words::{Words, folded, is_same};
 use crate::event::Event;
 
 /// Which events. Filters of different kinds must all hold; values of one kind are alternatives. Text is
@@ -102,9 +102,9 @@ fn target_ids(event: &Event) -> impl Iterator<Item = &String> {
 }
 
 fn actor_names(event: &Event) -> impl Iterator<Item = &String> {
-    std::iter::once(&event.actor).chain(&event.on_behalf_of).flat_map(|actor| {
-        actor.id.iter().chain(&actor.email).chain(&actor.name)
-    })
+    std::iter::once(&event.actor)
+        .chain(&event.on_behalf_of)
+        .flat_map(|actor| actor.id.iter().chain(&actor.email).chain(&actor.name))
 }
 
 #[cfg(test)]
@@ -177,9 +177,27 @@ mod tests {
     #[test]
     fn every_word_must_occur_somewhere() {
         let words = [
-            "resched", "BOOKING", "moved number 4", "JÖRDIS", "example.org", "u4", "boss", "b-4", "asked-4",
-            "review", "link-4", "illness", "NO_ROOM", "10:00", "11:30", "4711", "begin", "start", "salon",
-            "kept", "",
+            "resched",
+            "BOOKING",
+            "moved number 4",
+            "JÖRDIS",
+            "example.org",
+            "u4",
+            "boss",
+            "b-4",
+            "asked-4",
+            "review",
+            "link-4",
+            "illness",
+            "NO_ROOM",
+            "10:00",
+            "11:30",
+            "4711",
+            "begin",
+            "start",
+            "salon",
+            "kept",
+            "",
         ];
         for word in words {
             check(|filter| filter.words = texts(&[word]), true);

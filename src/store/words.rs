@@ -17,9 +17,10 @@ impl<'a> Words<'a> {
     pub(super) fn hold(&self, word: &str) -> bool {
         let event = self.0;
         let optional = [&event.reason, &event.error];
-        let target = event.target.iter().flat_map(|target| {
-            [&target.id, &target.requested_id, &target.name].into_iter().flatten()
-        });
+        let target = event
+            .target
+            .iter()
+            .flat_map(|target| [&target.id, &target.requested_id, &target.name].into_iter().flatten());
         let mut texts = [&event.action, &event.title, &event.message.text]
             .into_iter()
             .chain(optional.into_iter().flatten())

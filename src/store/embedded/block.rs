@@ -198,10 +198,16 @@ impl Block {
 
     /// Its events, first to last: sequence, facts, JSON.
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (u64, Facts, &[u8])> {
-        (self.first..).zip(&self.facts).zip(&self.ends).enumerate().map(|(index, ((sequence, facts), end))| {
-            let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-            (sequence, *facts, &self.payloads[start..*end])
-        }).collect::<Vec<_>>().into_iter()
+        (self.first..)
+            .zip(&self.facts)
+            .zip(&self.ends)
+            .enumerate()
+            .map(|(index, ((sequence, facts), end))| {
+                let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+                (sequence, *facts, &self.payloads[start..*end])
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// Its entries with their hashes, computed from the payloads.

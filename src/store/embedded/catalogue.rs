@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-use super::note::Note;
+use super::note::{Note, Unreadable};
 use super::partition::{Partition, Trouble, sync_directory};
 use crate::store::StoreError;
 use crate::store::chain::Head;
@@ -43,7 +43,7 @@ impl Catalogue {
     /// Reads what partitions there are; none is opened yet. Those without a usable note are set aside.
     ///
     /// # Errors
-    /// When the directory cannot be used.
+    /// When the directory cannot be used, or a newer version wrote there.
     pub(super) fn read(directory: &Path, instance: Uuid) -> Result<Catalogue, StoreError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io_error)?;
         let catalogue = Catalogue {
@@ -58,7 +58,7 @@ impl Catalogue {
             let path = entry.map_err(io_error)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if let Some(first) = first_of(&name) {
-                catalogue.list(first, &path);
+                catalogue.list(first, &path)?;
             } else if let Some((first, _)) = name.split_once(ASIDE) {
                 catalogue.damage.lock().push(format!("partition {name} was set aside earlier"));
                 catalogue.know_lost(&path, first_of(first));
@@ -193,12 +193,14 @@ impl Catalogue {
         }
     }
 
-    fn list(&self, first: u64, path: &Path) {
+    fn list(&self, first: u64, path: &Path) -> Result<(), StoreError> {
         match Note::read(path) {
             Ok(Some(note)) if note.instance != self.instance => {
                 self.set_aside(first, "it belongs to another instance");
             }
-            Ok(Some(note)) if note.first != first => self.set_aside(first, "its note is of another partition"),
+            Ok(Some(note)) if note.first != first => {
+                self.set_aside(first, "its note is of another partition")
+            }
             Ok(Some(note)) => self.put(note),
             Ok(None) if !path.join("events").exists() => {
                 // Begun and not noted yet: there was never anything in it.
@@ -206,8 +208,13 @@ impl Catalogue {
                 let _ = fs::remove_dir(path);
             }
             Ok(None) => self.set_aside(first, "its note is missing"),
-            Err(why) => self.set_aside(first, &why),
+            Err(Unreadable::Damaged(why)) => self.set_aside(first, &why),
+            Err(Unreadable::Newer) => {
+                let path = path.display();
+                return Err(StoreError::Io(format!("{path} was written by a newer version")));
+            }
         }
+        Ok(())
     }
 
     fn look_for_holes(&self) {

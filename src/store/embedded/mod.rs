@@ -27,11 +27,14 @@ use super::{Found, Head, Page, Query, Sealed, Store, StoreError};
 use block::Facts;
 use catalogue::Catalogue;
 use note::{Note, day_of};
+use partition::guarded;
 
 /// The embedded store.
 pub struct Embedded {
     catalogue: Catalogue,
     head: RwLock<Head>,
+    /// A partition that holds so many takes no more.
+    partition_events_max: u64,
     /// Held while a batch is written: there is one writer.
     writer: Mutex<()>,
 }
@@ -41,8 +44,17 @@ impl Embedded {
     /// counted now, older ones when they are first read.
     ///
     /// # Errors
-    /// When the directory cannot be used. Damage is no error: see [`Embedded::damage`].
+    /// When the directory cannot be used, or a newer version wrote there. Damage is no error: see
+    /// [`Embedded::damage`].
     pub fn open(directory: &Path, instance: Uuid) -> Result<Embedded, StoreError> {
+        Embedded::open_with(directory, instance, PARTITION_EVENTS_MAX)
+    }
+
+    fn open_with(
+        directory: &Path,
+        instance: Uuid,
+        partition_events_max: u64,
+    ) -> Result<Embedded, StoreError> {
         let catalogue = Catalogue::read(directory, instance)?;
         while let Some(newest) = catalogue.newest() {
             match catalogue.open(newest.first) {
@@ -56,7 +68,7 @@ impl Embedded {
             }
         }
         let head = RwLock::new(catalogue.newest().map_or_else(Head::default, |note| note.head()));
-        Ok(Embedded { catalogue, head, writer: Mutex::default() })
+        Ok(Embedded { catalogue, head, partition_events_max, writer: Mutex::default() })
     }
 
     /// The highest entry known, also from partitions that were set aside: lower sequences were given out.
@@ -101,7 +113,8 @@ impl Embedded {
         let notes = self.catalogue.notes();
         let Some(note) = notes.iter().find(holds) else { return Ok(None) };
         let partition = self.catalogue.open(note.first)?;
-        let block = partition.block_of(sequence).map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
+        let read = guarded(|| partition.block_of(sequence)).and_then(|result| result);
+        let block = read.map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
         Ok(block.and_then(|block| block.entries().into_iter().find(|entry| entry.sequence == sequence)))
     }
 
@@ -109,9 +122,17 @@ impl Embedded {
     fn partition_for(&self, facts: Facts) -> Result<Note, StoreError> {
         let head = self.head();
         match self.catalogue.newest() {
-            Some(note) if note.head() == head && takes(&note, facts) => Ok(note),
+            Some(note) if note.head() == head && self.takes(&note, facts) => Ok(note),
             Some(_) | None => self.catalogue.begin(head),
         }
+    }
+
+    /// True when an event belongs into a partition. Events of one midnight arrive mixed, so one of the day
+    /// before stays with the newer day; a clock set back by more begins a partition of its own.
+    fn takes(&self, note: &Note, facts: Facts) -> bool {
+        let day = day_of(facts.time_ms);
+        let is_of_day = note.day.is_none_or(|began| facts.id.is_nil() || (began - 1..=began).contains(&day));
+        is_of_day && note.count < self.partition_events_max
     }
 
     /// Hands over the first entries of `entries`, as many as one partition takes; returns how many.
@@ -120,7 +141,7 @@ impl Embedded {
         let note = self.partition_for(*first)?;
         let mut after = Note { day: note.day.or(Some(day_of(first.time_ms))), ..note };
         let fits = |facts: &&Facts| {
-            let fits = takes(&after, **facts);
+            let fits = self.takes(&after, **facts);
             after.count += 1;
             fits
         };
@@ -188,7 +209,7 @@ impl Store for Embedded {
     fn skip(&self, to: Head) -> Result<(), StoreError> {
         let _one = self.writer.lock();
         let mut head = self.head.write();
-        if to.sequence < head.sequence {
+        if to.sequence < head.sequence || to.sequence == head.sequence && to != *head {
             return Err(StoreError::Fork { sequence: to.sequence });
         }
         *head = to;
@@ -206,14 +227,6 @@ impl Store for Embedded {
     fn query(&self, query: &Query) -> Result<Page, StoreError> {
         scan::query(&self.catalogue, query)
     }
-}
-
-/// True when an event belongs into a partition. Events of one midnight arrive mixed, so one of the day
-/// before stays with the newer day; a clock set back by more begins a partition of its own.
-fn takes(note: &Note, facts: Facts) -> bool {
-    let day = day_of(facts.time_ms);
-    let is_of_day = note.day.is_none_or(|began| facts.id.is_nil() || (began - 1..=began).contains(&day));
-    is_of_day && note.count < PARTITION_EVENTS_MAX
 }
 
 const PARTITION_EVENTS_MAX: u64 = 1_000_000;

@@ -39,11 +39,40 @@ pub(super) struct Note {
     pub ids: Option<Span<u64>>,
 }
 
+/// Why a note cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It is not as it was written.
+    Damaged(String),
+    /// A newer version wrote the partition: its format rises with every change of note, blocks or keys.
+    Newer,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+impl From<String> for Unreadable {
+    fn from(why: String) -> Unreadable {
+        Unreadable::Damaged(why)
+    }
+}
+
 impl Note {
     /// The note of an empty partition behind `before`.
     pub(super) fn empty(instance: Uuid, before: Head) -> Note {
         let first = before.sequence.saturating_add(1);
-        Note { format: FORMAT, instance, first, count: 0, hash: before.hash, day: None, times: None, ids: None }
+        Note {
+            format: FORMAT,
+            instance,
+            first,
+            count: 0,
+            hash: before.hash,
+            day: None,
+            times: None,
+            ids: None,
+        }
     }
 
     /// The last entry it holds, or the one before it.
@@ -63,7 +92,8 @@ impl Note {
         Note {
             count: (head.sequence + 1).saturating_sub(self.first),
             hash: head.hash,
-            day: self.day.or_else(|| times.map(|times| day_of(times.min))),
+            // The newest: what is older came late.
+            day: self.day.or_else(|| times.map(|times| day_of(times.max))),
             times: joined(self.times, times),
             ids: joined(self.ids, ids),
             ..self
@@ -84,12 +114,12 @@ impl Note {
     /// Reads it; `None` when there is none.
     ///
     /// # Errors
-    /// Says what is wrong with it.
-    pub(super) fn read(partition: &Path) -> Result<Option<Note>, String> {
+    /// When it is damaged, or of a newer version.
+    pub(super) fn read(partition: &Path) -> Result<Option<Note>, Unreadable> {
         let file = match File::open(partition.join(NAME)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("its note cannot be opened: {error}")),
+            Err(error) => return Err(format!("its note cannot be opened: {error}").into()),
         };
         let mut text = String::new();
         file.take(NOTE_BYTES_MAX)
@@ -97,11 +127,15 @@ impl Note {
             .map_err(|error| format!("its note cannot be read: {error}"))?;
         let (line, sum) = text.split_once('\n').unwrap_or_default();
         if sum.trim_end() != format!("{:08x}", crc32fast::hash(line.as_bytes())) {
-            return Err("its note is damaged".to_owned());
+            return Err("its note is damaged".to_owned().into());
+        }
+        let Version { format } = serde_json::from_str(line).map_err(|error| format!("its note: {error}"))?;
+        if format > FORMAT {
+            return Err(Unreadable::Newer);
         }
         let note: Note = serde_json::from_str(line).map_err(|error| format!("its note: {error}"))?;
-        if note.format != FORMAT || note.first.checked_add(note.count).is_none() || note.first == 0 {
-            return Err("its note is not one that this version writes".to_owned());
+        if format == 0 || note.first.checked_add(note.count).is_none() || note.first == 0 {
+            return Err("its note says what cannot be".to_owned().into());
         }
         Ok(Some(note))
     }
@@ -131,10 +165,8 @@ mod hex {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let bytes: Option<Vec<u8>> = (0..text.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-            .collect();
+        let bytes: Option<Vec<u8>> =
+            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect();
         bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| D::Error::custom("no SHA-256 in hex"))
     }
 }

@@ -288,7 +288,8 @@ fn trouble(error: sled::Error) -> Trouble {
 /// True when the system refused, rather than the contents being wrong.
 fn is_environment(error: &io::Error) -> bool {
     let is_content = [ErrorKind::UnexpectedEof, ErrorKind::InvalidData, ErrorKind::NotFound];
-    error.to_string().contains(LOCK_WORDS) || !is_content.contains(&error.kind()) && error.kind() != ErrorKind::Other
+    error.to_string().contains(LOCK_WORDS)
+        || !is_content.contains(&error.kind()) && error.kind() != ErrorKind::Other
 }
 
 fn is_locked(error: &sled::Error) -> bool {

@@ -106,7 +106,8 @@ impl Paging<'_> {
             if sequence >= self.below || !may_match_facts(&self.query.filter, facts) {
                 continue;
             }
-            let Some(event) = event_of(sequence, json).filter(|event| self.query.filter.matches(event)) else {
+            let Some(event) = event_of(sequence, json).filter(|event| self.query.filter.matches(event))
+            else {
                 continue;
             };
             if self.events.len() == self.limit {
