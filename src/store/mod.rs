@@ -4,31 +4,15 @@
 //! is a fork and refused. Queries are keyset: a page starts below a sequence, so pages neither skip nor
 //! repeat while events arrive.
 
+mod chain;
 mod query;
 
+pub use chain::{Hash, Head, Sealed, hash as entry_hash};
 pub use query::{Filter, Page, Query};
-
-use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::event::Event;
-
-/// SHA-256 of an entry: see [`crate::journal`] for what is hashed, to the byte.
-pub type Hash = [u8; 32];
-
-/// An event as it is kept: the bytes that were hashed, and their place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// From 1, dense.
-    pub sequence: u64,
-    /// Hash of the entry before; all zero for the first.
-    pub previous: Hash,
-    /// Hash of this entry.
-    pub hash: Hash,
-    /// The event's JSON, byte for byte as hashed.
-    pub json: Arc<[u8]>,
-}
 
 /// An event and its place in the chain.
 #[derive(Clone, Debug)]
@@ -37,15 +21,6 @@ pub struct Found {
     pub sealed: Sealed,
     /// The event.
     pub event: Event,
-}
-
-/// The last entry that a store holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Its sequence; 0 when empty.
-    pub sequence: u64,
-    /// Its hash; all zero when empty.
-    pub hash: Hash,
 }
 
 /// What every store can do. Later verbs (aggregate, export, expire, verify) join this list.
