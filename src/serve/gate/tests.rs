@@ -1,27 +1,28 @@
 //! The gate over scripted reads: what hyper would see, however the bytes are cut.
 
+use std::collections::VecDeque;
+
 use tokio::io::AsyncReadExt;
-use tokio_test_free::Reads;
 
 use super::*;
 
 /// A socket that gives its bytes in pieces, then ends.
-mod tokio_test_free {
-    use super::*;
+struct Reads(VecDeque<Vec<u8>>);
 
-    pub(super) struct Reads(pub(super) std::collections::VecDeque<Vec<u8>>);
-
-    impl AsyncRead for Reads {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            into: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            if let Some(piece) = self.0.pop_front() {
-                into.put_slice(&piece);
+impl AsyncRead for Reads {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(mut piece) = self.0.pop_front() {
+            let rest = piece.split_off(piece.len().min(into.remaining()));
+            into.put_slice(&piece);
+            if !rest.is_empty() {
+                self.0.push_front(rest);
             }
-            Poll::Ready(Ok(()))
         }
+        Poll::Ready(Ok(()))
     }
 }
 
