@@ -4,31 +4,20 @@
 //! is a fork and refused. Queries are keyset: a page starts below a sequence, so pages neither skip nor
 //! repeat while events arrive.
 
+mod chain;
+mod embedded;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod query;
+mod words;
 
+pub use chain::{Hash, Head, Sealed, hash as entry_hash};
+pub use embedded::Embedded;
 pub use query::{Filter, Page, Query};
-
-use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::event::Event;
-
-/// SHA-256 of an entry: see [`crate::journal`] for what is hashed, to the byte.
-pub type Hash = [u8; 32];
-
-/// An event as it is kept: the bytes that were hashed, and their place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// From 1, dense.
-    pub sequence: u64,
-    /// Hash of the entry before; all zero for the first.
-    pub previous: Hash,
-    /// Hash of this entry.
-    pub hash: Hash,
-    /// The event's JSON, byte for byte as hashed.
-    pub json: Arc<[u8]>,
-}
 
 /// An event and its place in the chain.
 #[derive(Clone, Debug)]
@@ -37,15 +26,6 @@ pub struct Found {
     pub sealed: Sealed,
     /// The event.
     pub event: Event,
-}
-
-/// The last entry that a store holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Its sequence; 0 when empty.
-    pub sequence: u64,
-    /// Its hash; all zero when empty.
-    pub hash: Hash,
 }
 
 /// What every store can do. Later verbs (aggregate, export, expire, verify) join this list.
@@ -57,6 +37,13 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fork`] when an entry differs from the one held at its place or does not continue the
     /// chain; [`StoreError::Io`] when the disk does not take it.
     fn append(&self, batch: &[Sealed]) -> Result<(), StoreError>;
+
+    /// Declares that what lies between [`Store::head`] and `to` is lost, so that the chain goes on behind
+    /// `to`. The hole stays visible for ever: sequences are dense everywhere else.
+    ///
+    /// # Errors
+    /// [`StoreError::Fork`] when `to` is below the head.
+    fn skip(&self, to: Head) -> Result<(), StoreError>;
 
     /// The last entry held.
     fn head(&self) -> Head;
@@ -94,4 +81,12 @@ pub enum StoreError {
     /// The disk failed.
     #[error("the store cannot be read or written: {0}")]
     Io(String),
+}
+
+/// The event in an entry's JSON. One that cannot be read is told and left out, rather than keeping readers
+/// from all others; its entry stays.
+pub(crate) fn event_of(sequence: u64, json: &[u8]) -> Option<Event> {
+    serde_json::from_slice(json)
+        .inspect_err(|error| tracing::error!(sequence, %error, "a stored event cannot be read"))
+        .ok()
 }
