@@ -88,7 +88,7 @@ struct Parsed {
 
 /// Reads the copy of a body.
 ///
-/// `forced` is a format that a rule pack names for this path. `decoded_bytes_max` bounds the body after
+/// `forced` is a format that a rule pack names for this path; it holds where the content type does not tell. `decoded_bytes_max` bounds the body after
 /// its content codings are undone; at the limit it counts as cut.
 pub fn decode(
     capture: &Capture,
@@ -97,6 +97,8 @@ pub fn decode(
     decoded_bytes_max: usize,
 ) -> Document {
     let declared = format::declared(headers);
+    // What the type says plainly is not overruled: a form's answer is often JSON.
+    let forced = forced.filter(|_| declared.is_vague || declared.format == Format::Binary);
     let format = forced.unwrap_or(declared.format);
     match capture.state {
         CaptureState::Empty => return bodiless(format),

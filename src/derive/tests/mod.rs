@@ -3,6 +3,7 @@
 
 mod attacks;
 mod examples;
+mod plans;
 
 use std::sync::Arc;
 
