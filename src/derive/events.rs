@@ -91,7 +91,10 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     event.r#match.certainty = if is_certain { Certainty::Certain } else { Certainty::Doubtful };
     event.r#match.reasons = firing.reasons.clone();
     let extra = (!is_certain).then(|| Note::plain(NoteCode::MatchDoubtful));
-    event.notes = notes(case, situation, who, &missing, extra);
+    let own_id = entry.target.as_ref().and_then(|target| target.id.as_ref());
+    let uncertain = own_id.and_then(|id| id.doubt(&scope));
+    let uncertain = uncertain.map(|reason| Note::with(NoteCode::TargetUncertain, reason));
+    event.notes = notes(case, situation, who, &missing, extra.into_iter().chain(uncertain));
     Draft { event, carried, ended: situation.ending, missing }
 }
 
@@ -285,7 +288,7 @@ fn notes(
     situation: &Situation,
     who: &Who,
     missing: &[String],
-    extra: Option<Note>,
+    extra: impl Iterator<Item = Note>,
 ) -> Vec<Note> {
     let values = missing
         .iter()

@@ -30,6 +30,10 @@ fn a_repeated_parameter_is_doubt_and_all_values_are_told() {
     assert_eq!(event.r#match.certainty, Certainty::Doubtful);
     assert!(event.r#match.reasons[0].contains(r#""2", "1""#), "{:?}", event.r#match.reasons);
     assert_eq!(event.details["id"], json!(["2", "1"]));
+    let rules = "rules:\n  - { id: a, match: POST /cancel, action: A, target: { type: b, id: $.request.query.id } }\n";
+    let event = play(rules, "POST /cancel?id=2&id=1", "").says(200, "").event();
+    assert!(has(&event, NoteCode::TargetUncertain));
+    assert_eq!(event.target.unwrap().id.as_deref(), Some(r#"["2","1"]"#));
 }
 
 #[test]
