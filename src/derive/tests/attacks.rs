@@ -174,6 +174,22 @@ fn a_rule_that_panics_leaves_the_least_and_the_others_go_on() {
 }
 
 #[test]
+fn the_deepest_body_that_is_read_overflows_no_stack_and_is_stored() {
+    // THREATS E43
+    let rules = r#"
+resources: { r: { read: GET self, fields: { a: { key: k } } } }
+rules:
+  - { id: a, match: PUT /a, redact: ["$.request.body..b", secretish], before: r, after: { merged: $.request.body }, action: A, details: { d: $.request.body, c: { count: "$.request.body..a" } }, raw: [$.request, "$.response.body..a"] }
+"#;
+    let nest = |inner: &str| format!("{}{inner}{}", r#"{"a":"#.repeat(511), "}".repeat(511));
+    let event =
+        play(rules, "PUT /a", &nest("1")).answer("GET /a", 200, &nest("[2]")).says(200, &nest("3")).event();
+    let bytes = serde_json::to_vec(&event).unwrap();
+    serde_json::from_slice::<Event>(&bytes).unwrap();
+    assert!(has(&event, NoteCode::FieldCut));
+}
+
+#[test]
 fn secrets_reach_no_event() {
     // THREATS P04
     let rules = "rules:\n  - { id: all, match: \"POST /a/{x}\", action: A, raw: [$.request, $.response, $.path], details: { q: $.request.query } }\n";
