@@ -41,6 +41,10 @@ pub struct Limits {
     pub page_max: usize,
     /// One query.
     pub query_ms: u64,
+    /// Queries at a time; others wait for their turn.
+    pub queries_max: usize,
+    /// Connections to the audit listener at a time.
+    pub admin_connections_max: usize,
 }
 
 impl Default for Limits {
@@ -65,6 +69,8 @@ impl Default for Limits {
             tail_bytes_max: 64 << 20,
             page_max: 500,
             query_ms: 5_000,
+            queries_max: 4,
+            admin_connections_max: 256,
         }
     }
 }

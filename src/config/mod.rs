@@ -1,8 +1,18 @@
 //! The configuration: what the operator wrote, checked.
 
+mod bounds;
+mod check;
+mod env;
+mod file;
 mod limits;
+mod mask;
+mod nearest;
+mod secret;
+mod settings;
 
 pub use limits::Limits;
+pub use nearest::nearest;
+pub use secret::Secret;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,7 +45,7 @@ pub struct Config {
 /// The application behind the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    /// Host name or address.
+    /// Host name or address; an IPv6 address without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -47,7 +57,11 @@ pub struct Admin {
     /// Its address; loopback only when there is no token.
     pub listen: SocketAddr,
     /// The bearer token that readers must show.
-    pub token: Option<String>,
-    /// Host names by which the audit listener may be addressed, beside loopback names and its address.
+    pub token: Option<Secret>,
+    /// Host names (lower case, no port) by which the audit listener may be addressed, beside loopback names and
+    /// its address.
     pub hosts: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

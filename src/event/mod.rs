@@ -5,14 +5,20 @@
 //! endpoint returns: one shape to learn. It is a promise: members are only added, and [`FORMAT`] rises
 //! when the meaning of one changes. This module never looks at a clock, a file or a socket.
 
+mod actor;
+mod facts;
 mod note;
 mod sentence;
 
+pub use actor::{Actor, Assurance, Evidence, Scope};
+pub use facts::{
+    BeforeFacts, BeforeState, Certainty, ClientFacts, MatchFacts, MatchedBy, RequestFacts, ResponseFacts,
+    RuleFacts,
+};
 pub use note::{Note, NoteCode};
 pub use sentence::{Part, Sentence};
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -108,75 +114,6 @@ pub struct Event {
     pub raw: BTreeMap<String, Value>,
 }
 
-/// A person or program.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Actor {
-    /// `user guest attendee system app unknown`.
-    pub r#type: String,
-    /// Stable identifier in the application.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Display name at that time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// E-mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// Role at that time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// Organization at that time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
-    /// Team at that time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub team: Option<String>,
-    /// Keyed hash of the credential that was presented: equal credentials have equal hashes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-    /// How sure it is that this is who acted.
-    pub assurance: Assurance,
-    /// What the assurance rests on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
-}
-
-/// How sure it is who acted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Assurance {
-    /// Nothing says who it was.
-    #[default]
-    None,
-    /// Several candidates.
-    Ambiguous,
-    /// Somebody says so; nobody checked.
-    Claimed,
-    /// The application was asked whose credential this is.
-    LookedUp,
-    /// Checked by us, or the application accepted this very credential in this exchange.
-    Verified,
-}
-
-/// What an actor's assurance rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Evidence {
-    /// The application was asked.
-    Application,
-    /// A signature was checked.
-    Signature,
-    /// A client certificate.
-    Certificate,
-    /// A header from a trusted peer.
-    Peer,
-    /// A credential that the application did not refuse.
-    Accepted,
-    /// The body or an unchecked header says so.
-    Claimed,
-}
-
 /// What an action was done to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -259,152 +196,4 @@ pub struct Change {
 /// Keeps null apart from missing: serde reads both as `None` otherwise.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
-}
-
-/// Where `before` values come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BeforeFacts {
-    /// Whether and how the thing was read.
-    pub state: BeforeState,
-    /// Why there is none, in a word: `timeout`, `refused`, `too_large`, `status 500`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
-
-/// Whether and how the thing was read before the action.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum BeforeState {
-    /// The rule does not ask for it.
-    #[default]
-    None,
-    /// Read from the application just before.
-    Read,
-    /// The last snapshot seen.
-    Remembered,
-    /// The application says there is no such thing (404, 410).
-    Absent,
-    /// Asked for and not to be had.
-    Unavailable,
-}
-
-impl BeforeState {
-    /// The word used in rules and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            BeforeState::None => "none",
-            BeforeState::Read => "read",
-            BeforeState::Remembered => "remembered",
-            BeforeState::Absent => "absent",
-            BeforeState::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// Who may see an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Scope {
-    /// Its organization.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
-    /// Its team.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub team: Option<String>,
-}
-
-impl Scope {
-    /// True when neither organization nor team is known.
-    pub fn is_empty(&self) -> bool {
-        self.organization.is_none() && self.team.is_none()
-    }
-}
-
-/// From where a request came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientFacts {
-    /// The client's address, behind trusted proxies.
-    pub ip: IpAddr,
-    /// The address of the socket's other end, where that is another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer: Option<IpAddr>,
-    /// The `User-Agent` header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<String>,
-}
-
-/// The request that carried an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestFacts {
-    /// The `X-Request-Id` that the application saw.
-    pub id: String,
-    /// The trace id of `traceparent`, if one was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace_id: Option<String>,
-    /// The method as received.
-    pub method: String,
-    /// Scheme, host and target, redacted.
-    pub url: String,
-}
-
-/// The answer to a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ResponseFacts {
-    /// HTTP status code.
-    pub status: u16,
-    /// From the request's head to the answer's end, in milliseconds.
-    pub duration_ms: u64,
-}
-
-/// The rule that made an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleFacts {
-    /// `calcom/booking.rescheduled`.
-    pub id: String,
-    /// SHA-256 (hex) of the pack's canonical form.
-    pub version: String,
-}
-
-/// How sure it is that the rule was meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MatchFacts {
-    /// `certain`, or `doubtful` when a condition could neither be met nor excluded.
-    pub certainty: Certainty,
-    /// Which form of the request the rule's line met.
-    pub by: MatchedBy,
-    /// Why there is doubt, one reason each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<String>,
-}
-
-/// Whether a match is beyond doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Certainty {
-    /// Every condition was met.
-    Certain,
-    /// One could neither be met nor excluded.
-    Doubtful,
-}
-
-/// Which form of a request met a rule's line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum MatchedBy {
-    /// The path as received.
-    Raw,
-    /// The path loosened: decoded, dot segments and parameters removed, case folded (form A).
-    Normalised,
-    /// As `Normalised`, with encoded slashes as separators (form B).
-    Split,
-    /// A path that a trusted peer put into a header.
-    Override,
-    /// The `Destination` of a MOVE or COPY.
-    Destination,
 }

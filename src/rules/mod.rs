@@ -5,5 +5,8 @@
 //! conditions over an exchange document. Pure: no I/O beyond reading rule files at load, no clock.
 
 pub mod expr;
+pub mod load;
 pub mod model;
+pub mod redact;
 pub mod router;
+pub mod trial;

@@ -5,13 +5,29 @@
 use std::sync::Arc;
 
 use super::expr::{Condition, Expr, Path};
+use super::router::Router;
+use super::trial::Trial;
 use crate::yaml::{Source, Span};
 
-/// All packs in force, in the configured order.
+/// All packs in force, in the configured order. Fixed once made: its router points into `packs`.
 #[derive(Debug, Default)]
 pub struct RuleSet {
     /// The packs.
     pub packs: Vec<Pack>,
+    router: Router,
+}
+
+impl RuleSet {
+    /// These packs, with the router that finds their rules.
+    pub fn new(packs: Vec<Pack>) -> RuleSet {
+        let router = Router::new(&packs);
+        RuleSet { packs, router }
+    }
+
+    /// What finds the rules of a request.
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
 }
 
 /// A folder of rules for one application.
@@ -81,8 +97,8 @@ pub struct Rule {
     pub source: Arc<Source>,
     /// Where its id stands.
     pub span: Span,
-    /// Its tests, as written; `rules::test` reads them.
-    pub tests: Vec<crate::yaml::Node>,
+    /// Its tests.
+    pub tests: Vec<Trial>,
 }
 
 /// `POST|PUT /v2/bookings/{bookingUid}/cancel`.
@@ -94,7 +110,7 @@ pub struct MatchLine {
     pub segments: Vec<SegmentPattern>,
 }
 
-/// One segment of a `match` line.
+/// One segment of a `match` line. A slash at the end of a line is an empty literal at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentPattern {
     /// `bookings`, decoded.

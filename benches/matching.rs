@@ -1,0 +1,96 @@
+//! What it costs to find the rules of a request: ten rules and a thousand should cost the same.
+
+use divan::{AllocProfiler, Bencher};
+use earwitness::rules::expr::Condition;
+use earwitness::rules::model::{Guarantee, MatchLine, Mode, OnFailure, Pack, Rule, RuleSet};
+use earwitness::rules::router::HeadView;
+use earwitness::yaml::{Source, Span};
+use http::{HeaderMap, HeaderValue};
+
+/// Shows that a clean path that no rule fits allocates nothing.
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// A request that a rule concerns.
+#[divan::bench(args = [10, 1_000])]
+fn a_match(bencher: Bencher<'_, '_>, rules: usize) {
+    bench(bencher, rules, "POST", "/v2/things5/0af3c2/cancel");
+}
+
+/// A request that no rule concerns, as most are.
+#[divan::bench(args = [10, 1_000])]
+fn no_match(bencher: Bencher<'_, '_>, rules: usize) {
+    bench(bencher, rules, "GET", "/static/app/main.3f2a.js?v=7");
+}
+
+/// One that differs only in its last segment.
+#[divan::bench(args = [10, 1_000])]
+fn nearly_a_match(bencher: Bencher<'_, '_>, rules: usize) {
+    bench(bencher, rules, "POST", "/v2/things5/0af3c2/rename");
+}
+
+/// A path that is looked up in three forms.
+#[divan::bench(args = [10, 1_000])]
+fn an_odd_spelling(bencher: Bencher<'_, '_>, rules: usize) {
+    bench(bencher, rules, "POST", "/v2//things5/0af3c2%2fCANCEL;x=1");
+}
+
+fn bench(bencher: Bencher<'_, '_>, count: usize, method: &str, target: &str) {
+    let rules = RuleSet::new(vec![pack((0..count).map(rule).collect())]);
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "app.example"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"),
+        ("accept", "*/*"),
+        ("cookie", "session=0af3c2"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let head = HeadView { method, target, host: "app.example", headers: &headers, is_trusted: false };
+    bencher.bench_local(|| rules.candidates(divan::black_box(&head)));
+}
+
+fn rule(number: usize) -> Rule {
+    let line = format!("POST /v2/things{number}/{{id}}/cancel");
+    Rule {
+        id: format!("bench/{number}"),
+        lines: MatchLine::parse(&line).into_iter().collect(),
+        operations: Vec::new(),
+        when: Condition::always(),
+        mode: Mode::Record,
+        guarantee: Guarantee::Durable,
+        on_failure: OnFailure::Allow,
+        vars: Vec::new(),
+        before: None,
+        after: None,
+        for_each: None,
+        entries: Vec::new(),
+        otherwise: None,
+        redact: Vec::new(),
+        source: Source::new("bench.yaml", ""),
+        span: Span::default(),
+        tests: Vec::new(),
+    }
+}
+
+fn pack(rules: Vec<Rule>) -> Pack {
+    Pack {
+        name: "bench".to_owned(),
+        title: "Bench".to_owned(),
+        base: String::new(),
+        hosts: Vec::new(),
+        version: String::new(),
+        vars: Vec::new(),
+        formats: Vec::new(),
+        resources: Vec::new(),
+        actors: Vec::new(),
+        redact: Vec::new(),
+        reveal: Vec::new(),
+        exclude: Vec::new(),
+        rules,
+    }
+}

@@ -1,0 +1,120 @@
+//! The events themselves: a page of them, or one.
+//!
+//! An event leaves as it was stored, byte for byte, with its place in the chain set before its first member:
+//! nothing is parsed and written again, so what a client hashes is what we hashed.
+
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State as Extract};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use uuid::Uuid;
+
+use crate::store::{Hash, Page, Query, Sealed};
+
+use super::parameters::{self, Question};
+use super::problem::Problem;
+use super::state::State;
+
+/// `GET /audit/v1/events`.
+pub(super) async fn list(
+    Extract(state): Extract<State>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let page_max = state.inner.limits.page_max;
+    let question = parameters::read(query.as_deref().unwrap_or(""), &state.inner.cursors, page_max)
+        .map_err(Problem::parameters)?;
+    let Question { filter, below, limit } = question;
+    let asked = filter.clone();
+    let page = state
+        .ask(move |reader, time_max| {
+            // One more than asked for tells whether there is more, even on the last page.
+            reader.query(&Query { filter: asked, below, limit: limit + 1, time_max })
+        })
+        .await?;
+    let next = next(&page, below, limit).map(|below| state.inner.cursors.seal(below, &filter));
+    Ok(json(page_body(&page, limit, next.as_deref())))
+}
+
+/// `GET /audit/v1/events/{id}`.
+pub(super) async fn one(
+    Extract(state): Extract<State>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let absent = || Problem::new(StatusCode::NOT_FOUND, "No event has this id.");
+    let id = id.ok().and_then(|Path(id)| Uuid::parse_str(&id).ok()).ok_or_else(absent)?;
+    let found = state.ask(move |reader, _| reader.get(id)).await?.ok_or_else(absent)?;
+    let mut body = Vec::with_capacity(found.sealed.json.len() + PLACE_BYTES);
+    push_event(&mut body, &found.sealed);
+    Ok(json(body))
+}
+
+/// Below which sequence the next page begins; `None` when there is nothing more.
+fn next(page: &Page, below: Option<u64>, limit: usize) -> Option<u64> {
+    if page.events.len() > limit {
+        return page.events[..limit].last().map(|found| found.sealed.sequence);
+    }
+    // Cut before anything was found: go on where this page was to begin.
+    let cut = page.is_cut.then(|| below.unwrap_or(u64::MAX));
+    page.next.or(cut)
+}
+
+fn page_body(page: &Page, limit: usize, next: Option<&str>) -> Vec<u8> {
+    let events = &page.events[..limit.min(page.events.len())];
+    let bytes: usize = events.iter().map(|found| found.sealed.json.len() + PLACE_BYTES).sum();
+    let mut body = Vec::with_capacity(bytes + PLACE_BYTES);
+    body.extend_from_slice(b"{\"data\":[");
+    for (index, found) in events.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        push_event(&mut body, &found.sealed);
+    }
+    body.extend_from_slice(b"],\"pagination\":{\"nextCursor\":");
+    match next {
+        // A cursor is base64url: nothing in it needs escaping.
+        Some(cursor) => body.extend_from_slice(format!("\"{cursor}\",\"hasMore\":true").as_bytes()),
+        None => body.extend_from_slice(b"null,\"hasMore\":false"),
+    }
+    if page.is_cut && page.events.len() <= limit {
+        body.extend_from_slice(b",\"isCut\":true");
+    }
+    body.extend_from_slice(b"}}");
+    body
+}
+
+/// The stored object with `sequence`, `previousHash` and `hash` before its own members.
+fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
+    let (previous, hash) = (hex(&sealed.previous), hex(&sealed.hash));
+    let place =
+        format!("\"sequence\":{},\"previousHash\":\"{previous}\",\"hash\":\"{hash}\"", sealed.sequence);
+    body.push(b'{');
+    body.extend_from_slice(place.as_bytes());
+    // The stored form is the JSON of an `Event`: an object with members, without blanks around it.
+    match sealed.json.strip_prefix(b"{") {
+        Some(members) if members != b"}" => {
+            body.push(b',');
+            body.extend_from_slice(members);
+        }
+        Some(_) | None => body.push(b'}'),
+    }
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn json(body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What the place in the chain adds to an event, at most.
+const PLACE_BYTES: usize = 200;

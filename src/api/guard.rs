@@ -1,0 +1,176 @@
+//! Who gets in: checks before any route, the same for all of them.
+//!
+//! The `Host` allow-list is what keeps a web page that its reader opened elsewhere from reading the log of a
+//! listener on loopback (DNS rebinding): the browser connects to us, but names the attacker's host. An
+//! address cannot be rebound, so a listener on all addresses takes any address for a host name.
+//!
+//! The order matters: what says least about us comes first, and nothing is read from the log before the last
+//! check.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::{Request, State as Extract};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
+    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hmac::Mac;
+
+use crate::config::Admin;
+
+use super::cursor::keyed;
+use super::problem::Problem;
+use super::state::{State, busy};
+use super::{HEALTH, READY};
+
+/// Who may come in, and by which names.
+pub(super) struct Access {
+    listen: IpAddr,
+    hosts: Vec<String>,
+    /// Key and keyed hash of the token: comparing hashes takes the same time whatever was sent.
+    token: Option<([u8; 32], [u8; 32])>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// May read everything.
+    Reader,
+    /// Gets `ok` or not, on the routes that are open.
+    Stranger,
+}
+
+/// Admits a request or answers it, and sets the headers that every answer has.
+pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let mut response = match state.inner.access.admit(&parts) {
+        Err(problem) => problem.into_response(),
+        Ok(standing) => {
+            parts.extensions.insert(standing);
+            let time_max = Duration::from_millis(state.inner.limits.query_ms) + GRACE;
+            let answer = tokio::time::timeout(time_max, next.run(Request::from_parts(parts, body))).await;
+            answer.unwrap_or_else(|_| busy().into_response())
+        }
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Access {
+    /// The access of a listener.
+    pub(super) fn new(admin: &Admin, installation_key: &[u8; 32]) -> Access {
+        let key: [u8; 32] = keyed(installation_key, b"earwitness token 1").finalize().into_bytes().into();
+        let hash = |token: &str| keyed(&key, token.as_bytes()).finalize().into_bytes().into();
+        let token = admin.token.as_ref().map(|token| (key, hash(token.expose())));
+        Access { listen: admin.listen.ip(), hosts: admin.hosts.clone(), token }
+    }
+
+    /// True when readers must show a token.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    fn admit(&self, request: &Parts) -> Result<Standing, Problem> {
+        self.check_host(request)?;
+        self.check_origin(&request.headers)?;
+        check_body(&request.headers)?;
+        match self.check_token(&request.headers) {
+            Ok(()) => Ok(Standing::Reader),
+            Err(_) if [HEALTH, READY].contains(&request.uri.path()) => Ok(Standing::Stranger),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    fn check_host(&self, request: &Parts) -> Result<(), Problem> {
+        let mut hosts = request.headers.get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            // RFC 9112 section 3.2.
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "A request has one Host header."));
+        };
+        let named = host.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
+        let is_ours = named.is_some_and(|authority| self.is_ours(&authority));
+        // An absolute target names the host a second time (RFC 9112 section 3.2.2).
+        if is_ours && request.uri.authority().is_none_or(|authority| self.is_ours(authority)) {
+            return Ok(());
+        }
+        let detail = "This listener does not answer to that host name; add it to `admin.hosts` if it should.";
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
+    }
+
+    /// No other site's page has business here, whatever the browser lets it see of the answer.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let is_ours = |origin: &HeaderValue| {
+            let uri = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
+            uri.as_ref().and_then(Uri::authority).is_some_and(|authority| self.is_ours(authority))
+        };
+        if headers.get_all(ORIGIN).iter().all(is_ours) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "Pages of other origins cannot read the audit log."))
+    }
+
+    /// Ports are not compared: a mapped port changes them, and rebinding needs a name.
+    fn is_ours(&self, authority: &Authority) -> bool {
+        if authority.as_str().contains('@') {
+            return false;
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = host.parse::<IpAddr>() {
+            let address = address.to_canonical();
+            let is_listed = self.hosts.iter().any(|name| name.parse() == Ok(address));
+            return address.is_loopback()
+                || address == self.listen.to_canonical()
+                || self.listen.is_unspecified()
+                || is_listed;
+        }
+        let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        name == "localhost" || self.hosts.contains(&name)
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some((key, hash)) = &self.token else { return Ok(()) };
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (given.next(), given.next()) else {
+            return Err(unauthorized("The audit log needs one `Authorization: Bearer …` header."));
+        };
+        // RFC 6750 section 2.1; the scheme's name has no case (RFC 9110 section 11.1).
+        let token = match value.as_bytes().split_at_checked(SCHEME.len()) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token.trim_ascii(),
+            Some(_) | None => return Err(unauthorized("The audit log takes the `Bearer` scheme alone.")),
+        };
+        keyed(key, token).verify_slice(hash).map_err(|_| unauthorized("This token is not known here."))
+    }
+}
+
+/// Nothing here takes a body; one that is not read could only be the start of the next request.
+fn check_body(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_empty = headers.get_all(CONTENT_LENGTH).iter().all(|length| length == "0");
+    if is_empty && !headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "Requests to the audit log have no body."))
+}
+
+fn unauthorized(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
+}
+
+const SCHEME: &[u8] = b"bearer ";
+/// What an answer may take beyond its query.
+const GRACE: Duration = Duration::from_secs(1);
+/// On every answer, unless its handler says otherwise.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (CACHE_CONTROL, "private, no-store"),
+    (VARY, "Authorization"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];

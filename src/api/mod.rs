@@ -1,0 +1,61 @@
+//! The audit listener: how records are read.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /` | what this is, as text |
+//! | `GET /audit/v1/events` | a page of events, newest first |
+//! | `GET /audit/v1/events/{id}` | one event |
+//! | `GET /metrics` | metrics for Prometheus |
+//! | `GET /healthz` | the process answers |
+//! | `GET /readyz` | journal and store work |
+//!
+//! One request's way: `guard` admits it (host, body, token), a handler reads its parameters and asks the
+//! [`Reader`] on a blocking thread, within the limits of time and number, and `problem` is the one form of
+//! every refusal. Nothing here forwards to the application, and nothing is ever written to the log of events.
+
+mod cursor;
+mod events;
+mod guard;
+mod listen;
+mod parameters;
+mod problem;
+mod reader;
+mod state;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use listen::serve;
+pub use reader::Reader;
+pub use state::{Readiness, Setup, State};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+
+use problem::Problem;
+
+/// All routes, guarded.
+pub fn router(state: State) -> Router {
+    Router::new()
+        .route("/", get(status::index))
+        .route("/audit/v1/events", get(events::list))
+        .route("/audit/v1/events/{id}", get(events::one))
+        .route("/metrics", get(status::metrics))
+        .route(HEALTH, get(status::health))
+        .route(READY, get(status::ready))
+        .fallback(async || {
+            Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address; `/` lists what there is.")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "The audit log is read with GET and HEAD.")
+        })
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state)
+}
+
+/// Open without a token: says only `ok`.
+const HEALTH: &str = "/healthz";
+/// Open without a token, which then gets no details.
+const READY: &str = "/readyz";

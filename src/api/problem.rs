@@ -1,0 +1,101 @@
+//! Refusals, in the one form of RFC 9457 (`application/problem+json`).
+//!
+//! A problem tells the client what it can do about it. What went wrong inside stays in our log: paths,
+//! partitions and error texts of the store are nobody's business on the wire.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    wrong: Vec<Wrong>,
+}
+
+/// One parameter that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Wrong {
+    /// Its name, as sent.
+    pub(super) parameter: String,
+    /// What is wrong with it.
+    pub(super) detail: String,
+    /// What it takes.
+    pub(super) accepts: String,
+}
+
+/// The body (RFC 9457 section 3.1); the first wrong parameter stands at the top, all of them in `errors`.
+#[derive(Serialize)]
+struct View<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepts: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Wrong],
+}
+
+impl Problem {
+    /// A problem that its status and a sentence say wholly.
+    pub(super) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { status, detail: detail.into(), wrong: Vec::new() }
+    }
+
+    /// Parameters that are wrong; at least one.
+    pub(super) fn parameters(wrong: Vec<Wrong>) -> Problem {
+        let detail = wrong.first().map(|first| format!("`{}` {}", first.parameter, first.detail));
+        let detail = detail.unwrap_or_default();
+        Problem { wrong, ..Problem::new(StatusCode::BAD_REQUEST, detail) }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let first = self.wrong.first();
+        let view = View {
+            r#type: if first.is_some() { PARAMETERS } else { "about:blank" },
+            title: if first.is_some() {
+                "The query has parameters that cannot be used"
+            } else {
+                self.status.canonical_reason().unwrap_or("Error")
+            },
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            parameter: first.map(|wrong| wrong.parameter.as_str()),
+            accepts: first.map(|wrong| wrong.accepts.as_str()),
+            errors: &self.wrong,
+        };
+        let body = serde_json::to_vec(&view).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some((name, value)) = header(self.status) {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// The header that a refusal of this status must have, or that tells the client what to do next.
+fn header(status: StatusCode) -> Option<(HeaderName, &'static str)> {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => Some((ALLOW, "GET,HEAD")),
+        StatusCode::PAYLOAD_TOO_LARGE => Some((CONNECTION, "close")),
+        StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
+        StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer realm=\"earwitness\"")),
+        _ => None,
+    }
+}
+
+/// A name, not an address: docs/api.md explains it.
+const PARAMETERS: &str = "urn:problem-type:earwitness:parameters";

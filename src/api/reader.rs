@@ -1,0 +1,31 @@
+//! Where the audit listener reads: as little as it needs, so that tests can put their own log behind it.
+
+use uuid::Uuid;
+
+use crate::record::Log;
+use crate::store::{Found, Page, Query, StoreError};
+
+/// A log of events that can be read. Every call blocks.
+pub trait Reader: Send + Sync {
+    /// A page, newest first.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn query(&self, query: &Query) -> Result<Page, StoreError>;
+
+    /// The event of that id.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError>;
+}
+
+impl Reader for Log {
+    fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        Log::query(self, query)
+    }
+
+    fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
+        Log::get(self, id)
+    }
+}

@@ -1,0 +1,158 @@
+//! What the handlers share, and the one way by which they reach the log: on a blocking thread, a few at a
+//! time, within a limit of time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::config::{Admin, Limits};
+use crate::store::StoreError;
+use crate::telemetry::Metrics;
+
+use super::cursor::Cursors;
+use super::guard::Access;
+use super::problem::Problem;
+use super::reader::Reader;
+
+/// What the audit listener is made of.
+pub struct Setup {
+    /// Where events are read.
+    pub reader: Arc<dyn Reader>,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// How the rest of the process is; asked for each `/readyz`, so it must not block.
+    pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// Token and names.
+    pub admin: Admin,
+    /// Ceilings.
+    pub limits: Limits,
+    /// The installation's key, from which the key of the cursors is derived.
+    pub key: [u8; 32],
+}
+
+/// How the process is, beside the store, which the audit listener tries itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Rules in force.
+    pub rules: usize,
+    /// Whether the journal takes events; if not, why, in words for operators.
+    pub journal: Result<(), String>,
+}
+
+/// How reading one event went.
+#[derive(Clone, Debug)]
+pub(super) enum Trial {
+    /// The store answered.
+    Works,
+    /// All turns are taken by readers, so it was not tried: that is load, not failure, and must not take the
+    /// application's traffic away from this process.
+    Busy,
+    /// The store failed.
+    Fails(String),
+}
+
+/// Why the log was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AskError {
+    /// Too many others are reading.
+    #[error("no turn came in time")]
+    Busy,
+    /// The log cannot be read; told in our own log.
+    #[error("the log cannot be read")]
+    Failed,
+}
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    pub(super) access: Access,
+    pub(super) limits: Limits,
+    pub(super) cursors: Cursors,
+    /// The last trial of the store: many probes, one query. Held while the query runs.
+    pub(super) trial: Mutex<Option<(Instant, Trial)>>,
+    reader: Arc<dyn Reader>,
+    queries: Arc<Semaphore>,
+}
+
+impl State {
+    /// The state of a listener.
+    pub fn new(setup: Setup) -> State {
+        let access = Access::new(&setup.admin, &setup.key);
+        let inner = Inner {
+            access,
+            cursors: Cursors::new(&setup.key),
+            metrics: setup.metrics,
+            readiness: setup.readiness,
+            queries: Arc::new(Semaphore::new(setup.limits.queries_max)),
+            limits: setup.limits,
+            trial: Mutex::new(None),
+            reader: setup.reader,
+        };
+        State { inner: Arc::new(inner) }
+    }
+
+    /// True when every turn to read is taken.
+    pub(super) fn is_busy(&self) -> bool {
+        self.inner.queries.available_permits() == 0
+    }
+
+    /// Lets `work` read the log; it is told how much time it has.
+    ///
+    /// When the caller goes away, the work runs to its end and still counts as one of the queries at a time:
+    /// a client that asks and leaves cannot pile up work.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Reader, Duration) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, AskError> {
+        let time_max = Duration::from_millis(self.inner.limits.query_ms);
+        let start = Instant::now();
+        let turn = tokio::time::timeout(time_max, Arc::clone(&self.inner.queries).acquire_owned());
+        let Ok(Ok(permit)) = turn.await else {
+            self.inner.metrics.limits_hit.with_label_values(&["queries_max"]).inc();
+            return Err(AskError::Busy);
+        };
+        let time_left = time_max.saturating_sub(start.elapsed());
+        let reader = Arc::clone(&self.inner.reader);
+        let answer = tokio::task::spawn_blocking(move || {
+            let answer = work(reader.as_ref(), time_left);
+            drop(permit);
+            answer
+        });
+        match answer.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the audit log cannot be read");
+                Err(AskError::Failed)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a query ended early");
+                Err(AskError::Failed)
+            }
+        }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Problem {
+        match error {
+            AskError::Busy => busy(),
+            AskError::Failed => Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The audit log cannot be read; the log of Earwitness says why.",
+            ),
+        }
+    }
+}
+
+/// Too much is asked at once, or an answer took too long.
+pub(super) fn busy() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long; ask again, or for less.")
+}

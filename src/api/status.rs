@@ -1,0 +1,130 @@
+//! What operators and their machines ask: what is this, does it live, does it work, how is it doing.
+
+use std::time::{Duration, Instant};
+
+use axum::Extension;
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::store::{Filter, Query};
+
+use super::guard::Standing;
+use super::state::{AskError, State, Trial};
+
+/// `GET /`.
+pub(super) async fn index() -> &'static str {
+    INDEX
+}
+
+/// `GET /healthz`: the process answers, and says nothing else to strangers.
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(Extract(state): Extract<State>) -> Response {
+    let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, state.inner.metrics.render()).into_response()
+}
+
+/// `GET /readyz`: 200 when journal and store work, else 503; a stranger is not told why.
+pub(super) async fn ready(
+    Extract(state): Extract<State>,
+    Extension(standing): Extension<Standing>,
+) -> Response {
+    let readiness = (state.inner.readiness)();
+    let store = try_store(&state).await;
+    let is_ready = readiness.journal.is_ok() && !matches!(store, Trial::Fails(_));
+    let details = match standing {
+        Standing::Stranger => None,
+        Standing::Reader => Some(Details {
+            journal: Part::of_journal(&readiness.journal),
+            store: Part::of_store(&store),
+            rules: readiness.rules,
+        }),
+    };
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let view = View { status: if is_ready { "ready" } else { "not ready" }, details };
+    (status, axum::Json(view)).into_response()
+}
+
+/// Reads one event. Strangers may ask, so the answer is kept for a second: a thousand probes are one query.
+async fn try_store(state: &State) -> Trial {
+    let mut last = state.inner.trial.lock().await;
+    if let Some((at, trial)) = last.as_ref()
+        && at.elapsed() < TRIAL_KEPT
+    {
+        return trial.clone();
+    }
+    if state.is_busy() {
+        return Trial::Busy;
+    }
+    // Its failure is told in the answer; in our log it would stand once a second.
+    let asked = state.ask(|reader, time_max| {
+        let time_max = time_max.min(TRIAL_MAX);
+        let query = Query { filter: Filter::default(), below: None, limit: 1, time_max };
+        Ok(reader.query(&query).map(|_| ()).map_err(|error| error.to_string()))
+    });
+    let trial = match asked.await {
+        Ok(Ok(())) => Trial::Works,
+        Ok(Err(why)) => Trial::Fails(why),
+        Err(AskError::Busy) => Trial::Busy,
+        Err(AskError::Failed) => Trial::Fails(AskError::Failed.to_string()),
+    };
+    *last = Some((Instant::now(), trial.clone()));
+    trial
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    status: &'static str,
+    #[serde(flatten)]
+    details: Option<Details<'a>>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    journal: Part<'a>,
+    store: Part<'a>,
+    rules: usize,
+}
+
+#[derive(Serialize)]
+struct Part<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+impl<'a> Part<'a> {
+    fn of_journal(journal: &'a Result<(), String>) -> Part<'a> {
+        match journal {
+            Ok(()) => Part { status: "ok", why: None },
+            Err(why) => Part { status: "failing", why: Some(why) },
+        }
+    }
+
+    fn of_store(trial: &'a Trial) -> Part<'a> {
+        match trial {
+            Trial::Works => Part { status: "ok", why: None },
+            Trial::Busy => Part { status: "busy", why: None },
+            Trial::Fails(why) => Part { status: "failing", why: Some(why) },
+        }
+    }
+}
+
+const TRIAL_MAX: Duration = Duration::from_secs(1);
+const TRIAL_KEPT: Duration = Duration::from_secs(1);
+const INDEX: &str = "\
+Earwitness: the audit log of an application that has none.
+
+  GET /audit/v1/events        events, newest first; filters: actor action type category source result
+                              targetType targetId ip from to q; pages: limit cursor
+  GET /audit/v1/events/{id}   one event
+  GET /metrics                metrics for Prometheus
+  GET /healthz                this process answers
+  GET /readyz                 journal and store work
+";

@@ -1,0 +1,366 @@
+//! JSON, read as leniently as the most lenient application would (THREATS E17, E18).
+//!
+//! Not serde_json: it keeps the last of two equal names without a word, and fails wholly on `1e400`, a lone
+//! surrogate or depth 129, all of which other parsers take. A failure of ours alone would make every
+//! condition on the body silently false. So this reader goes on where it can and says where it did; it
+//! keeps its own stack, because an overflow of the program's cannot be caught.
+
+use serde_json::{Map, Number, Value};
+
+use super::Doubtful;
+use crate::event::NoteCode;
+
+/// A value, and where it is doubtful.
+#[derive(Debug)]
+pub struct Reading {
+    /// The value; of two equal names the last.
+    pub value: Value,
+    /// Where another parser may see something else.
+    pub doubts: Vec<Doubtful>,
+}
+
+/// Why text is not JSON, by the byte at which it stops being so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Something else stands there, or the text ends.
+    #[error("not JSON at byte {0}")]
+    Unexpected(usize),
+    /// Arrays and objects in each other beyond the limit.
+    #[error("too deep at byte {0}")]
+    TooDeep(usize),
+}
+
+/// Reads JSON.
+///
+/// # Errors
+/// When it is not even nearly JSON, or deeper than 512.
+pub fn parse(text: &str) -> Result<Reading, JsonError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, stack: Vec::new(), doubts: Vec::new() };
+    let value = reader.document()?;
+    reader.blanks();
+    if reader.at < reader.bytes.len() {
+        reader.doubts.push(Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, "more behind the JSON value"));
+    }
+    Ok(Reading { value, doubts: reader.doubts })
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    stack: Vec<Frame>,
+    doubts: Vec<Doubtful>,
+}
+
+/// An array or object whose end is not reached yet.
+enum Frame {
+    Array(Vec<Value>),
+    Object { members: Map<String, Value>, name: String },
+}
+
+/// What stands at a value's place.
+enum Step {
+    Value(Value),
+    Opened,
+}
+
+impl Reader<'_> {
+    fn document(&mut self) -> Result<Value, JsonError> {
+        loop {
+            let mut value = match self.value()? {
+                Step::Opened => continue,
+                Step::Value(value) => value,
+            };
+            // A finished value may finish the array or object around it, and so on outwards.
+            loop {
+                if self.stack.is_empty() {
+                    return Ok(value);
+                }
+                self.store(value);
+                match self.next_or_close()? {
+                    None => break,
+                    Some(closed) => value = closed,
+                }
+            }
+        }
+    }
+
+    fn value(&mut self) -> Result<Step, JsonError> {
+        self.blanks();
+        match self.peek() {
+            Some(b'{') => self.open_object(),
+            Some(b'[') => self.open_array(),
+            Some(b'"') => Ok(Step::Value(Value::String(self.string()?))),
+            Some(b'-' | b'+' | b'.' | b'0'..=b'9') => Ok(Step::Value(self.number())),
+            Some(_) => self.word().map(Step::Value),
+            None => Err(JsonError::Unexpected(self.at)),
+        }
+    }
+
+    fn open_array(&mut self) -> Result<Step, JsonError> {
+        self.at += 1;
+        self.blanks();
+        if self.take(b']') {
+            return Ok(Step::Value(Value::Array(Vec::new())));
+        }
+        self.enter(Frame::Array(Vec::new()))
+    }
+
+    fn open_object(&mut self) -> Result<Step, JsonError> {
+        self.at += 1;
+        self.blanks();
+        if self.take(b'}') {
+            return Ok(Step::Value(Value::Object(Map::new())));
+        }
+        let name = self.name()?;
+        self.enter(Frame::Object { members: Map::new(), name })
+    }
+
+    fn enter(&mut self, frame: Frame) -> Result<Step, JsonError> {
+        if self.stack.len() >= DEPTH_MAX {
+            return Err(JsonError::TooDeep(self.at));
+        }
+        self.stack.push(frame);
+        Ok(Step::Opened)
+    }
+
+    fn name(&mut self) -> Result<String, JsonError> {
+        self.blanks();
+        if self.peek() != Some(b'"') {
+            return Err(JsonError::Unexpected(self.at));
+        }
+        let name = self.string()?;
+        self.blanks();
+        match self.take(b':') {
+            true => Ok(name),
+            false => Err(JsonError::Unexpected(self.at)),
+        }
+    }
+
+    fn store(&mut self, value: Value) {
+        let duplicate = match self.stack.last_mut() {
+            Some(Frame::Array(elements)) => {
+                elements.push(value);
+                None
+            }
+            Some(Frame::Object { members, name }) => {
+                let shown = members.contains_key(name).then(|| brief(&value));
+                let old = members.insert(name.clone(), value);
+                shown.zip(old).map(|(new, old)| vec![brief(&old), new])
+            }
+            None => None,
+        };
+        if let Some(values) = duplicate {
+            self.doubt(NoteCode::DuplicateKey, "given more than once", values);
+        }
+    }
+
+    /// Behind a finished element or member: goes to the next (`None`), or gives the whole that ends here.
+    fn next_or_close(&mut self) -> Result<Option<Value>, JsonError> {
+        self.blanks();
+        let has_comma = self.take(b',');
+        if has_comma {
+            self.blanks();
+        }
+        let is_object = matches!(self.stack.last(), Some(Frame::Object { .. }));
+        let end = if is_object { b'}' } else { b']' };
+        if self.peek() == Some(end) {
+            if has_comma {
+                self.doubt(NoteCode::BodyAmbiguous, "a comma before the end", Vec::new());
+            }
+            self.at += 1;
+            return Ok(self.stack.pop().map(|frame| match frame {
+                Frame::Array(elements) => Value::Array(elements),
+                Frame::Object { members, .. } => Value::Object(members),
+            }));
+        }
+        if !has_comma {
+            return Err(JsonError::Unexpected(self.at));
+        }
+        if is_object {
+            let next = self.name()?;
+            if let Some(Frame::Object { name, .. }) = self.stack.last_mut() {
+                *name = next;
+            }
+        }
+        Ok(None)
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        self.at += 1;
+        let mut content = String::new();
+        loop {
+            let start = self.at;
+            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
+                self.at += 1;
+            }
+            // Both ends stand beside an ASCII byte or the text's end: always on a character boundary.
+            content.push_str(self.text.get(start..self.at).unwrap_or_default());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(content);
+                }
+                Some(b'\\') => content.push(self.escape()?),
+                Some(control) => {
+                    self.doubt(NoteCode::BodyAmbiguous, "a control character in a string", Vec::new());
+                    content.push(char::from(control));
+                    self.at += 1;
+                }
+                None => return Err(JsonError::Unexpected(self.at)),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, JsonError> {
+        self.at += 1;
+        let Some(kind) = self.text.get(self.at..).and_then(|rest| rest.chars().next()) else {
+            return Err(JsonError::Unexpected(self.at));
+        };
+        self.at += kind.len_utf8();
+        Ok(match kind {
+            '"' | '\\' | '/' => kind,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => return self.unicode(),
+            other => {
+                self.doubt(NoteCode::BodyAmbiguous, "an unknown escape in a string", Vec::new());
+                other
+            }
+        })
+    }
+
+    fn unicode(&mut self) -> Result<char, JsonError> {
+        let first = self.hex4()?;
+        if let Some(plain) = char::from_u32(first) {
+            return Ok(plain);
+        }
+        let mark = self.at;
+        if (0xD800..0xDC00).contains(&first) && self.take(b'\\') && self.take(b'u') {
+            if let Ok(second) = self.hex4()
+                && (0xDC00..0xE000).contains(&second)
+            {
+                let joined = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                return Ok(char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+        }
+        self.at = mark;
+        self.doubt(NoteCode::BodyAmbiguous, "half a character in a string", Vec::new());
+        Ok(char::REPLACEMENT_CHARACTER)
+    }
+
+    fn hex4(&mut self) -> Result<u32, JsonError> {
+        let digits = self.text.get(self.at..self.at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        self.at += 4;
+        value.ok_or(JsonError::Unexpected(self.at - 4))
+    }
+
+    /// A number; what no JSON number holds exactly stays the text that was sent.
+    fn number(&mut self) -> Value {
+        let start = self.at;
+        if self.text[start..].starts_with("-Infinity") {
+            self.at += "-Infinity".len();
+            return self.odd_number("-Infinity");
+        }
+        while self.peek().is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
+            self.at += 1;
+        }
+        let text = &self.text[start..self.at];
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let has_odd_start = !digits.starts_with(|c: char| c.is_ascii_digit())
+            || (digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit());
+        if has_odd_start {
+            return self.odd_number(text);
+        }
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) && text != "-0" {
+            let number =
+                text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from));
+            return number.map(Value::Number).unwrap_or_else(|_| self.odd_number(text));
+        }
+        match text.parse::<f64>().ok().and_then(Number::from_f64) {
+            Some(number) => Value::Number(number),
+            None => self.odd_number(text),
+        }
+    }
+
+    fn odd_number(&mut self, text: &str) -> Value {
+        self.doubt(NoteCode::BodyAmbiguous, "a number that not every parser takes", Vec::new());
+        Value::String(text.to_owned())
+    }
+
+    fn word(&mut self) -> Result<Value, JsonError> {
+        for (word, value) in
+            [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)]
+        {
+            if self.text[self.at..].starts_with(word) {
+                self.at += word.len();
+                return Ok(value);
+            }
+        }
+        for word in ["NaN", "Infinity"] {
+            if self.text[self.at..].starts_with(word) {
+                self.at += word.len();
+                return Ok(self.odd_number(word));
+            }
+        }
+        Err(JsonError::Unexpected(self.at))
+    }
+
+    /// Notes a doubt about the place at hand; past the limit the whole body is in doubt.
+    fn doubt(&mut self, code: NoteCode, detail: &str, values: Vec<Value>) {
+        if self.doubts.len() > DOUBTS_MAX {
+            return;
+        }
+        if self.doubts.len() == DOUBTS_MAX {
+            self.doubts.push(Doubtful::at(Vec::new(), code, "many doubtful places"));
+            return;
+        }
+        let path = self.stack.iter().map(|frame| match frame {
+            Frame::Array(elements) => elements.len().to_string(),
+            Frame::Object { name, .. } => name.clone(),
+        });
+        let path = path.collect();
+        self.doubts.push(Doubtful { path, code, detail: Some(detail.to_owned()), values });
+    }
+
+    fn blanks(&mut self) {
+        while self.peek().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let is_there = self.peek() == Some(byte);
+        if is_there {
+            self.at += 1;
+        }
+        is_there
+    }
+}
+
+/// A value as a doubt tells it: whole copies of nested duplicates would multiply.
+fn brief(value: &Value) -> Value {
+    match value {
+        Value::Array(_) => Value::String("[…]".to_owned()),
+        Value::Object(_) => Value::String("{…}".to_owned()),
+        Value::String(text) => Value::String(text.chars().take(SHOWN_CHARS).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// Characters of a value that a doubt tells.
+const SHOWN_CHARS: usize = 200;
+/// Arrays and objects in each other; the deepest that Python takes by default is about 990, PHP stops at
+/// 512.
+const DEPTH_MAX: usize = 512;
+/// Doubtful places told one by one.
+const DOUBTS_MAX: usize = 50;

@@ -1,0 +1,223 @@
+//! Bounded copies of bodies turned into documents: content codings undone, format found, text decoded,
+//! parsed.
+//!
+//! The application's parser decides what a request does, not ours; so wherever two honest readers could
+//! see different things, the document says so in its doubts instead of choosing silently. What cannot be
+//! read gives no value at all, because text without structure cannot be redacted by structure (THREATS
+//! P05). Nothing here fails, panics, or grows past the limits that are handed in.
+
+mod charset;
+mod coding;
+pub mod form;
+mod format;
+mod icalendar;
+pub mod json;
+
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::event::{Note, NoteCode};
+use crate::exchange::{Capture, CaptureState};
+pub use format::Format;
+
+/// A body as far as it could be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// What it says; `None` where nothing could be read.
+    pub value: Option<Value>,
+    /// As what it was read.
+    pub format: &'static str,
+    /// How much of it could be read.
+    pub state: BodyState,
+    /// The parts that cannot be relied on; an empty path is the whole body.
+    pub doubts: Vec<Doubtful>,
+    /// What is missing or odd about it, for the event.
+    pub notes: Vec<Note>,
+}
+
+/// How much of a body could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyState {
+    /// All of it.
+    Complete,
+    /// The copy, or what came of it after decoding, ends early; no value.
+    Truncated,
+    /// There was no body.
+    Empty,
+    /// It is not what it says it is, or in no format that is read here.
+    Unreadable,
+}
+
+impl BodyState {
+    /// The word used in rules (`bodyState`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BodyState::Complete => "complete",
+            BodyState::Truncated => "truncated",
+            BodyState::Empty => "empty",
+            BodyState::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// A part of a body that can be read in two ways, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubtful {
+    /// Member names from the body's root.
+    pub path: Vec<String>,
+    /// Why.
+    pub code: NoteCode,
+    /// What is doubtful, for people. May hold values of the body: redact before it is kept.
+    pub detail: Option<String>,
+    /// Values of the body that the detail must name, redacted by the member's name first.
+    pub values: Vec<Value>,
+}
+
+impl Doubtful {
+    fn at(path: Vec<String>, code: NoteCode, detail: impl Into<String>) -> Doubtful {
+        Doubtful { path, code, detail: Some(detail.into()), values: Vec::new() }
+    }
+}
+
+/// What a declared format makes of text.
+#[derive(Debug, Default)]
+struct Parsed {
+    value: Option<Value>,
+    doubts: Vec<Doubtful>,
+}
+
+/// Reads the copy of a body.
+///
+/// `forced` is a format that a rule pack names for this path. `decoded_bytes_max` bounds the body after
+/// its content codings are undone; at the limit it counts as cut.
+pub fn decode(
+    capture: &Capture,
+    headers: &HeaderMap,
+    forced: Option<Format>,
+    decoded_bytes_max: usize,
+) -> Document {
+    let declared = format::declared(headers);
+    let format = forced.unwrap_or(declared.format);
+    match capture.state {
+        CaptureState::Empty => return bodiless(format),
+        CaptureState::Complete if capture.bytes.is_empty() => return bodiless(format),
+        CaptureState::Cut | CaptureState::Broken => {
+            return truncated(format, &format!("{} bytes of {}", capture.bytes.len(), capture.seen_bytes));
+        }
+        CaptureState::Skipped => return truncated(format, "no copy was made"),
+        CaptureState::Complete => {}
+    }
+    let unpacked = coding::undo(&capture.bytes, headers, decoded_bytes_max);
+    if unpacked.is_cut {
+        let mut document = truncated(format, "larger than the limit after decoding");
+        document.notes.extend(unpacked.notes);
+        return document;
+    }
+    let mut document = read(&unpacked.bytes, forced, &declared);
+    document.notes.extend(unpacked.notes.iter().cloned());
+    document.doubts.extend(unpacked.doubts);
+    if declared.is_doubled {
+        let detail = "two content types";
+        document.doubts.push(Doubtful::at(Vec::new(), NoteCode::DuplicateHeader, detail));
+        document.notes.push(Note::with(NoteCode::DuplicateHeader, "content-type"));
+    }
+    document
+}
+
+fn read(bytes: &[u8], forced: Option<Format>, declared: &format::Declared) -> Document {
+    if bytes.is_empty() {
+        return bodiless(forced.unwrap_or(declared.format));
+    }
+    if forced.is_none() && matches!(declared.format, Format::Binary) {
+        return unreadable(Format::Binary, "not a format that is read here");
+    }
+    let text = charset::text(bytes, declared.charset.as_deref());
+    let (format, sniff_doubt) = match forced {
+        Some(format) => (format, None),
+        None => format::settle(declared, &text.text),
+    };
+    let parsed = match format {
+        Format::Json => json_document(&text.text),
+        Format::Form => form_document(&text.text),
+        Format::ICalendar => icalendar::parse(&text.text),
+        Format::Text | Format::Html => Parsed { value: Some(Value::String(text.text)), doubts: Vec::new() },
+        Format::Xml | Format::Multipart | Format::Binary => Parsed::default(),
+    };
+    if parsed.value.is_none() {
+        return unreadable(format, "it cannot be read as that");
+    }
+    let mut doubts = parsed.doubts;
+    doubts.extend(text.doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
+    doubts.extend(sniff_doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
+    let mut notes: Vec<Note> = Vec::new();
+    for doubt in &doubts {
+        let note = match doubt.path.is_empty() {
+            true => Note { code: doubt.code, detail: doubt.detail.clone() },
+            false => Note::with(doubt.code, doubt.path.join(".")),
+        };
+        if !notes.contains(&note) && notes.len() < NOTES_MAX {
+            notes.push(note);
+        }
+    }
+    Document { value: parsed.value, format: format.as_str(), state: BodyState::Complete, doubts, notes }
+}
+
+fn json_document(text: &str) -> Parsed {
+    match json::parse(text) {
+        Ok(reading) => Parsed { value: Some(reading.value), doubts: reading.doubts },
+        Err(_) => Parsed::default(),
+    }
+}
+
+fn form_document(text: &str) -> Parsed {
+    let reading = form::parse(text);
+    Parsed { value: Some(Value::Object(reading.members)), doubts: reading.doubts }
+}
+
+fn bodiless(format: Format) -> Document {
+    Document {
+        value: None,
+        format: match format {
+            Format::Binary => "empty",
+            Format::Json
+            | Format::Form
+            | Format::ICalendar
+            | Format::Text
+            | Format::Html
+            | Format::Xml
+            | Format::Multipart => format.as_str(),
+        },
+        state: BodyState::Empty,
+        doubts: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn truncated(format: Format, why: &str) -> Document {
+    without_value(format, BodyState::Truncated, NoteCode::BodyCut, why)
+}
+
+fn unreadable(format: Format, why: &str) -> Document {
+    without_value(
+        format,
+        BodyState::Unreadable,
+        NoteCode::BodyUnparsed,
+        &format!("{}: {why}", format.as_str()),
+    )
+}
+
+fn without_value(format: Format, state: BodyState, code: NoteCode, why: &str) -> Document {
+    Document {
+        value: None,
+        format: format.as_str(),
+        state,
+        doubts: vec![Doubtful::at(Vec::new(), code, why)],
+        notes: vec![Note::with(code, why)],
+    }
+}
+
+/// Notes about one body; a body made of duplicates must not fill the event.
+const NOTES_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests;

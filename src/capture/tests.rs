@@ -1,0 +1,322 @@
+//! Every format and coding by data, every trick of THREATS E17 to E22 and D04, and arbitrary bytes.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        map.append(*name, HeaderValue::from_str(value).unwrap());
+    }
+    map
+}
+
+fn whole(bytes: impl Into<Vec<u8>>) -> Capture {
+    let bytes = Bytes::from(bytes.into());
+    Capture { seen_bytes: bytes.len() as u64, bytes, state: CaptureState::Complete }
+}
+
+fn read_as(content_type: &str, bytes: impl Into<Vec<u8>>) -> Document {
+    decode(&whole(bytes), &headers(&[("content-type", content_type)]), None, 8 << 20)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn raw_deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_content_type_decides_the_format() {
+    // THREATS E20
+    let check = |content_type: &str, body: &str, format: &str, value: Option<Value>| {
+        let document = read_as(content_type, body);
+        assert_eq!((document.format, document.value), (format, value), "{content_type} {body}");
+    };
+    check("application/json", r#"{"a":1}"#, "json", Some(json!({"a": 1})));
+    check("application/problem+json; charset=utf-8", r#"{"a":1}"#, "json", Some(json!({"a": 1})));
+    check("application/x-www-form-urlencoded", "a=1&b=x+y%21", "form", Some(json!({"a": "1", "b": "x y!"})));
+    check("text/html", "<p>no</p>", "html", Some(json!("<p>no</p>")));
+    check("text/csv", "a,b", "text", Some(json!("a,b")));
+    check("text/plain", r#" {"a":1}"#, "json", Some(json!({"a": 1})));
+    check("application/octet-stream", "a=1&b=2", "form", Some(json!({"a": "1", "b": "2"})));
+    check("text/plain", "[hm] a word", "text", Some(json!("[hm] a word")));
+    check("application/json", "a=1&b=2", "form", Some(json!({"a": "1", "b": "2"})));
+    check("application/x-www-form-urlencoded", r#"{"a":1}"#, "json", Some(json!({"a": 1})));
+    check("application/json", "no", "json", None);
+    check("application/xml", "<a/>", "xml", None);
+    check("image/png", "\u{1}", "binary", None);
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_in_doubt() {
+    let check = |content_type: &str, body: &[u8], code: NoteCode| {
+        let document = read_as(content_type, body);
+        assert!(document.doubts.iter().any(|doubt| doubt.code == code), "{content_type}: {document:?}");
+        assert!(document.notes.iter().any(|note| note.code == code), "{content_type}: {document:?}");
+    };
+    check("application/x-www-form-urlencoded", br#"{"a":1}"#, NoteCode::BodyAmbiguous);
+    check("application/json", b"a=1", NoteCode::BodyAmbiguous);
+    check("application/json; charset=utf-7", b"{}", NoteCode::BodyAmbiguous);
+    check("application/json; charset=utf-16", b"{}", NoteCode::BodyAmbiguous);
+    check("application/json", b"{\"a\":\"\xFF\"}", NoteCode::BodyAmbiguous);
+    check("application/json", br#"{"a":1} trailing"#, NoteCode::BodyAmbiguous);
+    check("application/json", br#"{"a":"#, NoteCode::BodyUnparsed);
+    check("application/json", br#"{"a":1,"a":2}"#, NoteCode::DuplicateKey);
+    check("application/x-www-form-urlencoded", b"a=1&a=2", NoteCode::DuplicateKey);
+    let twice = headers(&[("content-type", "application/json"), ("content-type", "text/plain")]);
+    let document = decode(&whole("{}"), &twice, None, 1000);
+    assert_eq!(document.doubts[0].code, NoteCode::DuplicateHeader);
+}
+
+#[test]
+fn a_body_is_read_in_the_encoding_it_has() {
+    // THREATS E21
+    let text = r#"{"name":"Zoë"}"#;
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let marked = [&[0xFF, 0xFE][..], &little].concat();
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    let check = |content_type: &str, bytes: Vec<u8>| {
+        let document = read_as(content_type, bytes);
+        assert_eq!(document.value, Some(json!({"name": "Zoë"})), "{content_type}");
+        assert_eq!(document.doubts, [], "{content_type}");
+    };
+    check("application/json", text.as_bytes().to_vec());
+    check("application/json", [b"\xEF\xBB\xBF", text.as_bytes()].concat());
+    check("application/json", big.clone());
+    check("application/json", little);
+    check("application/json; charset=UTF-16", big);
+    check("application/json; charset=utf-16", marked);
+    check("application/json; charset=\"iso-8859-1\"", latin);
+}
+
+#[test]
+fn equal_names_are_both_told_also_when_one_is_escaped() {
+    // THREATS E17
+    let document = read_as("application/json", r#"{"a":{"start":1,"st\u0061rt":"2"}}"#);
+    assert_eq!(document.value, Some(json!({"a": {"start": "2"}})));
+    assert_eq!(document.doubts[0].path, ["a", "start"]);
+    assert_eq!(document.doubts[0].values, [json!(1), json!("2")]);
+}
+
+#[test]
+fn tricks_that_only_strict_parsers_refuse_are_read() {
+    // THREATS E18
+    let check = |body: &str, expected: Value, path: &[&str]| {
+        let document = read_as("application/json", body);
+        assert_eq!(document.value.as_ref(), Some(&expected), "{body}");
+        assert!(document.doubts.iter().any(|doubt| doubt.path == path), "{body}: {document:?}");
+    };
+    check(r#"{"x":1e400,"a":1}"#, json!({"x": "1e400", "a": 1}), &["x"]);
+    check(r#"{"x":NaN,"a":1}"#, json!({"x": "NaN", "a": 1}), &["x"]);
+    check(r#"{"x":[-Infinity],"a":1}"#, json!({"x": ["-Infinity"], "a": 1}), &["x", "0"]);
+    check(r#"{"x":"\ud800","a":1}"#, json!({"x": "\u{fffd}", "a": 1}), &["x"]);
+    check(r#"{"x":01,"a":1,}"#, json!({"x": "01", "a": 1}), &["x"]);
+    check(r#"{"x":123456789012345678901234567890}"#, json!({"x": "123456789012345678901234567890"}), &["x"]);
+    check("{\"x\":\"a\tb\"}", json!({"x": "a\tb"}), &["x"]);
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    assert_eq!(read_as("application/json", deep).state, BodyState::Complete);
+    let too_deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(read_as("application/json", too_deep).state, BodyState::Unreadable);
+}
+
+#[test]
+fn plain_json_is_read_as_serde_reads_it() {
+    for text in [
+        r#"{"a":[1,-2,3.5,1e3,-0,0,9007199254740993,18446744073709551615,true,false,null,"x"],"b":{},"c":[]}"#,
+        r#""\u00e9\ud83d\ude00\n\"\\\/\b\f\r\t""#,
+        " [ 1 , { \"a\" : [ ] } ] ",
+        "12",
+    ] {
+        let reading = json::parse(text).unwrap();
+        assert_eq!(reading.value, serde_json::from_str::<Value>(text).unwrap(), "{text}");
+        assert_eq!(reading.doubts, [], "{text}");
+    }
+}
+
+#[test]
+fn a_cut_body_has_no_value() {
+    // THREATS P05
+    let body = br#"{"password":"hunter2","start":"20"#;
+    for state in [CaptureState::Cut, CaptureState::Broken, CaptureState::Skipped] {
+        let capture = Capture { bytes: Bytes::from_static(body), seen_bytes: 99_000_000, state };
+        let document = decode(&capture, &headers(&[("content-type", "application/json")]), None, 1 << 20);
+        assert_eq!((document.value, document.state), (None, BodyState::Truncated), "{state:?}");
+        assert_eq!(document.doubts[0].path, Vec::<String>::new());
+        assert_eq!(document.notes[0].code, NoteCode::BodyCut);
+    }
+    let empty = decode(&Capture::default(), &HeaderMap::new(), None, 1 << 20);
+    assert_eq!((empty.value, empty.state, empty.doubts.len()), (None, BodyState::Empty, 0));
+}
+
+#[test]
+fn content_codings_come_off_in_order() {
+    // THREATS E22
+    let plain = br#"{"a":1}"#;
+    let br = br_plain();
+    let zst = zstd::encode_all(&plain[..], 3).unwrap();
+    let check = |coding: &str, bytes: Vec<u8>, doubts: usize| {
+        let headers = headers(&[("content-type", "application/json"), ("content-encoding", coding)]);
+        let document = decode(&whole(bytes), &headers, None, 8 << 20);
+        assert_eq!(document.value, Some(json!({"a": 1})), "{coding}");
+        assert_eq!(document.doubts.len(), doubts, "{coding}: {:?}", document.doubts);
+    };
+    check("gzip", gzip(plain), 0);
+    check("X-GZIP", gzip(plain), 0);
+    check("deflate", zlib(plain), 0);
+    check("deflate", raw_deflate(plain), 0);
+    check("br", br.clone(), 0);
+    check("zstd", zst.clone(), 0);
+    check("br, gzip", gzip(&br), 0);
+    check("zstd, identity, deflate, gzip", gzip(&zlib(&zst)), 0);
+    check("gzip", plain.to_vec(), 1);
+    check("zstd", plain.to_vec(), 1);
+    check("x-foo", plain.to_vec(), 1);
+    check("gzip, gzip, gzip, gzip", plain.to_vec(), 1);
+}
+
+/// `{"a":1}` as one uncompressed brotli meta-block (RFC 7932 section 9.2): header, bytes, empty last block.
+fn br_plain() -> Vec<u8> {
+    let mut bytes = vec![0x0B, 0x03, 0x80];
+    bytes.extend_from_slice(br#"{"a":1}"#);
+    bytes.push(0x03);
+    bytes
+}
+
+#[test]
+fn a_bomb_in_any_coding_is_cut() {
+    // THREATS D04
+    let zeros = vec![b' '; 32 << 20];
+    let check = |coding: &str, bytes: Vec<u8>| {
+        assert!(bytes.len() < 64 << 10, "{coding}: {} bytes are no bomb", bytes.len());
+        let headers = headers(&[("content-type", "application/json"), ("content-encoding", coding)]);
+        let document = decode(&whole(bytes), &headers, None, 8 << 20);
+        assert_eq!(document.state, BodyState::Truncated, "{coding}");
+        assert_eq!(document.notes[0].code, NoteCode::BodyCut, "{coding}");
+    };
+    let squeezed = gzip(&zeros);
+    check("gzip", squeezed.clone());
+    check("gzip, gzip", gzip(&squeezed));
+    check("deflate", zlib(&zeros));
+    check("zstd", zstd::encode_all(&zeros[..], 19).unwrap());
+    check("br", BROTLI_BOMB.to_vec());
+    let mut wide = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+    wide.window_log(27).unwrap();
+    wide.write_all(&zeros).unwrap();
+    check("zstd", wide.finish().unwrap());
+}
+
+/// 16 MiB of zeros, by the `brotli` program at quality 11.
+const BROTLI_BOMB: &[u8] = &[
+    0xCB, 0xFF, 0xFF, 0x3F, 0xF8, 0x27, 0x00, 0xE2, 0xB1, 0x40, 0x20, 0xF7, 0xFE, 0x2F, 0xFF, 0xFF, 0xFF,
+    0xF0, 0x4F, 0x00, 0xC4, 0x61, 0x11, 0x80, 0xEE, 0xFD, 0x1F,
+];
+
+const INVITATION: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nBEGIN:STANDARD\r\nDTSTART:19701025T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\nUID:u1@x.org\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Intro\\, with a long\r\n  tail\r\nDESCRIPTION:a\\nb\r\nLOCATION:Room 1\r\nDTSTART;TZID=Europe/Berlin:20260110T100000\r\nDURATION:PT1H30M\r\nSTATUS:CONFIRMED\r\nCLASS:PRIVATE\r\nSEQUENCE:2\r\nCATEGORIES:A,B\r\nRRULE:FREQ=WEEKLY;COUNT=1000000000;BYDAY=MO\r\nEXDATE;TZID=Europe/Berlin:20260117T100000,20260124T100000\r\nORGANIZER;CN=Ada:mailto:Ada@X.org\r\nATTENDEE;CN=\"Bob, B\";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT:MAILTO:Bob@x.org\r\nATTENDEE;PARTSTAT=DECLINED;CUTYPE=ROOM:mailto:c@x.org\r\nBEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:wake\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:u1@x.org\r\nRECURRENCE-ID;TZID=Europe/Berlin:20260117T100000\r\nDTSTART;VALUE=DATE:20260118\r\nDTEND;VALUE=DATE:20260119\r\nSUMMARY:Moved\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+#[test]
+fn a_calendar_object_has_googles_field_names() {
+    // THREATS E28: the recurrence stays text.
+    let document = read_as("text/calendar; charset=utf-8", INVITATION);
+    assert_eq!(document.doubts, []);
+    let expected = json!({
+        "component": "VEVENT", "method": "REQUEST", "iCalUID": "u1@x.org", "sequence": 2,
+        "summary": "Intro, with a long tail", "description": "a\nb", "location": "Room 1",
+        "start": {"dateTime": "2026-01-10T10:00:00", "timeZone": "Europe/Berlin"},
+        "end": {"dateTime": "2026-01-10T11:30:00", "timeZone": "Europe/Berlin"},
+        "status": "confirmed", "visibility": "private", "categories": ["A", "B"],
+        "recurrence": [
+            "RRULE:FREQ=WEEKLY;COUNT=1000000000;BYDAY=MO",
+            "EXDATE;TZID=Europe/Berlin:20260117T100000,20260124T100000",
+        ],
+        "organizer": {"email": "ada@x.org", "displayName": "Ada"},
+        "attendees": [
+            {"email": "bob@x.org", "displayName": "Bob, B", "responseStatus": "needsAction", "role": "req-participant"},
+            {"email": "c@x.org", "responseStatus": "declined", "type": "room"},
+        ],
+        "overrides": [{
+            "component": "VEVENT", "iCalUID": "u1@x.org", "summary": "Moved",
+            "recurrenceId": {"dateTime": "2026-01-17T10:00:00", "timeZone": "Europe/Berlin"},
+            "start": {"date": "2026-01-18"}, "end": {"date": "2026-01-19"},
+        }],
+    });
+    assert_eq!(document.value, Some(expected));
+}
+
+#[test]
+fn broken_calendars_give_what_they_hold() {
+    let check = |text: &str, summary: Option<&str>| {
+        let document = read_as("text/calendar", text);
+        let found = document.value.as_ref().and_then(|value| value["summary"].as_str().map(str::to_owned));
+        assert_eq!(found.as_deref(), summary, "{text}");
+    };
+    check("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:A\n", Some("A"));
+    check(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:rubbish\nDURATION:P9999999999D\nSUMMARY:A\nEND:VEVENT",
+        Some("A"),
+    );
+    check("BEGIN:VCALENDAR\nEND:VCALENDAR\n", None);
+    check("hello", None);
+    let two = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nSUMMARY:A\nEND:VEVENT\nBEGIN:VEVENT\nUID:a\nSUMMARY:B\nEND:VEVENT\nEND:VCALENDAR\n";
+    assert_eq!(read_as("text/calendar", two).doubts[0].code, NoteCode::BodyAmbiguous);
+    let many = format!("BEGIN:VCALENDAR\n{}", "BEGIN:VEVENT\n".repeat(60_000));
+    assert_eq!(read_as("text/calendar", many).state, BodyState::Unreadable);
+}
+
+#[test]
+fn a_list_in_a_form_is_a_list_and_no_doubt() {
+    // THREATS E10
+    let form = form::parse("guests[]=a&guests[]=b&id=1&id=2&id=3&one[]=x");
+    assert_eq!(
+        Value::Object(form.members),
+        json!({"guests": ["a", "b"], "id": ["1", "2", "3"], "one": ["x"]})
+    );
+    assert_eq!(form.doubts.len(), 1);
+    assert_eq!((form.doubts[0].path[0].as_str(), form.doubts[0].values.len()), ("id", 3));
+}
+
+const TYPES: &[&str] =
+    &["application/json", "application/x-www-form-urlencoded", "text/calendar", "text/html", "", "image/png"];
+const CODINGS: &[&str] = &["", "gzip", "deflate", "br", "zstd", "gzip, br, zstd", "x"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_in_any_format_and_coding_are_survived(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        content_type in proptest::sample::select(TYPES),
+        coding in proptest::sample::select(CODINGS),
+    ) {
+        let headers = headers(&[("content-type", content_type), ("content-encoding", coding)]);
+        let document = decode(&whole(bytes), &headers, None, 10_000);
+        prop_assert!(document.value.is_none() || document.state == BodyState::Complete);
+    }
+
+    #[test]
+    fn nearly_json_and_nearly_calendars_are_survived(text in "[\\[\\]{}\",:0-9eE+.\\\\ud8tnN-]{0,60}", lines in proptest::collection::vec(
+        "(BEGIN:VEVENT|END:VEVENT|BEGIN:VCALENDAR|DTSTART;VALUE=(DATE|RECUR|PERIOD|X):[0-9TZ]{0,16}|DURATION:-?P[0-9WDTHMS]{0,9}|RRULE:FREQ=(DAILY|X);[A-Z]{2,6}=[0-9A-Z,-]{0,9}|ATTENDEE;CN=\"[a-z:;,]{0,5}\"?:[a-zé:@]{0,12}|[A-Z;=:\" ]{0,20})", 0..12)) {
+        let _ = read_as("application/json", text);
+        let _ = read_as("text/calendar", format!("BEGIN:VCALENDAR\r\n{}", lines.join("\r\n")));
+    }
+}

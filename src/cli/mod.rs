@@ -1,0 +1,105 @@
+//! The command line: what can be asked for, and the commands that need no running proxy.
+//!
+//! Standard output carries answers, standard error carries everything else. Exit codes: 0 done, 1 it
+//! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
+
+mod terminal;
+mod timeline;
+
+pub use terminal::visible;
+pub use timeline::Timeline;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An audit log for applications that have none.
+#[derive(Debug, Parser)]
+#[command(name = "earwitness", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the proxy and the audit listener.
+    #[command(after_help = "Example:\n  earwitness serve --config earwitness.yaml")]
+    Serve(ServeArgs),
+    /// Show it all on this machine: a legacy application, the proxy before it, the records.
+    #[command(after_help = "Example:\n  earwitness demo")]
+    Demo(DemoArgs),
+    /// Check rule packs: every problem at once, with place and cure.
+    #[command(after_help = "Example:\n  earwitness check rules/calcom rules/caldav")]
+    Check(CheckArgs),
+    /// Run the tests that stand in rule packs.
+    #[command(after_help = "Example:\n  earwitness test rules/")]
+    Test(TestArgs),
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration file; without it, everything comes from the environment.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Which log lines: `info`, `debug`, `earwitness=debug,info`.
+    #[arg(long, env = "EARWITNESS_LOG", default_value = "info")]
+    pub log: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one object a line.
+    Json,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Stop once the records are shown, instead of staying up.
+    #[arg(long)]
+    pub exit: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Packs: their folders, or a folder of packs, or single files.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// How problems are shown.
+    #[arg(long, value_enum, default_value_t = ProblemFormat::Text)]
+    pub format: ProblemFormat,
+    /// Treat warnings as errors.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How problems are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProblemFormat {
+    /// For people, with excerpts.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Packs: their folders, or a folder of packs, or single files.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only tests whose rule or name holds this text.
+    #[arg(long)]
+    pub only: Option<String>,
+}

@@ -1,0 +1,334 @@
+//! From settings to a [`Config`]: each key parsed once, then what must hold between them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use http::Uri;
+use ipnet::IpNet;
+
+use crate::yaml::{Problems, Yaml};
+
+use super::bounds::{BOUNDS, Range, Unit};
+use super::settings::{Setting, Settings};
+use super::{Admin, Config, Limits, Secret, Upstream};
+
+/// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
+/// `problems` is also true where a value is given: the caller counts.
+pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Config> {
+    let listen = required(settings, "listen", "127.0.0.1:8080", problems, address);
+    let upstream = required(settings, "upstream", "http://127.0.0.1:3000", problems, upstream);
+    let admin = admin(settings, problems);
+    let data_dir = data_dir(settings, problems);
+    let key_file = key_file(settings, &data_dir, problems);
+    let rules = rules(settings, problems);
+    let trusted_proxies = trusted_proxies(settings, problems);
+    let limits = limits(settings, problems);
+    let workers = workers(settings, problems);
+    let (listen, upstream) = (listen?, upstream?);
+    refuse_collisions(settings, listen, &upstream, &admin, problems);
+    let key_file = key_file?;
+    Some(Config { listen, upstream, admin, data_dir, key_file, rules, trusted_proxies, limits, workers })
+}
+
+fn required<T>(
+    settings: &Settings,
+    key: &str,
+    example: &str,
+    problems: &mut Problems,
+    parse: fn(&Setting<'_>, &mut Problems) -> Option<T>,
+) -> Option<T> {
+    let before = problems.error_count();
+    match settings.get(key, problems) {
+        Some(setting) => parse(&setting, problems),
+        None => {
+            if problems.error_count() == before {
+                settings.missing(key, example, problems);
+            }
+            None
+        }
+    }
+}
+
+fn address(setting: &Setting<'_>, problems: &mut Problems) -> Option<SocketAddr> {
+    let cure = "write an address and a port: `127.0.0.1:8080`, `0.0.0.0:8080` or `\"[::1]:8080\"`";
+    let text = setting.text(problems, cure)?;
+    let address = text.parse();
+    if address.is_err() {
+        setting.wrong(problems, "is not an address with a port", cure);
+    }
+    address.ok()
+}
+
+fn upstream(setting: &Setting<'_>, problems: &mut Problems) -> Option<Upstream> {
+    let cure = "write it as `http://127.0.0.1:3000`";
+    let text = setting.text(problems, cure)?;
+    match parse_upstream(text) {
+        Ok(upstream) => Some(upstream),
+        Err((what, cure)) => {
+            setting.wrong(problems, what, cure);
+            None
+        }
+    }
+}
+
+/// The application's host and port, or what is wrong with the text and the cure.
+fn parse_upstream(text: &str) -> Result<Upstream, (&'static str, &'static str)> {
+    const EXAMPLE: &str = "write it as `http://127.0.0.1:3000`";
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("http") => {}
+        Some("https") => {
+            let cure = "use its plain port with `http://`, on this machine or a trusted network";
+            return Err(("is https: TLS to the upstream comes in a later version", cure));
+        }
+        Some(_) | None => return Err(("does not begin with `http://`", EXAMPLE)),
+    }
+    let uri: Uri = text.parse().map_err(|_| ("is not a URL", EXAMPLE))?;
+    let authority = uri.authority().ok_or(("names no host", EXAMPLE))?;
+    if authority.as_str().contains('@') {
+        return Err(("holds a user name or password", "leave it out: clients bring their own"));
+    }
+    if uri.path() != "/" || uri.query().is_some() || text.contains('#') {
+        return Err(("has a path", "leave it out: paths are passed on as they come"));
+    }
+    let host = authority.host();
+    let port = authority.port_u16().unwrap_or(80);
+    let has_odd_port = authority.port().is_none() && authority.as_str().len() > host.len();
+    if host.is_empty() || port == 0 || has_odd_port {
+        return Err(("names no host and port that can be connected to", EXAMPLE));
+    }
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    Ok(Upstream { host, port })
+}
+
+fn admin(settings: &Settings, problems: &mut Problems) -> Admin {
+    let given = settings.get("admin.listen", problems);
+    let listen = given.as_ref().and_then(|setting| address(setting, problems)).unwrap_or(ADMIN_LISTEN);
+    let errors_before = problems.error_count();
+    let token = settings.get("admin.token", problems).and_then(|setting| token(&setting, problems));
+    let has_wrong_token = problems.error_count() > errors_before;
+    if let (Some(setting), false, None, false) = (given, listen.ip().is_loopback(), &token, has_wrong_token) {
+        problems
+            .error("C02", setting.source, setting.node.span, "the audit log would be open to the network")
+            .cure("set admin.token or listen on 127.0.0.1");
+    }
+    Admin { listen, token, hosts: hosts(settings, problems) }
+}
+
+fn token(setting: &Setting<'_>, problems: &mut Problems) -> Option<Secret> {
+    let cure = "make one with `openssl rand -hex 32`, and put it in quotes";
+    let text = setting.text(problems, cure)?;
+    // RFC 6750 section 2.1: what can stand in an Authorization header.
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if text.len() < TOKEN_BYTES_MIN {
+        setting.wrong(problems, "is shorter than 16 characters", cure);
+    } else if text.len() > TOKEN_BYTES_MAX {
+        setting.wrong(problems, "is longer than 1,024 characters", cure);
+    } else if !text.bytes().all(fits) {
+        setting.wrong(problems, "holds characters other than letters, digits and `-._~+/=`", cure);
+    } else {
+        return Some(Secret::new(text));
+    }
+    None
+}
+
+fn hosts(settings: &Settings, problems: &mut Problems) -> Vec<String> {
+    let cure = "write names alone, such as `audit.example.org`";
+    let Some(setting) = settings.get("admin.hosts", problems) else { return Vec::new() };
+    let mut hosts = Vec::new();
+    for item in setting.items(&[',', ' '], problems, cure) {
+        let bare = item.text.trim_start_matches('[').trim_end_matches(']');
+        let is_name = !bare.is_empty()
+            && bare.len() <= 253
+            && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if is_name || bare.parse::<IpAddr>().is_ok() {
+            hosts.push(bare.to_ascii_lowercase());
+        } else {
+            setting.wrong_at(item.span, problems, "holds something that is not a host name", cure);
+        }
+    }
+    hosts
+}
+
+fn data_dir(settings: &Settings, problems: &mut Problems) -> PathBuf {
+    let Some(setting) = settings.get("data_dir", problems) else {
+        return settings.folder.join("earwitness-data");
+    };
+    let cure = "name a folder; it is made if it is not there";
+    let Some(path) = setting.text(problems, cure).map(|text| setting.path(text)) else {
+        return settings.folder.join("earwitness-data");
+    };
+    if path.exists() && !path.is_dir() {
+        setting.wrong(problems, "is not a folder", cure);
+    }
+    path
+}
+
+/// Keys live apart from data: a copied data directory can reverse no hash.
+fn key_file(settings: &Settings, data_dir: &Path, problems: &mut Problems) -> Option<PathBuf> {
+    let Some(setting) = settings.get("key_file", problems) else {
+        return beside(data_dir).or_else(|| {
+            settings.missing("key_file", "earwitness.key", problems);
+            None
+        });
+    };
+    let cure = "name a file outside the data directory; it is made if it is not there";
+    let path = setting.path(setting.text(problems, cure)?);
+    if resolved(&path).starts_with(resolved(data_dir)) {
+        problems
+            .error("C03", setting.source, setting.node.span, "`key_file` lies inside `data_dir`")
+            .cure("put it elsewhere, so that a copy of the data cannot reverse its hashes");
+    } else if path.is_dir() {
+        setting.wrong(problems, "is a folder", cure);
+    }
+    Some(path)
+}
+
+/// `data_dir` with `.key` after its name; `None` for `/`, `.` and `..`, which have none.
+fn beside(data_dir: &Path) -> Option<PathBuf> {
+    let mut name = data_dir.file_name()?.to_owned();
+    name.push(".key");
+    Some(data_dir.with_file_name(name))
+}
+
+/// The absolute path without links or dots, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+        plain = plain.canonicalize().unwrap_or(plain);
+    }
+    plain
+}
+
+fn rules(settings: &Settings, problems: &mut Problems) -> Vec<PathBuf> {
+    let cure = "name folders of rules, or single files";
+    let parse = |setting: &Setting<'_>, problems: &mut Problems| {
+        let items = setting.items(&[',', ':'], problems, "name folders of rules, or single files");
+        let mut paths = Vec::new();
+        for item in items {
+            let path = setting.path(&item.text);
+            if !path.exists() {
+                let message = format!("there is no {}", path.display());
+                let place = problems.error("C04", setting.source, item.span, message);
+                place.cure("check the path; relative ones start from the configuration file's folder");
+            }
+            paths.push(path);
+        }
+        Some((paths, setting.node.as_list().is_some_and(<[_]>::is_empty)))
+    };
+    let Some((paths, is_empty_list)) = required(settings, "rules", "rules/", problems, parse) else {
+        return Vec::new();
+    };
+    if let (true, Some(setting)) = (is_empty_list, settings.find("rules")) {
+        setting.wrong(problems, "is empty: nothing would be recorded", cure);
+    }
+    paths
+}
+
+fn trusted_proxies(settings: &Settings, problems: &mut Problems) -> Vec<IpNet> {
+    let cure = "write addresses or networks: `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`";
+    let Some(setting) = settings.get("trusted_proxies", problems) else { return Vec::new() };
+    let mut networks = Vec::new();
+    for item in setting.items(&[',', ' '], problems, cure) {
+        match network(&item.text) {
+            Some(network) if network.trunc() == network => networks.push(network),
+            Some(network) => {
+                let cure = format!("write `{}` or `{}`", network.trunc(), network.addr());
+                setting.wrong_at(item.span, problems, "names an address within a network", &cure);
+            }
+            None => setting.wrong_at(item.span, problems, "holds something that is no network", cure),
+        }
+    }
+    networks
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn limits(settings: &Settings, problems: &mut Problems) -> Limits {
+    let mut limits = Limits::default();
+    for bound in BOUNDS {
+        let key = format!("limits.{}", bound.name);
+        let Some(setting) = settings.get(&key, problems) else { continue };
+        let default = bound.range.unit.written((bound.read)(&limits));
+        let cure = format!("{}; the default is {default}", bound.range.cure());
+        if let Some(value) = number(&setting, bound.range, &cure, problems) {
+            (bound.set)(&mut limits, value);
+        }
+    }
+    if limits.capture_total_bytes_max < limits.capture_bytes_max {
+        let all = settings.find("limits.capture_total_bytes_max");
+        if let Some(setting) = all.or_else(|| settings.find("limits.capture_bytes_max")) {
+            let cure = "raise `capture_total_bytes_max` or lower `capture_bytes_max`";
+            setting.wrong(problems, "leaves no room: all copies together are smaller than one", cure);
+        }
+    }
+    limits
+}
+
+fn number(setting: &Setting<'_>, range: Range, cure: &str, problems: &mut Problems) -> Option<u64> {
+    let Range { unit, least, most } = range;
+    let value = match &setting.node.value {
+        Yaml::Number(number) => number.as_u64(),
+        Yaml::Text(text) => unit.parse(text.trim()),
+        Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    let within = value.filter(|value| (least..=most).contains(value));
+    if within.is_none() {
+        let what = match value {
+            None => format!("is not {}", unit.accepts()),
+            Some(value) if value < least => format!("is too small: the least is {}", unit.written(least)),
+            Some(_) => format!("is too large: the most is {}", unit.written(most)),
+        };
+        setting.wrong(problems, &what, cure);
+    }
+    within
+}
+
+fn workers(settings: &Settings, problems: &mut Problems) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let Some(setting) = settings.get("workers", problems) else { return cores };
+    let cure = format!("{}; the default is the number of cores", WORKERS.cure());
+    let value = number(&setting, WORKERS, &cure, problems);
+    value.and_then(|value| usize::try_from(value).ok()).unwrap_or(cores)
+}
+
+/// Two listeners on one place, or a proxy that forwards to itself.
+fn refuse_collisions(
+    settings: &Settings,
+    listen: SocketAddr,
+    upstream: &Upstream,
+    admin: &Admin,
+    problems: &mut Problems,
+) {
+    let everywhere = listen.ip().is_unspecified() || admin.listen.ip().is_unspecified();
+    let same_port = listen.port() == admin.listen.port() && listen.port() != 0;
+    let place = settings.find("admin.listen").or_else(|| settings.find("listen"));
+    if let (true, Some(setting)) = (same_port && (everywhere || listen.ip() == admin.listen.ip()), place) {
+        setting.wrong(problems, "collides: `listen` and `admin.listen` are one place", "change one port");
+    }
+    let host = if upstream.host == "localhost" { "127.0.0.1" } else { &upstream.host };
+    let is_ours = host.parse().is_ok_and(|ip: IpAddr| {
+        let reaches = |ours: SocketAddr| {
+            let is_here = ours.ip() == ip || (ours.ip().is_unspecified() && ip.is_loopback());
+            is_here && ours.port() == upstream.port
+        };
+        reaches(listen) || reaches(admin.listen)
+    });
+    if let (true, Some(setting)) = (is_ours, settings.find("upstream")) {
+        let cure = "name the application's own address";
+        setting.wrong(problems, "is Earwitness itself: requests would go round in circles", cure);
+    }
+}
+
+const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
+const TOKEN_BYTES_MIN: usize = 16;
+const TOKEN_BYTES_MAX: usize = 1_024;
+const WORKERS: Range = Range { unit: Unit::Count, least: 1, most: 1_024 };

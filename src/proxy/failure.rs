@@ -1,0 +1,89 @@
+//! Everything that can go wrong between client and application, and the one function that turns it into an
+//! answer. What the client is told never holds more than what it sent and the request's id.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::body::AnswerBody;
+use crate::exchange::Ending;
+use crate::serve::Refusal;
+use crate::telemetry::RequestKind;
+
+/// Why a request was not answered by the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The gate refused its head.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// THREATS E34.
+    #[error("the Connection header names a header that must arrive")]
+    Nominated,
+    /// The client broke off, or broke the rules of chunked bodies.
+    #[error("the request's body broke off or is malformed")]
+    RequestBroken,
+    /// No connection could be made: the application has not seen the request.
+    #[error("the application could not be reached")]
+    Unreachable,
+    /// The connection broke before the head of an answer: the application may have acted.
+    #[error("the application closed the connection without an answer")]
+    Gone,
+    /// No head of an answer within `upstream_ms`.
+    #[error("the application did not answer in time")]
+    Timeout,
+}
+
+impl Failure {
+    fn status(self) -> StatusCode {
+        match self {
+            Failure::Refused(Refusal::HeadTooLarge | Refusal::TooManyHeaders) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Failure::Refused(Refusal::HeadTooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => StatusCode::BAD_REQUEST,
+            Failure::Unreachable | Failure::Gone => StatusCode::BAD_GATEWAY,
+            Failure::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// How the request is counted.
+    pub(crate) fn kind(self) -> RequestKind {
+        match self {
+            Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => RequestKind::Refused,
+            Failure::Unreachable | Failure::Gone | Failure::Timeout => RequestKind::Failed,
+        }
+    }
+
+    /// How an exchange that failed so ended.
+    pub(crate) fn ending(self) -> Ending {
+        match self {
+            Failure::Refused(_) | Failure::Nominated => Ending::Refused,
+            Failure::RequestBroken => Ending::ClientGone,
+            Failure::Unreachable => Ending::UpstreamUnreachable,
+            Failure::Gone => Ending::UpstreamGone,
+            Failure::Timeout => Ending::UpstreamTimeout,
+        }
+    }
+}
+
+/// The answer to a request that failed. `request_id` is the one the application saw or would have seen.
+pub(crate) fn answer(failure: Failure, request_id: &str) -> Response<AnswerBody> {
+    let status = failure.status();
+    let text = format!("{status}: {failure}.\nRequest id: {request_id}\n");
+    let mut response = Response::new(AnswerBody::whole(Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match failure.kind() {
+        // What follows on this connection is not to be trusted.
+        RequestKind::Refused => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        RequestKind::Failed if failure == Failure::Unreachable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        RequestKind::Failed | RequestKind::Passed | RequestKind::Audited => {}
+    }
+    response
+}

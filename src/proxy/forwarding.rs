@@ -1,0 +1,278 @@
+//! Who the client is, and the headers that tell the application: `X-Forwarded-*`, `Forwarded`
+//! (RFC 7239), `X-Request-Id`.
+//!
+//! What a peer claims is believed only from `trusted_proxies`; from anybody else such headers, and those
+//! that move a route behind our back, are taken off in every spelling and counted (THREATS E08, E51, E53).
+//! Every value set here is built from parsed addresses and checked bytes, never from free text (D10).
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{FORWARDED, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use smallvec::SmallVec;
+
+use super::ids::Ids;
+use crate::telemetry::Metrics;
+
+/// A client's connection, as far as forwarding cares.
+#[derive(Debug)]
+pub struct Peer {
+    /// The socket's other end.
+    pub(crate) address: SocketAddr,
+    /// Its address, without the IPv6 form of an IPv4 address.
+    pub(crate) ip: IpAddr,
+    /// True when it is one of `trusted_proxies`.
+    pub(crate) is_trusted: bool,
+    /// `X-Forwarded-For` when nothing is appended to.
+    for_value: HeaderValue,
+    /// The last `Host` of this connection and the `Forwarded` made of it: it seldom changes.
+    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
+}
+
+impl Peer {
+    /// The peer at that address.
+    pub(crate) fn new(address: SocketAddr, trusted: &[IpNet]) -> Peer {
+        let ip = address.ip().to_canonical();
+        Peer {
+            address,
+            ip,
+            is_trusted: is_trusted(ip, trusted),
+            for_value: value(&ip.to_string()),
+            last: RefCell::new(None),
+        }
+    }
+
+    /// The client behind trusted proxies: right to left, the first address that is not trusted; what cannot
+    /// be parsed ends the walk (THREATS E51).
+    pub(crate) fn client_ip(&self, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+        let mut ip = self.ip;
+        if !self.is_trusted {
+            return ip;
+        }
+        let lines: Vec<_> = headers.get_all(&X_FORWARDED_FOR).iter().collect();
+        for line in lines.into_iter().rev() {
+            let Ok(line) = line.to_str() else { return ip };
+            for item in line.rsplit(',') {
+                let Some(next) = parse_address(item.trim()) else { return ip };
+                ip = next;
+                if !is_trusted(ip, trusted) {
+                    return ip;
+                }
+            }
+        }
+        ip
+    }
+
+    fn forwarded(&self, host: Option<&HeaderValue>) -> HeaderValue {
+        let Some(host) = host else { return value(&format!("for={};proto=http", self.node())) };
+        if let Some((last, made)) = &*self.last.borrow()
+            && last == host
+        {
+            return made.clone();
+        }
+        let made = match host.to_str() {
+            Ok(text) if !text.is_empty() => value(&format!("for={};host=\"{text}\";proto=http", self.node())),
+            Ok(_) | Err(_) => value(&format!("for={};proto=http", self.node())),
+        };
+        *self.last.borrow_mut() = Some((host.clone(), made.clone()));
+        made
+    }
+
+    /// RFC 7239 section 6: an IPv6 address is bracketed and quoted.
+    fn node(&self) -> String {
+        match self.ip {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("\"[{ip}]\""),
+        }
+    }
+}
+
+/// Sets the forwarding headers of a request; returns the request's id.
+pub(crate) fn set(headers: &mut HeaderMap, peer: &Peer, ids: &Ids, metrics: &Metrics) -> HeaderValue {
+    if !peer.is_trusted {
+        remove_claims(headers, metrics);
+    }
+    let host = headers.get(HOST).cloned();
+    let forwarded = peer.forwarded(host.as_ref());
+    if peer.is_trusted {
+        append(headers, &X_FORWARDED_FOR, &peer.for_value);
+        append(headers, &FORWARDED, &forwarded);
+        headers.entry(X_FORWARDED_PROTO).or_insert(HTTP);
+        if let Some(host) = host {
+            headers.entry(X_FORWARDED_HOST).or_insert(host);
+        }
+    } else {
+        headers.insert(X_FORWARDED_FOR, peer.for_value.clone());
+        headers.insert(FORWARDED, forwarded);
+        headers.insert(X_FORWARDED_PROTO, HTTP);
+        if let Some(host) = host {
+            headers.insert(X_FORWARDED_HOST, host);
+        }
+    }
+    request_id(headers, ids)
+}
+
+/// The client's request id if it is sane, else one of ours; set in the headers either way.
+fn request_id(headers: &mut HeaderMap, ids: &Ids) -> HeaderValue {
+    let sent = headers.get(&X_REQUEST_ID);
+    let is_sane = sent.is_some_and(|id| {
+        let bytes = id.as_bytes();
+        !bytes.is_empty() && bytes.len() <= REQUEST_ID_BYTES_MAX && bytes.iter().all(u8::is_ascii_graphic)
+    });
+    let id = match sent {
+        Some(id) if is_sane => id.clone(),
+        Some(_) | None => ids.header(),
+    };
+    headers.insert(X_REQUEST_ID, id.clone());
+    id
+}
+
+/// One list over all lines, ours last.
+fn append(headers: &mut HeaderMap, name: &HeaderName, item: &HeaderValue) {
+    let mut list: Vec<u8> = Vec::new();
+    for line in headers.get_all(name) {
+        list.extend_from_slice(line.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(item.as_bytes());
+    headers.insert(name, HeaderValue::from_bytes(&list).unwrap_or_else(|_| item.clone()));
+}
+
+fn remove_claims(headers: &mut HeaderMap, metrics: &Metrics) {
+    let claims: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| is_forwarding(name.as_str())).cloned().collect();
+    for name in claims {
+        headers.remove(name);
+        metrics.headers_removed.with_label_values(&["forwarding"]).inc();
+    }
+}
+
+/// Whether a name, which is in lower case, says where a request comes from or goes to, in any spelling that
+/// CGI and WSGI fold into it.
+pub(crate) fn is_forwarding(name: &str) -> bool {
+    // Most names are decided by their first letter.
+    match name.as_bytes().first() {
+        Some(b'f') => name == "forwarded",
+        Some(b'x') => {
+            let rest = name.get(1..).unwrap_or_default();
+            let starts = |prefix: &str| rest.len() >= prefix.len() && same(&rest[..prefix.len()], prefix);
+            starts("-forwarded-")
+                || ["-forwarded", "-original-url", "-rewrite-url", "-script-name"]
+                    .iter()
+                    .any(|name| same(rest, name))
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// Equal when `_` counts as `-`.
+fn same(left: &str, right: &str) -> bool {
+    left.len() == right.len()
+        && left
+            .bytes()
+            .zip(right.bytes())
+            .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
+}
+
+/// An address as proxies write it: bare, with a port, bracketed.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+        .map(|ip: IpAddr| ip.to_canonical())
+}
+
+fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&ip))
+}
+
+fn value(text: &str) -> HeaderValue {
+    // Only a Host with a quote or a control byte could fail, and the gate lets none pass.
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const HTTP: HeaderValue = HeaderValue::from_static("http");
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client_of(peer: &str, lines: &[&str]) -> String {
+        let trusted: Vec<IpNet> =
+            ["10.0.0.0/8", "::1/128", "2001:db8::/32"].iter().map(|net| net.parse().unwrap()).collect();
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+        }
+        let peer = Peer::new(SocketAddr::new(peer.parse().unwrap(), 1), &trusted);
+        peer.client_ip(&headers, &trusted).to_string()
+    }
+
+    // THREATS E51
+    #[test]
+    fn the_client_is_the_rightmost_address_that_is_not_trusted() {
+        let cases: &[(&str, &[&str], &str)] = &[
+            ("192.0.2.1", &["1.1.1.1"], "192.0.2.1"),
+            ("192.0.2.1", &[], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["1.1.1.1"], "1.1.1.1"),
+            ("10.0.0.1", &["9.9.9.9, 1.1.1.1"], "1.1.1.1"),
+            ("10.0.0.1", &["9.9.9.9, 1.1.1.1, 10.0.0.2"], "1.1.1.1"),
+            ("10.0.0.1", &["9.9.9.9", "1.1.1.1"], "1.1.1.1"),
+            ("10.0.0.1", &["1.1.1.1", "10.0.0.2"], "1.1.1.1"),
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            ("10.0.0.1", &["1.1.1.1:443"], "1.1.1.1"),
+            ("10.0.0.1", &["[2001:db9::1]:443"], "2001:db9::1"),
+            ("10.0.0.1", &["[2001:db9::1]"], "2001:db9::1"),
+            ("10.0.0.1", &["2001:db9::1"], "2001:db9::1"),
+            ("10.0.0.1", &["9.9.9.9, 2001:db8::7"], "9.9.9.9"),
+            ("10.0.0.1", &["::ffff:1.1.1.1"], "1.1.1.1"),
+            ("10.0.0.1", &["::ffff:10.0.0.9"], "10.0.0.9"),
+            ("::ffff:10.0.0.1", &["1.1.1.1"], "1.1.1.1"),
+            ("::1", &["1.1.1.1"], "1.1.1.1"),
+            ("10.0.0.1", &["1.1.1.1, unknown"], "10.0.0.1"),
+            ("10.0.0.1", &["1.1.1.1, unknown, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["1.1.1.1,"], "10.0.0.1"),
+            ("10.0.0.1", &[""], "10.0.0.1"),
+            ("10.0.0.1", &["fe80::1%eth0"], "10.0.0.1"),
+            ("10.0.0.1", &["_hidden"], "10.0.0.1"),
+            ("10.0.0.1", &["1.1.1"], "10.0.0.1"),
+            ("10.0.0.1", &["01.1.1.1"], "10.0.0.1"),
+        ];
+        for (peer, lines, expected) in cases {
+            assert_eq!(client_of(peer, lines), *expected, "{peer} {lines:?}");
+        }
+        let many = vec!["10.0.0.2"; 10_000].join(",");
+        assert_eq!(client_of("10.0.0.1", &[&many]), "10.0.0.2");
+    }
+
+    // THREATS E08, E53
+    #[test]
+    fn forwarding_names_are_known_in_every_spelling() {
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_user",
+            "x-forwarded",
+            "x-original-url",
+            "x_rewrite-url",
+            "x-script_name",
+            "x-forwarded-prefix",
+            "x_forwarded-proto",
+        ] {
+            assert!(is_forwarding(name), "{name}");
+        }
+        for name in ["x", "", "x-forwarded2", "from", "x-request-id", "forwarded-for", "x-original-urls"] {
+            assert!(!is_forwarding(name), "{name}");
+        }
+    }
+}

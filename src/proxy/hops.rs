@@ -1,0 +1,140 @@
+//! Headers that belong to one connection and not to the message: taken off in both directions
+//! (RFC 9110 section 7.6.1). The message is framed anew by hyper on the other side.
+
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::failure::Failure;
+use super::forwarding;
+
+/// Takes them off a request. `Transfer-Encoding` stays where the body is chunked: hyper would otherwise
+/// drop the body of a chunked GET.
+///
+/// # Errors
+/// When `Connection` names a header that the application or the record needs (THREATS E34).
+pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), Failure> {
+    for name in nominated(headers) {
+        if is_end_to_end(&name) {
+            return Err(Failure::Nominated);
+        }
+        if name != TE && name != TRANSFER_ENCODING {
+            headers.remove(name);
+        }
+    }
+    if headers.contains_key(TE) {
+        let has_trailers = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
+        headers.remove(TE);
+        if has_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+    }
+    strip_fixed(headers);
+    Ok(())
+}
+
+/// Takes them off an answer.
+pub(crate) fn strip_answer(headers: &mut HeaderMap) {
+    for name in nominated(headers) {
+        if !is_end_to_end(&name) {
+            headers.remove(name);
+        }
+    }
+    headers.remove(TE);
+    headers.remove(TRANSFER_ENCODING);
+    strip_fixed(headers);
+}
+
+fn strip_fixed(headers: &mut HeaderMap) {
+    headers.remove(CONNECTION);
+    headers.remove(UPGRADE);
+    headers.remove(&KEEP_ALIVE);
+    headers.remove(&PROXY_CONNECTION);
+    headers.remove(&HTTP2_SETTINGS);
+}
+
+/// The names in `Connection`, without its own options.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    if !headers.contains_key(CONNECTION) {
+        return Vec::new();
+    }
+    tokens(headers, &CONNECTION)
+        .filter(|token| !token.eq_ignore_ascii_case("close") && !token.eq_ignore_ascii_case("keep-alive"))
+        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        .collect()
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|token| token.split(';').next().unwrap_or_default().trim())
+        .filter(|token| !token.is_empty())
+}
+
+fn is_end_to_end(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "authorization" | "cookie" | "set-cookie" | "host" | "x-request-id" | "date" | "location")
+        || name.starts_with("content-")
+        || forwarding::is_forwarding(name)
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(lines: &[(&str, &str)], expected: Result<&[&str], Failure>) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        let result = strip_request(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(result.map(|()| left.as_slice()), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn headers_of_one_hop_are_taken_off() {
+        check(&[("Connection", "close"), ("X", "y")], Ok(&["x"]));
+        check(&[("Connection", "X, keep-alive"), ("X", "y"), ("Z", "")], Ok(&["z"]));
+        check(&[("Connection", "upgrade"), ("Upgrade", "h2c"), ("HTTP2-Settings", "x")], Ok(&[]));
+        check(&[("Keep-Alive", "timeout=5"), ("Proxy-Connection", "close")], Ok(&[]));
+        check(&[("TE", "gzip, trailers;q=0.5")], Ok(&["te"]));
+        check(&[("Connection", "te"), ("TE", "trailers")], Ok(&["te"]));
+        check(&[("TE", "gzip")], Ok(&[]));
+        check(
+            &[("Trailer", "Etag"), ("Transfer-Encoding", "chunked")],
+            Ok(&["trailer", "transfer-encoding"]),
+        );
+        check(
+            &[("Connection", "Transfer-Encoding"), ("Transfer-Encoding", "chunked")],
+            Ok(&["transfer-encoding"]),
+        );
+    }
+
+    // THREATS E34
+    #[test]
+    fn a_nominated_end_to_end_header_is_refused() {
+        for name in [
+            "Authorization",
+            "cookie",
+            "HOST",
+            "Content-Length",
+            "X-Forwarded-For",
+            "x_forwarded_for",
+            "Forwarded",
+            "X-Request-Id",
+            "content-type",
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONNECTION, format!("close, {name}").parse().unwrap());
+            assert_eq!(strip_request(&mut headers), Err(Failure::Nominated), "{name}");
+        }
+    }
+}

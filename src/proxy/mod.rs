@@ -1,0 +1,174 @@
+//! The story of a request.
+//!
+//! ```text
+//! gate ─► answer ─┬─ no rule concerns it ─► pass ────────────────────► client
+//!                 └─ a rule may ──────────► audited (see `audited`) ─► client
+//! ```
+//!
+//! A request that no rule concerns is streamed through: nothing of it is copied, nothing waits. Bytes pass
+//! as they came but for the published list: headers of one hop are taken off, forwarding headers are set.
+//! The application's address comes from the configuration only. Nothing that a client or the application
+//! sends may panic this code or make it wait without a limit.
+
+mod body;
+mod failure;
+mod forwarding;
+mod hops;
+mod ids;
+mod pool;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{EXPECT, HOST};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use self::body::{AnswerBody, Progress, RequestBody};
+use self::failure::{Failure, answer};
+use self::forwarding::Peer;
+use self::ids::Ids;
+use self::pool::{Lease, Pool};
+use crate::config::Config;
+use crate::serve::{Face, Refusal};
+use crate::telemetry::{Metrics, RequestKind};
+
+/// What all workers share.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+}
+
+impl Proxy {
+    /// A proxy as configured.
+    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Proxy {
+        Proxy { config, metrics }
+    }
+
+    /// What one worker needs; to be called on its thread.
+    pub fn worker(&self) -> Worker {
+        Worker {
+            pool: Pool::new(&self.config.upstream, &self.config.limits),
+            ids: Ids::new(),
+            proxy: self.clone(),
+        }
+    }
+}
+
+/// A worker's part of the proxy: its pool and its ids. It never leaves its thread.
+#[derive(Debug)]
+pub struct Worker {
+    proxy: Proxy,
+    pool: Rc<Pool>,
+    ids: Ids,
+}
+
+impl Face for Worker {
+    type Connection = Peer;
+    type Body = AnswerBody;
+
+    fn connected(&self, peer: SocketAddr) -> Peer {
+        Peer::new(peer, &self.proxy.config.trusted_proxies)
+    }
+
+    async fn answer(self: Rc<Self>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
+        let (mut parts, body) = request.into_parts();
+        match self.prepare(&mut parts, &peer) {
+            Ok(id) => match self.pass(parts, body).await {
+                Ok(response) => {
+                    self.proxy.metrics.request(RequestKind::Passed);
+                    response
+                }
+                Err(failure) => self.fail(failure, &id),
+            },
+            Err(failure) => self.fail(failure, &self.ids.header()),
+        }
+    }
+
+    fn refuse(&self, _: &Peer, refusal: Refusal) -> Response<AnswerBody> {
+        self.fail(Failure::Refused(refusal), &self.ids.header())
+    }
+
+    async fn finish(self: Rc<Self>) {}
+}
+
+impl Worker {
+    /// Makes a client's head the one that the application gets; returns the request's id.
+    fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<HeaderValue, Failure> {
+        hops::strip_request(&mut parts.headers)?;
+        let id = forwarding::set(&mut parts.headers, peer, &self.ids, &self.proxy.metrics);
+        // hyper asks the client for the body as soon as the connection to the application takes it.
+        parts.headers.remove(EXPECT);
+        if parts.version == Version::HTTP_10 && !parts.headers.contains_key(HOST) {
+            let upstream = &self.proxy.config.upstream;
+            if let Ok(host) = HeaderValue::from_str(&format!("{}:{}", upstream.host, upstream.port)) {
+                parts.headers.insert(HOST, host);
+            }
+        }
+        if parts.uri.authority().is_some() {
+            parts.uri = parts.uri.path_and_query().cloned().map_or(Uri::from_static("/"), Uri::from);
+        }
+        parts.version = Version::HTTP_11;
+        parts.extensions.clear();
+        Ok(id)
+    }
+
+    /// The plain way: both bodies streamed, nothing kept.
+    async fn pass(&self, parts: Parts, body: Incoming) -> Result<Response<AnswerBody>, Failure> {
+        let begun = Instant::now();
+        let (body, progress) = RequestBody::streamed(body);
+        let sent = Instant::now();
+        let (response, lease) = self.ask(Request::from_parts(parts, body), progress.as_deref()).await?;
+        let answered = Instant::now();
+        let (mut head, frames) = response.into_parts();
+        hops::strip_answer(&mut head.headers);
+        head.version = Version::HTTP_11;
+        let response = Response::from_parts(head, AnswerBody::streamed(frames, lease));
+        let added = (sent - begun) + answered.elapsed();
+        self.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
+        Ok(response)
+    }
+
+    /// Sends a request and waits for the head of its answer, at most `upstream_ms` after the end of the
+    /// request's body.
+    async fn ask(
+        &self,
+        request: Request<RequestBody>,
+        progress: Option<&Progress>,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        let patience = Duration::from_millis(self.proxy.config.limits.upstream_ms);
+        let mut sending = std::pin::pin!(self.pool.send(request));
+        let mut deadline = Instant::now() + patience;
+        let result = loop {
+            match timeout_at(deadline, sending.as_mut()).await {
+                Ok(result) => break result,
+                Err(_) => match progress.map(|progress| progress.ended_at.get()) {
+                    // The request is still on its way: the client sets the pace.
+                    Some(None) => deadline = Instant::now() + patience,
+                    Some(Some(ended)) if ended + patience > deadline => deadline = ended + patience,
+                    Some(Some(_)) | None => break Err(Failure::Timeout),
+                },
+            }
+        };
+        match result {
+            Ok((response, mut lease)) => {
+                lease.heed(response.headers());
+                Ok((response, lease))
+            }
+            Err(Failure::Gone) if progress.is_some_and(|progress| progress.is_broken.get()) => {
+                Err(Failure::RequestBroken)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn fail(&self, failure: Failure, id: &HeaderValue) -> Response<AnswerBody> {
+        self.proxy.metrics.request(failure.kind());
+        answer(failure, id.to_str().unwrap_or_default())
+    }
+}

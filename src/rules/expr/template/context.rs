@@ -1,0 +1,122 @@
+//! The parts of the document that a template names, in minijinja's values; never the whole document.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value as Jinja;
+use serde_json::Value;
+
+use super::super::path::fold::{Member, member};
+use super::super::reach::{Reach, ReachStep};
+use super::super::scope::{Root, Scope};
+use crate::event::{Note, NoteCode};
+
+/// The context; `None` when it would be too large, which is noted.
+pub(super) fn build(text: &str, reads: &[Reach], scope: &Scope<'_>) -> Option<Jinja> {
+    let mut tree = Tree::default();
+    let mut budget = Budget { values: VALUES_MAX, bytes: BYTES_MAX };
+    for read in reads {
+        let Some((value, depth)) = find(text, read, scope) else { continue };
+        let Some(value) = budget.convert(value, 0) else {
+            let detail = format!("{text} looks at too large a part of the document");
+            scope.log.note(Note::with(NoteCode::RuleFailed, detail));
+            return None;
+        };
+        let names = read.steps[..depth].iter().filter_map(|step| match step {
+            ReachStep::Name(name) => Some(name.as_str()),
+            ReachStep::Index(_) | ReachStep::Any => None,
+        });
+        tree.insert(std::iter::once(read.root.name()).chain(names), value);
+    }
+    Some(tree.into_value())
+}
+
+/// The value at a way of names, and how many of them were needed: what is no object ends the way, and the
+/// engine goes on from there.
+fn find<'a>(text: &str, read: &Reach, scope: &Scope<'a>) -> Option<(&'a Value, usize)> {
+    let mut value = scope.root(read.root)?;
+    for (depth, step) in read.steps.iter().enumerate() {
+        let (Value::Object(members), ReachStep::Name(name)) = (value, step) else {
+            return Some((value, depth));
+        };
+        let is_clients = match read.root {
+            Root::Item => true,
+            Root::Request => {
+                depth > 0 && matches!(read.steps.first(), Some(ReachStep::Name(name)) if name == "body")
+            }
+            _ => false,
+        };
+        value = match member(members, name) {
+            Member::Exact(found) => found,
+            Member::Folded(other, found) if is_clients => {
+                let detail = format!("{text}: `{other}` was taken for `{name}`");
+                scope.log.note(Note::with(NoteCode::DuplicateKey, detail));
+                found
+            }
+            Member::Folded(..) | Member::Missing => return None,
+        };
+    }
+    Some((value, read.steps.len()))
+}
+
+#[derive(Default)]
+struct Tree {
+    value: Option<Jinja>,
+    below: BTreeMap<String, Tree>,
+}
+
+impl Tree {
+    fn insert<'n>(&mut self, names: impl Iterator<Item = &'n str>, value: Jinja) {
+        let mut at = self;
+        for name in names {
+            at = at.below.entry(name.to_owned()).or_default();
+        }
+        at.value = Some(value);
+    }
+
+    /// As deep as a template's names are dotted: bounded by its length.
+    fn into_value(self) -> Jinja {
+        match self.value {
+            Some(value) => value,
+            None => Jinja::from_iter(self.below.into_iter().map(|(name, tree)| (name, tree.into_value()))),
+        }
+    }
+}
+
+struct Budget {
+    values: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    fn convert(&mut self, value: &Value, depth: usize) -> Option<Jinja> {
+        self.values = self.values.checked_sub(1)?;
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        Some(match value {
+            Value::Null => Jinja::from(()),
+            Value::Bool(value) => Jinja::from(*value),
+            Value::Number(_) => Jinja::from_serialize(value),
+            Value::String(text) => {
+                self.bytes = self.bytes.checked_sub(text.len())?;
+                Jinja::from(text.as_str())
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.convert(item, depth + 1));
+                Jinja::from(items.collect::<Option<Vec<_>>>()?)
+            }
+            Value::Object(members) => {
+                let mut out = BTreeMap::new();
+                for (name, member) in members {
+                    self.bytes = self.bytes.checked_sub(name.len())?;
+                    out.insert(name.clone(), self.convert(member, depth + 1)?);
+                }
+                Jinja::from(out)
+            }
+        })
+    }
+}
+
+const VALUES_MAX: usize = 10_000;
+const BYTES_MAX: usize = 1 << 20;
+const DEPTH_MAX: usize = 64;

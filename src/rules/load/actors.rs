@@ -1,0 +1,80 @@
+//! `actors`: the ways to find out who acts, and what a rule says about it.
+
+use super::keys::{Page, each_text};
+use super::resource;
+use crate::rules::expr::{Expr, Names, Phase};
+use crate::rules::model::ActorWay;
+use crate::yaml::{Node, Yaml};
+
+/// The ways of a pack, in order.
+pub(super) fn ways(node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Vec<ActorWay> {
+    let items = page.list(node, "`actors`");
+    items.iter().filter_map(|item| way(item, pack_names, page)).collect()
+}
+
+/// Members of an actor; a `type` outside the list is E03.
+pub(super) fn members(node: &Node, what: &str, names: &Names, page: &mut Page<'_>) -> Vec<(String, Expr)> {
+    if let Some(Node { value: Yaml::Text(text), span }) = node.member("type") {
+        let is_computed = text.starts_with('$') || text.contains("{{");
+        if !is_computed && !TYPES.contains(&text.as_str()) {
+            let cure = format!("write one of {}", TYPES.join(", "));
+            page.error("E03", *span, &format!("`{text}` is no type of actor"), &cure);
+        }
+    }
+    page.known_values(node, what, &MEMBERS, names)
+}
+
+/// E18: anybody can send a header, so an actor may come from one only where the peer is trusted.
+pub(super) fn refuse_untrusted_headers(actor: &Node, when: &[Option<&Node>], page: &mut Page<'_>) {
+    if when.iter().flatten().any(|when| asks_for_trust(when)) {
+        return;
+    }
+    let mut found = Vec::new();
+    each_text(actor, &mut |text, span| {
+        if text.contains("request.headers") {
+            found.push(span);
+        }
+    });
+    for span in found {
+        let message = "anybody can send this header: an actor must not come from it";
+        page.error("E18", span, message, "add `when: { $.client.trusted: true }`");
+    }
+}
+
+/// A top-level mapping with `$.client.trusted: true`: nothing weaker makes sure of it.
+fn asks_for_trust(when: &Node) -> bool {
+    matches!(when.member("$.client.trusted").map(|node| &node.value), Some(Yaml::Bool(true)))
+}
+
+fn way(node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Option<ActorWay> {
+    let node = page.mapping(node, "a way to find the actor", &KEYS)?;
+    let name = page.required(node, "name", "a way to find the actor").and_then(|n| page.text(n, "`name`"));
+    let read_names = Names { phase: Phase::Body, has_answer: true, has_item: false, ..pack_names.clone() };
+    let ask = node.member("ask").map(|node| (node, resource::read(node, &read_names, page)));
+    if let Some((node, Some(read))) = &ask
+        && let Some(part) = resource::parts(read).first()
+    {
+        let message = format!("{{{part}}} is not known here: this question is asked for every rule");
+        page.error("E15", node.span, &message, "ask at an address without parts");
+    }
+    let names = Names { has_answer: ask.is_some(), ..read_names };
+    let when = page.condition(node.member("when"), &names);
+    let actor_node = page.required(node, "actor", "a way to find the actor")?;
+    let actor = members(actor_node, "`actor`", &names, page);
+    if actor_node.member("id").is_none() && actor_node.member("email").is_none() {
+        let message = "a way counts only if `id` or `email` exists; this one has neither";
+        page.error("E04", actor_node.span, message, "add `id: …` or `email: …`");
+    }
+    refuse_untrusted_headers(actor_node, &[node.member("when")], page);
+    let on_behalf_of = node.member("on_behalf_of").map(|node| members(node, "`on_behalf_of`", &names, page));
+    let ask = match ask {
+        Some((_, None)) => return None,
+        Some((_, read)) => read,
+        None => None,
+    };
+    Some(ActorWay { name: name?, when, ask, actor, on_behalf_of })
+}
+
+const KEYS: [&str; 5] = ["name", "when", "ask", "actor", "on_behalf_of"];
+const MEMBERS: [&str; 7] = ["type", "id", "name", "email", "role", "organization", "team"];
+const TYPES: [&str; 6] = ["user", "guest", "attendee", "system", "app", "unknown"];

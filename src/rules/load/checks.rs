@@ -1,0 +1,220 @@
+//! What no single rule can know: names that nothing uses, rules that meet the same requests or never any,
+//! tests that are missing, bodies that are held.
+
+use std::collections::BTreeSet;
+
+use super::files::PackFiles;
+use super::keys::each_text;
+use super::pack::Member;
+use super::vars::{Written, used_in};
+use crate::rules::expr::Phase;
+use crate::rules::model::{MatchLine, Mode, Pack, Read, Rule, SegmentPattern};
+use crate::yaml::Problems;
+
+/// Looks at a whole pack.
+pub(super) fn pack(
+    pack: &Pack,
+    files: &PackFiles,
+    vars: &[Written<'_>],
+    resources: &[Member<'_>],
+    problems: &mut Problems,
+) {
+    unused(files, vars, resources, problems);
+    for (index, rule) in pack.rules.iter().enumerate() {
+        excluded(rule, &pack.exclude, problems);
+        overlaps(rule, &pack.rules[..index], problems);
+        tests(rule, problems);
+        held(rule, pack, problems);
+        bare(rule, problems);
+    }
+}
+
+/// W1.
+fn unused(files: &PackFiles, vars: &[Written<'_>], resources: &[Member<'_>], problems: &mut Problems) {
+    let used: BTreeSet<String> = files.files.iter().flat_map(|file| used_in(&file.root)).collect();
+    for var in vars.iter().filter(|var| !used.contains(&var.key.text)) {
+        let message = format!("nothing uses the variable `{}`", var.key.text);
+        problems.warning("W1", var.source, var.key.span, message).cure("remove it");
+    }
+    let mut read: BTreeSet<&str> = BTreeSet::new();
+    for rule in files.files.iter().filter_map(|file| file.root.member("rules")?.as_list()).flatten() {
+        if let Some(before) = rule.member("before") {
+            each_text(before, &mut |text, _| {
+                read.insert(text);
+            });
+        }
+    }
+    for (key, _, source) in resources.iter().filter(|(key, _, _)| !read.contains(key.text.as_str())) {
+        let message = format!("no rule reads the resource `{}`", key.text);
+        problems.warning("W1", source, key.span, message).cure("remove it, or name it in `before`");
+    }
+}
+
+/// E17: a rule that an `exclude` line covers wholly.
+fn excluded(rule: &Rule, exclude: &[MatchLine], problems: &mut Problems) {
+    let is_covered = |line: &MatchLine| {
+        line.methods.iter().all(|method| {
+            exclude.iter().any(|wide| wide.methods.contains(method) && covers(&wide.segments, &line.segments))
+        })
+    };
+    if !rule.lines.is_empty() && rule.lines.iter().all(is_covered) {
+        let message = "this rule never fires: `exclude` takes all of its requests out";
+        problems
+            .error("E17", &rule.source, rule.span, message)
+            .cure("remove the rule, or the `exclude` line");
+    }
+}
+
+/// W2: told once per rule, with the earlier rules that it overlaps.
+fn overlaps(rule: &Rule, earlier: &[Rule], problems: &mut Problems) {
+    let meets = |other: &&Rule| {
+        let pairs = rule.lines.iter().flat_map(|line| other.lines.iter().map(move |other| (line, other)));
+        pairs.into_iter().any(|(one, other)| {
+            one.methods.iter().any(|method| other.methods.contains(method))
+                && can_meet(&one.segments, &other.segments)
+        })
+    };
+    let is_on = |rule: &Rule| rule.mode != Mode::Disabled;
+    let met: Vec<&str> = earlier
+        .iter()
+        .filter(|other| is_on(rule) && is_on(other))
+        .filter(meets)
+        .map(|other| other.id.as_str())
+        .take(OVERLAPS_TOLD)
+        .collect();
+    if !met.is_empty() {
+        let message = format!("a request can meet this rule and {}: both are recorded", met.join(", "));
+        let cure = "fine if that is meant; else tell them apart with `when`";
+        problems.warning("W2", &rule.source, rule.span, message).cure(cure);
+    }
+}
+
+/// W3.
+fn tests(rule: &Rule, problems: &mut Problems) {
+    let has_positive = rule.tests.iter().any(|test| !test.expect.is_empty());
+    let has_negative = rule.tests.iter().any(|test| test.expect.is_empty());
+    let (message, cure) = match (has_positive, has_negative) {
+        (true, true) => return,
+        (false, false) => ("this rule has no tests", "add `tests` with a request and what to expect"),
+        (true, false) => ("no test shows what this rule leaves alone", "add a test with `expect: []`"),
+        (false, true) => ("no test shows what this rule records", "add a test that expects an event"),
+    };
+    problems.warning("W3", &rule.source, rule.span, message).cure(cure);
+}
+
+/// W4: a read before the request that needs the request's body.
+fn held(rule: &Rule, pack: &Pack, problems: &mut Problems) {
+    let Some(before) = &rule.before else { return };
+    let read = pack.resources.get(before.resource).map(|resource| &resource.read);
+    let is_late =
+        before.with.iter().any(|(_, value)| value.phase() > Phase::Head) || read.is_some_and(is_late);
+    if is_late {
+        let message = "the request's body is held back until it is complete, because the read needs it";
+        let cure = "fine for small bodies; else read at an address that the path alone tells";
+        problems.warning("W4", &rule.source, rule.span, message).cure(cure);
+    }
+}
+
+fn is_late(read: &Read) -> bool {
+    let mut values = read.query.iter().chain(&read.headers).map(|(_, value)| value).chain(&read.body);
+    values.any(|value| value.phase() == Phase::Body)
+}
+
+/// W5: told once per rule, with all that is missing.
+fn bare(rule: &Rule, problems: &mut Problems) {
+    let entries = || rule.entries.iter().chain(&rule.otherwise);
+    let mut missing = Vec::new();
+    if entries().any(|entry| entry.source.is_none()) {
+        missing.push("source");
+    }
+    if entries().any(|entry| entry.organization.is_none() && entry.team.is_none()) {
+        missing.push("scope");
+    }
+    if entries().any(|entry| entry.target.is_none()) {
+        missing.push("target");
+    }
+    if !missing.is_empty() {
+        let message = format!("events of this rule have no {}", missing.join(", no "));
+        let cure = "add it to the rule, or to `defaults` for all";
+        problems.warning("W5", &rule.source, rule.span, message).cure(cure);
+    }
+}
+
+/// True when some path meets both.
+fn can_meet(one: &[SegmentPattern], other: &[SegmentPattern]) -> bool {
+    let (one, other) = (without_slash(one), without_slash(other));
+    let is_tail = |segment: &SegmentPattern| matches!(segment, SegmentPattern::Tail(_));
+    if !one.iter().chain(other).any(is_tail) {
+        let mut pairs = one.iter().zip(other);
+        return one.len() == other.len() && pairs.all(|(one, other)| can_be_same(one, other));
+    }
+    // From the ends forward: whether what follows place (i, j) has a path in common.
+    let mut rest = vec![vec![false; other.len() + 1]; one.len() + 1];
+    rest[one.len()][other.len()] = true;
+    for i in (0..one.len()).rev() {
+        for j in (0..other.len()).rev() {
+            let both_go_on = rest[i + 1][j + 1];
+            let first_stays = is_tail(&one[i]) && rest[i][j + 1];
+            let second_stays = is_tail(&other[j]) && rest[i + 1][j];
+            rest[i][j] = (both_go_on || first_stays || second_stays) && can_be_same(&one[i], &other[j]);
+        }
+    }
+    rest[0][0]
+}
+
+fn can_be_same(one: &SegmentPattern, other: &SegmentPattern) -> bool {
+    match (one, other) {
+        (SegmentPattern::Tail(_), _) | (_, SegmentPattern::Tail(_)) => true,
+        (SegmentPattern::Literal(one), SegmentPattern::Literal(other)) => one == other,
+        (SegmentPattern::Literal(text), SegmentPattern::Part { prefix, suffix, .. })
+        | (SegmentPattern::Part { prefix, suffix, .. }, SegmentPattern::Literal(text)) => {
+            text.len() > prefix.len() + suffix.len() && text.starts_with(prefix) && text.ends_with(suffix)
+        }
+        (
+            SegmentPattern::Part { prefix, suffix, .. },
+            SegmentPattern::Part { prefix: other_prefix, suffix: other_suffix, .. },
+        ) => {
+            (prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix))
+                && (suffix.ends_with(other_suffix) || other_suffix.ends_with(suffix))
+        }
+    }
+}
+
+/// True when every path of the second meets the first.
+fn covers(wide: &[SegmentPattern], narrow: &[SegmentPattern]) -> bool {
+    let Some(tail) = wide.iter().position(|segment| matches!(segment, SegmentPattern::Tail(_))) else {
+        return wide.len() == narrow.len()
+            && wide.iter().zip(narrow).all(|(wide, narrow)| covers_one(wide, narrow));
+    };
+    let behind = wide.len() - tail - 1;
+    if narrow.len() < wide.len() {
+        return false;
+    }
+    let front = wide[..tail].iter().zip(narrow);
+    let back = wide[tail + 1..].iter().zip(&narrow[narrow.len() - behind..]);
+    front.chain(back).all(|(wide, narrow)| covers_one(wide, narrow))
+}
+
+fn covers_one(wide: &SegmentPattern, narrow: &SegmentPattern) -> bool {
+    match (wide, narrow) {
+        (SegmentPattern::Tail(_), _) => true,
+        // Literals match to the letter only, and a tail may be longer.
+        (_, SegmentPattern::Tail(_)) => false,
+        (SegmentPattern::Literal(wide), SegmentPattern::Literal(narrow)) => wide == narrow,
+        (SegmentPattern::Literal(_), SegmentPattern::Part { .. }) => false,
+        (SegmentPattern::Part { .. }, SegmentPattern::Literal(_)) => can_be_same(wide, narrow),
+        (
+            SegmentPattern::Part { prefix, suffix, .. },
+            SegmentPattern::Part { prefix: narrow_prefix, suffix: narrow_suffix, .. },
+        ) => narrow_prefix.starts_with(prefix) && narrow_suffix.ends_with(suffix),
+    }
+}
+
+fn without_slash(segments: &[SegmentPattern]) -> &[SegmentPattern] {
+    match segments.split_last() {
+        Some((SegmentPattern::Literal(text), rest)) if text.is_empty() => rest,
+        Some(_) | None => segments,
+    }
+}
+
+const OVERLAPS_TOLD: usize = 3;

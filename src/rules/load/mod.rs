@@ -1,0 +1,109 @@
+//! From YAML to checked rules.
+//!
+//! A pack's files are read, their nodes checked key by key, and everything that is wrong is told at once,
+//! with place and cure. What comes out (`rules::model`) holds nothing that could be wrong. Nothing but
+//! rule files is read here, and a pack can name neither hosts to ask, nor files, nor environment.
+
+mod actors;
+mod checks;
+mod entry;
+mod files;
+mod keys;
+mod lines;
+mod overrides;
+mod pack;
+mod redaction;
+mod resource;
+mod rule;
+mod trials;
+mod vars;
+
+pub use lines::LineError;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use self::files::{PackFile, PackFiles, PackKind};
+use super::model::{Pack, RuleSet};
+use crate::yaml::{self, Problems, Severity, Source, Span};
+
+/// Rules in force, and what somebody should look at.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules.
+    pub rules: RuleSet,
+    /// Warnings only.
+    pub problems: Problems,
+}
+
+impl RuleSet {
+    /// Loads packs: each path is a folder of rule files, a folder of such folders, or a single file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, warnings too, when one of it is an error.
+    pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+        let mut problems = Problems::default();
+        let files = paths.iter().flat_map(|path| files::read(path, &mut problems)).collect();
+        put_together(files, problems)
+    }
+
+    /// Loads one pack from texts, each with its file's name; as a folder that holds these files would be.
+    ///
+    /// # Errors
+    /// As [`RuleSet::load`].
+    pub fn from_texts(pack: &str, texts: &[(&str, &str)]) -> Result<Loaded, Problems> {
+        let mut problems = Problems::default();
+        let file = |(name, text): &(&str, &str)| {
+            let source = Source::new(*name, *text);
+            let root = yaml::parse(&source, &mut problems)?;
+            Some(PackFile { name: (*name).to_owned(), source, root })
+        };
+        let files = texts.iter().filter_map(file).collect();
+        put_together(vec![PackFiles { name: pack.to_owned(), kind: PackKind::Folder, files }], problems)
+    }
+}
+
+fn put_together(files: Vec<PackFiles>, mut problems: Problems) -> Result<Loaded, Problems> {
+    let mut packs: Vec<Pack> = Vec::new();
+    for files in &files {
+        if packs.iter().any(|pack| pack.name == files.name) {
+            let source = files.files.first().map_or_else(|| Source::new("", ""), |file| file.source.clone());
+            let message = format!("there is a pack `{}` already", files.name);
+            problems.error("E05", &source, Span::default(), message).cure("rename one of the two");
+        }
+        packs.push(pack::pack(files, &mut problems));
+    }
+    overrides::apply(&files, &mut packs, &mut problems);
+    let problems = each_once(&problems);
+    if problems.error_count() > 0 {
+        return Err(problems);
+    }
+    Ok(Loaded { rules: RuleSet::new(packs), problems })
+}
+
+/// In the order of files and lines, each once: what stands in `defaults` is read for each rule.
+fn each_once(problems: &Problems) -> Problems {
+    let mut told = HashSet::new();
+    let mut once = Problems::default();
+    let mut in_order: Vec<_> = problems.iter().collect();
+    in_order.sort_by_key(|problem| (&problem.source.name, problem.span.start));
+    for problem in in_order {
+        let place = (problem.source.name.clone(), problem.span.start, problem.span.end);
+        if !told.insert((problem.code, place, problem.message.clone())) {
+            continue;
+        }
+        let again = match problem.severity {
+            Severity::Error => {
+                once.error(problem.code, &problem.source, problem.span, problem.message.clone())
+            }
+            Severity::Warning => {
+                once.warning(problem.code, &problem.source, problem.span, problem.message.clone())
+            }
+        };
+        again.cure.clone_from(&problem.cure);
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests;

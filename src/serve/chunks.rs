@@ -1,0 +1,139 @@
+//! Finds the end of a chunked body (RFC 9112 section 7.1) without touching it, and refuses every spelling
+//! of a chunk that two parsers may read differently.
+
+use super::refusal::Refusal;
+
+/// How far a chunked body has been followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chunks {
+    /// In the digits of a size line.
+    Size { digits: u8, size: u64 },
+    /// In the extension of a size line.
+    Extension { length: u16, size: u64 },
+    /// After the CR of a size line.
+    SizeEnd { size: u64 },
+    /// In a chunk's data.
+    Data { left: u64 },
+    /// Before the CR that ends a chunk's data.
+    DataCr,
+    /// Before the LF that ends a chunk's data.
+    DataLf,
+    /// In a trailer line: how many bytes of it, and of the trailers together.
+    Trailer { line: u32, all: u32 },
+    /// After the CR of a trailer line.
+    TrailerEnd { line: u32, all: u32 },
+    /// The body is over.
+    Done,
+}
+
+impl Chunks {
+    pub(super) const START: Chunks = Chunks::Size { digits: 0, size: 0 };
+
+    /// Follows the body through `bytes`; says how many of them belong to it.
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let mut at = 0;
+        while at < bytes.len() && *self != Chunks::Done {
+            if let Chunks::Data { left } = *self {
+                let taken = left.min((bytes.len() - at) as u64);
+                at += usize::try_from(taken).map_err(|_| Refusal::BadChunk)?;
+                *self = if taken == left { Chunks::DataCr } else { Chunks::Data { left: left - taken } };
+            } else {
+                *self = self.step(bytes[at])?;
+                at += 1;
+            }
+        }
+        Ok(at)
+    }
+
+    fn step(self, byte: u8) -> Result<Chunks, Refusal> {
+        match self {
+            Chunks::Size { digits, size } => match (byte, char::from(byte).to_digit(16)) {
+                (_, Some(digit)) if digits < SIZE_DIGITS_MAX => {
+                    Ok(Chunks::Size { digits: digits + 1, size: size << 4 | u64::from(digit) })
+                }
+                (b'\r', None) if digits > 0 => Ok(Chunks::SizeEnd { size }),
+                (b';', None) if digits > 0 => Ok(Chunks::Extension { length: 0, size }),
+                _ => Err(Refusal::BadChunk),
+            },
+            Chunks::Extension { length, size } => match byte {
+                b'\r' => Ok(Chunks::SizeEnd { size }),
+                b'\t' | 0x20..=0x7e | 0x80.. if length < EXTENSION_BYTES_MAX => {
+                    Ok(Chunks::Extension { length: length + 1, size })
+                }
+                _ => Err(Refusal::BadChunk),
+            },
+            Chunks::SizeEnd { size: 0 } if byte == b'\n' => Ok(Chunks::Trailer { line: 0, all: 0 }),
+            Chunks::SizeEnd { size } if byte == b'\n' => Ok(Chunks::Data { left: size }),
+            Chunks::DataCr if byte == b'\r' => Ok(Chunks::DataLf),
+            Chunks::DataLf if byte == b'\n' => Ok(Chunks::START),
+            Chunks::Trailer { line, all } => match byte {
+                b'\r' => Ok(Chunks::TrailerEnd { line, all }),
+                b' ' | b'\t' if line == 0 => Err(Refusal::FoldedHeader),
+                b'\t' | 0x20..=0x7e | 0x80.. if all < TRAILER_BYTES_MAX => {
+                    Ok(Chunks::Trailer { line: line + 1, all: all + 1 })
+                }
+                _ => Err(Refusal::BadChunk),
+            },
+            Chunks::TrailerEnd { line: 0, .. } if byte == b'\n' => Ok(Chunks::Done),
+            Chunks::TrailerEnd { all, .. } if byte == b'\n' => Ok(Chunks::Trailer { line: 0, all }),
+            Chunks::SizeEnd { .. }
+            | Chunks::Data { .. }
+            | Chunks::DataCr
+            | Chunks::DataLf
+            | Chunks::TrailerEnd { .. }
+            | Chunks::Done => Err(Refusal::BadChunk),
+        }
+    }
+}
+
+/// Sixteen would fit into 64 bits; fifteen leave no room for an overflow in anybody's arithmetic.
+const SIZE_DIGITS_MAX: u8 = 15;
+const EXTENSION_BYTES_MAX: u16 = 256;
+const TRAILER_BYTES_MAX: u32 = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &[u8], expected: Result<usize, Refusal>) {
+        let mut whole = Chunks::START;
+        assert_eq!(whole.follow(body), expected, "{}", body.escape_ascii());
+        // The same in single bytes.
+        let mut chunks = Chunks::START;
+        let bytewise = body.chunks(1).try_fold(0, |sum, byte| Ok(sum + chunks.follow(byte)?));
+        assert_eq!(bytewise, expected, "{} in single bytes", body.escape_ascii());
+    }
+
+    #[test]
+    fn a_chunked_body_is_followed_to_its_end_and_no_further() {
+        check(b"0\r\n\r\nGET /", Ok(5));
+        check(b"5\r\nhello\r\n0\r\n\r\nGET /", Ok(15));
+        check(b"A;x=\"y\"\r\n0123456789\r\n0\r\nEtag: 1\r\n\r\nGET", Ok(38 - 3));
+        check(b"00005\r\nhello\r\n0\r\n\r\n", Ok(19));
+    }
+
+    #[test]
+    fn a_chunk_that_two_parsers_may_read_differently_is_refused() {
+        let cases: &[&[u8]] = &[
+            b"5\nhello\r\n0\r\n\r\n",
+            b"5 \r\nhello\r\n",
+            b" 5\r\nhello\r\n",
+            b"+5\r\nhello\r\n",
+            b"0x5\r\nhello\r\n",
+            b"\r\nhello",
+            b"5\r\nhelloX",
+            b"5\r\nhello\n",
+            b"5\r\nhello\rX",
+            b"5;a\nb\r\nhello\r\n",
+            b"5\r\rhello",
+            b"fffffffffffffffff\r\n",
+            b"0\r\nA: b\n\r\n",
+            b"0\r\n\rX",
+            b"5;\x00\r\n",
+        ];
+        for case in cases {
+            check(case, Err(Refusal::BadChunk));
+        }
+        check(b"0\r\n folded\r\n\r\n", Err(Refusal::FoldedHeader));
+    }
+}

@@ -1,0 +1,253 @@
+//! The gate: a client's socket that shows hyper no request head which was not looked at.
+//!
+//! It follows the framing of requests only to know where the next head begins. A clean head that arrives in
+//! one read costs one scan and no copy; an incomplete one is held back until it is complete. In the place of
+//! a refused head hyper reads a harmless one, and [`Wire`] says which it was: the service answers that call
+//! with the refusal, after the answers of all requests before it, and nothing that follows is read.
+//! The gate must never change a byte of what it lets pass.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::chunks::Chunks;
+use super::head::{self, Framing};
+use super::refusal::Refusal;
+use super::wire::Wire;
+
+/// A client's socket behind the gate.
+#[derive(Debug)]
+pub(super) struct Gate<S> {
+    socket: S,
+    wire: Rc<Wire>,
+    place: Place,
+    /// The start of a head whose end has not arrived.
+    held: Vec<u8>,
+    /// Bytes that hyper reads next: a head that was held, or the one in place of a refused head.
+    ready: Vec<u8>,
+    /// How much of `ready` was read.
+    ready_at: usize,
+    head_bytes_max: usize,
+    headers_max: usize,
+    /// What may still be thrown away after a refusal, so that the client can read our answer before it sees
+    /// the connection reset.
+    discard_bytes_left: usize,
+}
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Head,
+    Body {
+        left: u64,
+    },
+    Chunks(Chunks),
+    /// A head was refused: nothing more is read.
+    Refused,
+}
+
+impl<S> Gate<S> {
+    pub(super) fn new(socket: S, wire: Rc<Wire>, head_bytes_max: usize, headers_max: usize) -> Gate<S> {
+        Gate {
+            socket,
+            wire,
+            place: Place::Head,
+            held: Vec::new(),
+            ready: Vec::new(),
+            ready_at: 0,
+            head_bytes_max,
+            headers_max,
+            discard_bytes_left: DISCARD_BYTES_MAX,
+        }
+    }
+
+    /// Looks at newly read bytes; says how many of them hyper may see now.
+    fn look_at(&mut self, new: &[u8]) -> io::Result<usize> {
+        let mut at = 0;
+        while at < new.len() {
+            let rest = &new[at..];
+            match &mut self.place {
+                Place::Body { left } => {
+                    let taken = (*left).min(rest.len() as u64);
+                    *left -= taken;
+                    if *left == 0 {
+                        self.place = Place::Head;
+                    }
+                    at += usize::try_from(taken).unwrap_or(rest.len());
+                }
+                Place::Chunks(chunks) => {
+                    at += chunks.follow(rest).map_err(io::Error::other)?;
+                    if *chunks == Chunks::Done {
+                        self.place = Place::Head;
+                    }
+                }
+                Place::Head => match head::end_of(rest, 0) {
+                    None if rest.len() > self.head_bytes_max => {
+                        self.refuse(Refusal::HeadTooLarge);
+                        break;
+                    }
+                    None => {
+                        self.held.extend_from_slice(rest);
+                        self.wire.head_begun();
+                        break;
+                    }
+                    Some(end) => match self.judge(&rest[..end]) {
+                        Ok(()) => at += end,
+                        Err(refusal) => {
+                            self.refuse(refusal);
+                            break;
+                        }
+                    },
+                },
+                Place::Refused => break,
+            }
+        }
+        Ok(at)
+    }
+
+    fn judge(&mut self, head: &[u8]) -> Result<(), Refusal> {
+        if head.len() > self.head_bytes_max {
+            return Err(Refusal::HeadTooLarge);
+        }
+        self.place = match head::examine(head, self.headers_max)? {
+            Framing::Length(0) => Place::Head,
+            Framing::Length(left) => Place::Body { left },
+            Framing::Chunked => Place::Chunks(Chunks::START),
+        };
+        self.wire.head_passed();
+        Ok(())
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.place = Place::Refused;
+        self.held = Vec::new();
+        self.ready.extend_from_slice(STAND_IN);
+        self.wire.head_refused(refusal);
+    }
+
+    /// More bytes for a head that is held back: once it is complete, it and what came with it are `ready`.
+    fn add_to_held(&mut self, new: &[u8]) -> io::Result<()> {
+        // The last line may end in the new bytes.
+        let from = self.held.len().saturating_sub(3);
+        self.held.extend_from_slice(new);
+        if head::end_of(&self.held, from).is_some() {
+            let all = std::mem::take(&mut self.held);
+            let passed = self.look_at(&all)?;
+            let stand_in = std::mem::take(&mut self.ready);
+            self.ready.extend_from_slice(&all[..passed]);
+            self.ready.extend_from_slice(&stand_in);
+        } else if self.held.len() > self.head_bytes_max {
+            self.refuse(Refusal::HeadTooLarge);
+        }
+        Ok(())
+    }
+
+    fn read_ready(&mut self, into: &mut ReadBuf<'_>) {
+        let left = &self.ready[self.ready_at..];
+        let taken = left.len().min(into.remaining());
+        into.put_slice(&left[..taken]);
+        self.ready_at += taken;
+        if self.ready_at == self.ready.len() {
+            self.ready = Vec::new();
+            self.ready_at = 0;
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Gate<S> {
+    /// Throws away what a refused client still sends. Never ready: the service's answer ends the connection.
+    fn discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut space = [0; 4096];
+        while self.discard_bytes_left > 0 {
+            let mut buffer = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                break;
+            }
+            self.discard_bytes_left = self.discard_bytes_left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let gate = &mut *self;
+        if into.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if gate.wire.is_given_up() && gate.place == Place::Head {
+            gate.refuse(Refusal::HeadTooSlow);
+        }
+        loop {
+            if !gate.ready.is_empty() {
+                gate.read_ready(into);
+                return Poll::Ready(Ok(()));
+            }
+            if gate.place == Place::Refused {
+                return gate.discard(context);
+            }
+            let before = into.filled().len();
+            ready!(Pin::new(&mut gate.socket).poll_read(context, into))?;
+            let new = into.filled().len() - before;
+            if new == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let passed = if gate.held.is_empty() {
+                gate.look_at(&into.filled()[before..])?
+            } else {
+                gate.add_to_held(&into.filled()[before..])?;
+                0
+            };
+            into.set_filled(before + passed);
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}
+
+/// What hyper reads in the place of a refused head. It never leaves the process.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+
+const DISCARD_BYTES_MAX: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Listeners, workers, shutdown: everything about client connections that is not about what is asked.
+//!
+//! One thread per worker, each with a runtime of its own, all accepting on one socket: a request lives and
+//! dies on one thread, so nothing it touches needs a lock. What answers is a [`Face`]; this folder knows
+//! neither rules nor records. Every head passes the [`gate`] before hyper reads it.
+
+mod chunks;
+mod gate;
+mod head;
+mod refusal;
+mod wire;
+mod worker;
+
+pub use refusal::Refusal;
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::watch;
+
+use crate::config::Limits;
+use crate::telemetry::Metrics;
+
+/// Any error of a body.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What answers requests. There is one on each worker; it never leaves its thread.
+pub trait Face: 'static {
+    /// What it keeps for a client's connection.
+    type Connection: 'static;
+    /// The body of its answers.
+    type Body: http_body::Body<Data = Bytes, Error = BodyError> + 'static;
+
+    /// A client has connected.
+    fn connected(&self, peer: SocketAddr) -> Self::Connection;
+
+    /// Answers a request. The future is dropped when the client goes away.
+    fn answer(
+        self: Rc<Self>,
+        connection: Rc<Self::Connection>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Self::Body>> + 'static;
+
+    /// Answers in the place of a request whose head was refused.
+    fn refuse(&self, connection: &Self::Connection, refusal: Refusal) -> Response<Self::Body>;
+
+    /// Waits for work that no connection owns; at shutdown, after the last connection is closed.
+    fn finish(self: Rc<Self>) -> impl Future<Output = ()>;
+}
+
+/// The running workers of one listener.
+#[derive(Debug)]
+pub struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+/// What every worker of a listener shares.
+#[derive(Clone, Debug)]
+struct Shared {
+    limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
+    /// Connections of all workers together.
+    connections: Arc<AtomicUsize>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Workers {
+    /// Starts `count` workers on a bound listener. `make` is called once on each worker's thread.
+    ///
+    /// # Errors
+    /// When a thread cannot be started or the listener cannot be shared.
+    pub fn start<F: Face>(
+        listener: TcpListener,
+        count: usize,
+        limits: &Limits,
+        metrics: &Arc<Metrics>,
+        make: impl Fn() -> F + Clone + Send + 'static,
+    ) -> std::io::Result<Workers> {
+        listener.set_nonblocking(true)?;
+        let (stop, stopped) = watch::channel(false);
+        let shared = Shared {
+            limits: Arc::new(limits.clone()),
+            metrics: Arc::clone(metrics),
+            connections: Arc::default(),
+            stop: stopped,
+        };
+        let mut threads = Vec::with_capacity(count);
+        for number in 0..count.max(1) {
+            let (listener, shared, make) = (listener.try_clone()?, shared.clone(), make.clone());
+            let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+            threads.push(thread.spawn(move || worker::run(listener, &shared, make))?);
+        }
+        Ok(Workers { threads, stop })
+    }
+
+    /// Stops accepting, lets requests in flight finish up to `limits.shutdown_ms`, and waits for the
+    /// threads. Blocking.
+    pub fn stop(self) {
+        // No receiver: every worker has ended already.
+        let _ = self.stop.send(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+}

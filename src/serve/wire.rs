@@ -1,0 +1,105 @@
+//! What a connection's gate and its service tell each other. Both live on one thread, so cells are enough.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::refusal::Refusal;
+
+/// Shared by the gate (which writes what it saw on the wire), the service (which counts its calls) and the
+/// connection's clock (which closes what is idle or slow).
+#[derive(Debug)]
+pub(super) struct Wire {
+    /// Heads handed to hyper so far, the refused one included.
+    heads: Cell<u64>,
+    /// Calls of the service so far: hyper makes one for each head, in order.
+    calls: Cell<u64>,
+    /// Which head is refused, and why. Nothing after it is read.
+    refused: Cell<Option<(u64, Refusal)>>,
+    /// Since when a head is incomplete.
+    head_since: Cell<Option<Instant>>,
+    /// True when the clock has given up on that head.
+    is_given_up: Cell<bool>,
+    /// Since when no request is under way; `None` while one is.
+    idle_since: Cell<Option<Instant>>,
+}
+
+/// What a connection's clock finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing to do; look again then.
+    Again(Instant),
+    /// No request for too long.
+    Idle,
+    /// A head that takes too long.
+    Slow,
+}
+
+impl Wire {
+    pub(super) fn new() -> Wire {
+        Wire {
+            heads: Cell::new(0),
+            calls: Cell::new(0),
+            refused: Cell::new(None),
+            head_since: Cell::new(None),
+            is_given_up: Cell::new(false),
+            idle_since: Cell::new(Some(Instant::now())),
+        }
+    }
+
+    /// A clean head goes to hyper.
+    pub(super) fn head_passed(&self) {
+        self.heads.set(self.heads.get() + 1);
+        self.head_since.set(None);
+    }
+
+    /// A head is refused; hyper gets a harmless one in its place.
+    pub(super) fn head_refused(&self, refusal: Refusal) {
+        self.head_passed();
+        self.refused.set(Some((self.heads.get(), refusal)));
+    }
+
+    /// Bytes of an incomplete head arrived.
+    pub(super) fn head_begun(&self) {
+        if self.head_since.get().is_none() {
+            self.head_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// The head under way takes too long: the gate refuses it at its next read.
+    pub(super) fn give_up_on_head(&self) {
+        self.is_given_up.set(true);
+    }
+
+    /// Whether the clock has given up on the head under way.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up.get()
+    }
+
+    /// The service is called; says whether this is the call of the refused head.
+    pub(super) fn called(&self) -> Option<Refusal> {
+        let call = self.calls.get() + 1;
+        self.calls.set(call);
+        self.idle_since.set(None);
+        self.refused.get().filter(|(head, _)| *head == call).map(|(_, refusal)| refusal)
+    }
+
+    /// The service has answered; the body may still be on its way.
+    pub(super) fn answered(&self) {
+        self.idle_since.set(Some(Instant::now()));
+    }
+
+    /// Whether the head under way, or the lack of one, has lasted too long.
+    pub(super) fn look(&self, head_max: Duration, idle_max: Duration) -> Look {
+        let now = Instant::now();
+        if let Some(since) = self.head_since.get() {
+            return if now >= since + head_max { Look::Slow } else { Look::Again(since + head_max) };
+        }
+        match self.idle_since.get() {
+            Some(since) if now >= since + idle_max => Look::Idle,
+            Some(since) => Look::Again((since + idle_max).min(now + head_max)),
+            None => Look::Again(now + head_max),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One worker: accepts, serves each connection in a task of its own, and at shutdown waits for them all.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::gate::Gate;
+use super::wire::{Look, Wire};
+use super::{Face, Shared};
+
+/// Runs a worker until it is told to stop and its connections have ended.
+pub(super) fn run<F: Face>(listener: TcpListener, shared: &Shared, make: impl Fn() -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve(listener, shared, Rc::new(make()))),
+        Err(error) => tracing::error!(%error, "a worker could not start"),
+    }
+}
+
+async fn serve<F: Face>(listener: TcpListener, shared: &Shared, face: Rc<F>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "a worker could not use the listener"),
+    };
+    let open = Rc::new(Open::default());
+    let mut stop = shared.stop.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                if let Some(place) = Place::take(shared, &open) {
+                    let connection = serve_connection(socket, peer, shared.clone(), Rc::clone(&face));
+                    tokio::task::spawn_local(async move {
+                        connection.await;
+                        drop(place);
+                    });
+                } else {
+                    turn_away(socket, shared);
+                }
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: those in use must end first.
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let deadline = Instant::now() + Duration::from_millis(shared.limits.shutdown_ms);
+    let finished = async {
+        open.wait_until_none().await;
+        face.finish().await;
+    };
+    if timeout_at(deadline, finished).await.is_err() {
+        tracing::warn!(connections = open.count.get(), "shutdown_ms passed: connections are cut");
+    }
+}
+
+/// Serves one client until it leaves, is idle for too long, or everything stops. Dropped, it closes the
+/// socket at once.
+async fn serve_connection<F: Face>(socket: TcpStream, peer: SocketAddr, shared: Shared, face: Rc<F>) {
+    prepare(&socket);
+    let limits = &shared.limits;
+    let wire = Rc::new(Wire::new());
+    let gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
+    let connection = Rc::new(face.connected(peer));
+    let service = service_fn(|request: Request<Incoming>| {
+        let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&connection), Rc::clone(&wire));
+        async move {
+            let response = match wire.called() {
+                Some(refusal) => face.refuse(&connection, refusal),
+                None => face.answer(connection, request).await,
+            };
+            wire.answered();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .auto_date_header(false)
+            // The gate has counted; hyper's own default would refuse at 100 without a word.
+            .max_headers(limits.headers_max)
+            .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN))
+            .serve_connection(TokioIo::new(gate), service)
+    );
+    let mut stop = shared.stop.clone();
+    let mut is_leaving = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, %peer, "a connection ended early");
+                }
+                return;
+            }
+            () = wait_for_stop(&mut stop), if !is_leaving => {
+                is_leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            look = watch_clock(&wire, limits.head_ms, limits.idle_ms), if !is_leaving => {
+                match look {
+                    Look::Slow => wire.give_up_on_head(),
+                    Look::Idle | Look::Again(_) => connection.as_mut().graceful_shutdown(),
+                }
+                shared.metrics.limits_hit.with_label_values(&[look.limit()]).inc();
+                is_leaving = true;
+            }
+        }
+    }
+}
+
+fn prepare(socket: &TcpStream) {
+    // Small writes must not wait for acknowledgements; a peer that vanished must be noticed.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
+    if let Err(error) = socket2::SockRef::from(socket).set_tcp_keepalive(&keepalive) {
+        tracing::debug!(%error, "TCP keepalive could not be set");
+    }
+}
+
+async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone: nobody waits for us, so we leave too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Ends when the connection has been idle, or its head under way, for too long. One timer per connection,
+/// set anew only when it fires: a request costs no timer.
+async fn watch_clock(wire: &Wire, head_ms: u64, idle_ms: u64) -> Look {
+    let (head, idle) = (Duration::from_millis(head_ms), Duration::from_millis(idle_ms));
+    loop {
+        match wire.look(head, idle) {
+            Look::Again(then) => sleep_until(then).await,
+            look @ (Look::Idle | Look::Slow) => return look,
+        }
+    }
+}
+
+impl Look {
+    fn limit(self) -> &'static str {
+        match self {
+            Look::Slow => "head_ms",
+            Look::Idle | Look::Again(_) => "idle_ms",
+        }
+    }
+}
+
+/// Over `connections_max`: told so in one write that does not wait, then closed.
+fn turn_away(socket: TcpStream, shared: &Shared) {
+    shared.metrics.limits_hit.with_label_values(&["connections_max"]).inc();
+    if let Ok(mut socket) = socket.into_std() {
+        let _ = socket.write(TURNED_AWAY);
+    }
+}
+
+/// The connections of this worker.
+#[derive(Debug, Default)]
+struct Open {
+    count: Cell<usize>,
+    none: Notify,
+}
+
+impl Open {
+    async fn wait_until_none(&self) {
+        while self.count.get() > 0 {
+            self.none.notified().await;
+        }
+    }
+}
+
+/// One connection's place among `connections_max`; given back when dropped.
+struct Place {
+    shared: Shared,
+    open: Rc<Open>,
+}
+
+impl Place {
+    fn take(shared: &Shared, open: &Rc<Open>) -> Option<Place> {
+        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
+        if before >= shared.limits.connections_max {
+            shared.connections.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        shared.metrics.connections.inc();
+        open.count.set(open.count.get() + 1);
+        Some(Place { shared: shared.clone(), open: Rc::clone(open) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        self.shared.metrics.connections.dec();
+        self.open.count.set(self.open.count.get() - 1);
+        if self.open.count.get() == 0 {
+            self.open.none.notify_one();
+        }
+    }
+}
+
+const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+content-length: 50\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
+503 Service Unavailable: too many connections now\n";
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// hyper's own least.
+const BUFFER_BYTES_MIN: usize = 8192;

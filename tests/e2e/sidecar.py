@@ -1,0 +1,162 @@
+"""Starts real processes for the end-to-end tests, and asks Earwitness what it recorded.
+
+Everything listens on 127.0.0.1 and lives in a temporary folder. Nothing sleeps for a fixed time: what takes
+time is waited for, up to a deadline.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from expect import pretty
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+POLL_S = 0.05
+
+
+def free_port():
+    """A port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A child process whose output is kept for the failure report."""
+
+    def __init__(self, name, command, folder, env=None):
+        self.name = name
+        self._log_path = folder / f"{name}.log"
+        self._log_file = open(self._log_path, "ab")
+        self._child = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log_file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+        )
+
+    def wait_until(self, what, condition, limit_s=20):
+        """Polls a condition; its first true value is the answer. In vain: the process is stopped."""
+        deadline = time.monotonic() + limit_s
+        while not (value := condition()):
+            if self.is_over() or time.monotonic() > deadline:
+                ended = "it ended" if self.is_over() else f"{limit_s} s passed"
+                self.stop()
+                raise AssertionError(f"{self.name}: {ended} before {what}\n{self.log()}")
+            time.sleep(POLL_S)
+        return value
+
+    def is_over(self):
+        return self._child.poll() is not None
+
+    def log(self):
+        tail = self._log_path.read_text(errors="replace").splitlines()[-40:]
+        return "\n".join([f"--- log of {self.name}", *tail])
+
+    def kill(self):
+        """Ends it at once, as a crash would."""
+        self._child.kill()
+        self._child.wait()
+        self._log_file.close()
+
+    def stop(self):
+        """Asks it to end, as an operator would; the answer is its exit code."""
+        if not self.is_over():
+            self._child.send_signal(signal.SIGTERM)
+        try:
+            code = self._child.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            code = self._child.wait()
+        self._log_file.close()
+        return code
+
+
+class Earwitness:
+    """The sidecar before an upstream, with one rule pack."""
+
+    def __init__(self, folder, upstream_port, pack):
+        self.port = free_port()
+        self.admin_port = free_port()
+        self._folder = folder
+        self._config = folder / "earwitness.yaml"
+        self._config.write_text(
+            f"listen: 127.0.0.1:{self.port}\n"
+            f"upstream: http://127.0.0.1:{upstream_port}\n"
+            f"admin: {{ listen: '127.0.0.1:{self.admin_port}' }}\n"
+            f"data_dir: {folder / 'data'}\n"
+            f"rules: [{pack}]\n"
+        )
+        self._seen = set()
+        self.start()
+
+    def start(self):
+        """Starts it, also again on the same data."""
+        self.process = Process("earwitness", [binary(), "serve", "--config", self._config], self._folder)
+        self.process.wait_until("it is ready", lambda: self._status("/readyz") == 200)
+
+    def new_events(self, at_least):
+        """The events since the last call, oldest first; waits until there are so many."""
+        fresh = []
+
+        def enough():
+            page = self.get("/audit/v1/events?limit=200")
+            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen]
+            return len(fresh) >= at_least
+
+        try:
+            self.process.wait_until(f"{at_least} new events were there", enough, limit_s=10)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- the new events there are\n{pretty(fresh)}") from None
+        self._seen.update(event["id"] for event in fresh)
+        return fresh[::-1]
+
+    def get(self, path, **query):
+        url = f"http://127.0.0.1:{self.admin_port}{path}"
+        if query:
+            url += ("&" if "?" in path else "?") + urllib.parse.urlencode(query)
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+
+    def _status(self, path):
+        try:
+            url = f"http://127.0.0.1:{self.admin_port}{path}"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+
+def binary():
+    """The binary under test: EARWITNESS_BIN, or the newest that cargo built."""
+    if "EARWITNESS_BIN" in os.environ:
+        return pathlib.Path(os.environ["EARWITNESS_BIN"])
+    return newest("earwitness")
+
+
+def newest(name):
+    """The newest program of that name (`examples/legacy`) that cargo built."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    built = [target / profile / name for profile in ("release", "debug")]
+    built = [path for path in built if path.exists()]
+    if not built:
+        sys.exit(f"there is no {name}: run `cargo build --bins --examples` first")
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+def listens(port):
+    """Whether somebody accepts connections at that port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

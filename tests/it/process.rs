@@ -1,0 +1,179 @@
+//! The real program as an operator runs it: started with a configuration file, told apart by what it
+//! prints, killed without mercy.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A running `earwitness serve`.
+pub struct Process {
+    child: Child,
+    /// Where clients connect.
+    pub proxy: SocketAddr,
+    /// Where auditors connect.
+    pub audit: SocketAddr,
+}
+
+impl Process {
+    /// Starts it in `folder`, with the rules in `folder/rules`, before `upstream`.
+    pub fn start(folder: &Path, upstream: SocketAddr) -> Process {
+        let config = format!(
+            "listen: 127.0.0.1:0\nupstream: http://{upstream}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
+             data_dir: data\nrules: rules\n"
+        );
+        std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_earwitness"))
+            .args(["serve", "--config"])
+            .arg(folder.join("earwitness.yaml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(std::fs::File::create(folder.join("log")).unwrap()))
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut proxy, mut audit) = (None, None);
+        while proxy.is_none() || audit.is_none() {
+            let line = lines.next().and_then(Result::ok).unwrap_or_else(|| {
+                panic!("it did not start:\n{}", std::fs::read_to_string(folder.join("log")).unwrap())
+            });
+            let address = line.rsplit("http://").next().and_then(|rest| rest.trim_end_matches('/').parse().ok());
+            match line.split(' ').next() {
+                Some("proxy") => proxy = address,
+                Some("audit") => audit = address,
+                _ => {}
+            }
+        }
+        // What it prints later must not fill the pipe.
+        thread::spawn(move || lines.for_each(drop));
+        Process { child, proxy: proxy.unwrap(), audit: audit.unwrap() }
+    }
+
+    /// SIGKILL, and wait until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// Every event, oldest first, page by page.
+    pub fn events(&self) -> Vec<Value> {
+        let (mut events, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = get(self.audit, &format!("/audit/v1/events?limit=100{cursor}"));
+            events.extend(page["data"].as_array().unwrap_or_else(|| panic!("{page}")).iter().cloned());
+            match page["pagination"]["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        events.reverse();
+        events
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The JSON at a path of the audit listener.
+pub fn get(address: SocketAddr, target: &str) -> Value {
+    let (status, body) = request(address, &format!("GET {target} HTTP/1.1"), "", "").unwrap();
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// One request on a connection of its own; status and body, or the way it broke.
+pub fn request(address: SocketAddr, line: &str, headers: &str, body: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let length = body.len();
+    write!(
+        stream,
+        "{line}\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let broken = || std::io::Error::other(format!("no answer: {answer:?}"));
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
+    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        return Ok((status, dechunked(body)));
+    }
+    Ok((status, body.to_owned()))
+}
+
+fn dechunked(mut body: &str) -> String {
+    let mut out = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap_or(0);
+        if size == 0 || rest.len() < size {
+            break;
+        }
+        out.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    out
+}
+
+/// An application that answers every request with 200 and the same JSON, one thread a connection.
+pub fn simple_upstream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || answer_all(stream));
+        }
+    });
+    address
+}
+
+fn answer_all(stream: TcpStream) {
+    let mut writer = stream.try_clone().unwrap();
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut length, mut lines) = (0, 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if line == "\r\n" {
+                break;
+            }
+            lines += 1;
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap_or(0);
+            }
+        }
+        if lines == 0 || std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink()).is_err() {
+            return;
+        }
+        let body = r#"{"ok":true}"#;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until `condition` holds; fails the test after ten seconds.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
+        thread::yield_now();
+    }
+}

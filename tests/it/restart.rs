@@ -1,0 +1,111 @@
+//! What was answered is recorded, whatever happens to the process afterwards.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use sha2::{Digest, Sha256};
+
+use crate::process::{Process, eventually, get, request, simple_upstream};
+
+const RULES: &str = "version: 1
+rules:
+  - id: note.added
+    match: POST /notes/{id}
+    action: NOTE_ADDED
+    target: { type: note, id: $.path.id }
+    details: { text: $.request.body.text }
+";
+
+fn installation() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("rules/notes")).unwrap();
+    std::fs::write(folder.path().join("rules/notes/notes.yaml"), RULES).unwrap();
+    folder
+}
+
+fn add_note(proxy: SocketAddr, id: &str) -> bool {
+    let headers = "content-type: application/json\r\n";
+    let body = format!("{{\"text\":\"note {id}\"}}");
+    matches!(request(proxy, &format!("POST /notes/{id} HTTP/1.1"), headers, &body), Ok((200, answer)) if answer.contains("ok"))
+}
+
+#[test]
+fn an_answered_action_is_visible_at_once() {
+    let folder = installation();
+    let process = Process::start(folder.path(), simple_upstream());
+    for n in 0..20 {
+        assert!(add_note(process.proxy, &format!("n{n}")));
+        let page = get(process.audit, &format!("/audit/v1/events?targetId=n{n}"));
+        assert_eq!(page["data"][0]["action"], "NOTE_ADDED", "{page}");
+        assert_eq!(page["data"][0]["details"]["text"], format!("note n{n}"));
+    }
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_no_answered_action_and_the_next_start_succeeds() {
+    let folder = installation();
+    let upstream = simple_upstream();
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    for round in 0..5 {
+        let process = Process::start(folder.path(), upstream);
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients: Vec<_> = (0..4)
+            .map(|client| {
+                let (stop, answered, proxy) = (Arc::clone(&stop), Arc::clone(&answered), process.proxy);
+                thread::spawn(move || {
+                    for n in 0.. {
+                        let id = format!("r{round}-c{client}-{n}");
+                        if stop.load(Ordering::Relaxed) || !add_note(proxy, &id) {
+                            return;
+                        }
+                        answered.lock().unwrap().push(id);
+                    }
+                })
+            })
+            .collect();
+        let before = answered.lock().unwrap().len();
+        eventually("forty more actions", || answered.lock().unwrap().len() >= before + 40 + round * 7);
+        process.kill();
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            client.join().unwrap();
+        }
+    }
+    let process = Process::start(folder.path(), upstream);
+    let events = process.events();
+    let recorded: std::collections::HashSet<_> =
+        events.iter().filter_map(|event| event["target"]["id"].as_str()).collect();
+    for id in answered.lock().unwrap().iter() {
+        assert!(recorded.contains(id.as_str()), "{id} was answered and is not recorded");
+    }
+    assert_chain(&events);
+}
+
+/// Sequences are dense from 1, and each event names the hash of its predecessor.
+fn assert_chain(events: &[serde_json::Value]) {
+    let mut previous = "0".repeat(64);
+    for (index, event) in events.iter().enumerate() {
+        assert_eq!(event["sequence"], index as u64 + 1);
+        assert_eq!(event["previousHash"], previous.as_str(), "at {}", event["sequence"]);
+        previous = event["hash"].as_str().unwrap().to_owned();
+        assert_eq!(previous.len(), Sha256::output_size() * 2);
+    }
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused_with_a_sentence() {
+    let folder = installation();
+    let upstream = simple_upstream();
+    let _first = Process::start(folder.path(), upstream);
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_earwitness"))
+        .args(["serve", "--config"])
+        .arg(folder.path().join("earwitness.yaml"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{text}");
+    assert!(text.contains("another process") || text.contains("process "), "{text}");
+}
