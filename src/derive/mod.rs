@@ -1,11 +1,26 @@
 //! From an exchange to events: pure functions of rules, exchange and answers. No clock, no I/O, no panic
 //! on any input; what goes wrong is a note in the event.
 //!
-//! Before the request is forwarded, [`Plan::make`] says which rules still stand and what must be read;
-//! when the exchange is over, [`derive`] makes the events.
+//! Before the request is forwarded, [`Engine::plan`] says which rules still stand and what must be read;
+//! when the exchange is over, [`Engine::derive`] makes the events.
 
+mod actor;
+mod answer;
+mod ask;
+mod changes;
+mod credential;
+mod document;
+mod engine;
+mod events;
+mod limits;
 mod plan;
 mod read;
+mod rule;
+mod situation;
 
-pub use plan::{Plan, derive, reads_after};
+pub use engine::{Derived, Engine};
+pub use plan::Plan;
 pub use read::{Answer, Answers, Purpose, ReadFailure, ReadKey, ReadRequest};
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,14 @@
 //! Before forwarding: which rules still stand, what must be read, whether the body is needed first.
 
-use super::{Answers, ReadRequest};
-use crate::event::Event;
-use crate::exchange::{Capture, Client, Exchange, Request};
-use crate::rules::model::RuleSet;
+use super::document::Document;
+use super::engine::Engine;
+use super::read::{Purpose, ReadRequest};
+use super::rule::{Case, Item, Items};
+use super::{Answers, situation::Ended};
+use crate::event::Outcome;
+use crate::exchange::{Capture, CaptureState, Client, Exchange, Request};
+use crate::rules::expr::{EvalLog, Expr, Phase, Root, Scope, Verdict};
+use crate::rules::model::{After, ForEach, Guarantee, Mode, Read};
 use crate::rules::router::Candidate;
 
 /// What has to happen around the forwarding of one request.
@@ -13,42 +18,190 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// Asked before forwarding: snapshots and identity.
     pub reads: Vec<ReadRequest>,
-    /// True when a read needs the request's body: hold it, then call [`Plan::with_body`].
+    /// True when a read needs the request's body: hold it, then call [`Engine::plan_with_body`].
     pub needs_body: bool,
     /// True when a rule that stands has `guarantee: durable`: the end of the answer waits for the record.
     pub is_durable: bool,
 }
 
-impl Plan {
+impl Engine {
     /// From the head alone (`request.body` is not looked at).
-    pub fn make(_rules: &RuleSet, _candidates: Vec<Candidate>, _request: &Request, _client: &Client) -> Plan {
-        unimplemented!()
+    pub fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan {
+        self.plan_at(candidates, request, client, None)
     }
 
     /// The same plan once the body is held (or could not be: then the reads that need it are not asked).
     #[must_use]
-    pub fn with_body(self, _rules: &RuleSet, _request: &Request, _client: &Client, _body: &Capture) -> Plan {
-        unimplemented!()
+    pub fn plan_with_body(&self, plan: Plan, request: &Request, client: &Client, body: &Capture) -> Plan {
+        match body.state {
+            CaptureState::Empty | CaptureState::Complete => {
+                Plan { needs_body: false, ..self.plan_at(plan.candidates, request, client, Some(body)) }
+            }
+            CaptureState::Cut | CaptureState::Broken | CaptureState::Skipped => {
+                Plan { needs_body: false, ..plan }
+            }
+        }
+    }
+
+    fn plan_at(
+        &self,
+        candidates: Vec<Candidate>,
+        request: &Request,
+        client: &Client,
+        body: Option<&Capture>,
+    ) -> Plan {
+        let redactor = self.redactor(&candidates);
+        let reading = self.reading(&redactor, &candidates, request);
+        let mut document = self.head_document(&redactor, &candidates, request, client);
+        if let Some(body) = body {
+            document.add_request_body(reading, &request.headers, body);
+        }
+        document.redact_paths(&redactor);
+        let now = if body.is_some() { Phase::Body } else { Phase::Head };
+        let mut plan = Plan::default();
+        for candidate in &candidates {
+            let Some((pack, rule)) = self.rule(candidate) else { continue };
+            let log = EvalLog::default();
+            let case = Case::new(self, pack, rule, candidate, request, &document, &redactor, &log);
+            if plan_rule(&case, now, &mut plan) {
+                plan.candidates.push(candidate.clone());
+                plan.is_durable |= rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
+            }
+        }
+        plan
+    }
+
+    /// What must be read after the answer (`after: read`), once it is known.
+    pub fn reads_after(
+        &self,
+        candidates: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+    ) -> Vec<ReadRequest> {
+        let is_wanted = |candidate: &&Candidate| {
+            self.rule(candidate).is_some_and(|(_, rule)| matches!(rule.after, Some(After::Read)))
+        };
+        let wanted: Vec<Candidate> = candidates.iter().filter(is_wanted).cloned().collect();
+        let outcome = super::events::default_outcome(exchange);
+        if wanted.is_empty() || Ended::of(outcome) != Ended::Done || outcome == Outcome::Unknown {
+            return Vec::new();
+        }
+        let redactor = self.redactor(candidates);
+        let reading = self.reading(&redactor, candidates, &exchange.request);
+        let mut document = Document::head(reading, &exchange.request, &exchange.client);
+        document.add_request_body(reading, &exchange.request.headers, &exchange.request.body);
+        document.add_response(reading, exchange);
+        document.redact_paths(&redactor);
+        let mut plan = Plan::default();
+        for candidate in &wanted {
+            let Some((pack, rule)) = self.rule(candidate) else { continue };
+            let log = EvalLog::default();
+            let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, &redactor, &log);
+            for_items(&case, &mut |scope| push_thing(&case, scope, Purpose::After, &mut plan.reads));
+        }
+        // Several rules may want one thing that was not even to be had before.
+        plan.reads.retain(|read| !answers.contains_key(&read.key));
+        plan.reads
     }
 }
 
-/// What must be read after the answer (`after: read`), once it is known.
-pub fn reads_after(
-    _rules: &RuleSet,
-    _plan: &Plan,
-    _exchange: &Exchange,
-    _answers: &Answers,
-) -> Vec<ReadRequest> {
-    unimplemented!()
+/// Adds what the rule wants; false when its condition cannot hold any more.
+fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
+    let items_phase = match &case.rule.for_each {
+        None => Phase::Head,
+        Some(ForEach::Each(expr)) => expr.phase(),
+        Some(ForEach::Product(axes)) => {
+            axes.iter().map(|(_, expr)| expr.phase()).max().unwrap_or(Phase::Head)
+        }
+    };
+    let mut stands = false;
+    if items_phase > now {
+        let scope = case.scope();
+        let (vars, _) = case.vars(&scope);
+        let scope = scope.with(Root::Vars, &vars);
+        stands = case.rule.when.may_hold(&scope, now);
+        if stands {
+            push_identity(case, &scope, now, &mut plan.reads);
+        }
+    } else {
+        for_items(case, &mut |scope| {
+            if case.rule.when.may_hold(scope, now) {
+                stands = true;
+                push_identity(case, scope, now, &mut plan.reads);
+                if things_phase(case) <= now {
+                    push_thing(case, scope, Purpose::Before, &mut plan.reads);
+                }
+            }
+        });
+        // A list that is empty, or could not be read, is the derivation's business.
+        stands |= case.rule.for_each.is_some();
+    }
+    plan.needs_body |=
+        stands && case.rule.before.is_some() && things_phase(case).max(items_phase) == Phase::Body;
+    stands
 }
 
-/// The events of an exchange. Never fails, never panics; every candidate that is not excluded by a
-/// condition makes at least one event.
-pub fn derive(
-    _rules: &RuleSet,
-    _candidates: &[Candidate],
-    _exchange: &Exchange,
-    _answers: &Answers,
-) -> Vec<Event> {
-    unimplemented!()
+/// When the question for the rule's thing can be asked at the earliest.
+fn things_phase(case: &Case<'_>) -> Phase {
+    let with = case.rule.before.iter().flat_map(|before| &before.with).map(|(_, expr)| expr);
+    let read = case.resource().map(|resource| exprs_of(&resource.read)).unwrap_or_default();
+    with.chain(read).map(Expr::phase).max().unwrap_or(Phase::Head)
 }
+
+fn exprs_of(read: &Read) -> Vec<&Expr> {
+    let named = read.query.iter().chain(&read.headers).map(|(_, expr)| expr);
+    named.chain(read.body.iter()).collect()
+}
+
+/// Each item's scope; the plain one for a rule without `for_each`.
+fn for_items(case: &Case<'_>, visit: &mut dyn FnMut(&Scope<'_>)) {
+    let scope = case.scope();
+    let (vars, _) = case.vars(&scope);
+    let scope = scope.with(Root::Vars, &vars);
+    let items: Vec<Item> = match case.items(case.rule.for_each.as_ref(), &scope) {
+        Items::Once | Items::Doubt(_) => return visit(&scope),
+        Items::Each(items) => items,
+    };
+    for item in items.iter().take(READS_MAX) {
+        let scope = case.scope().with(Root::Item, &item.value).with(Root::Key, &item.key);
+        let (vars, _) = case.vars(&scope);
+        visit(&scope.with(Root::Vars, &vars));
+    }
+}
+
+fn push_thing(case: &Case<'_>, scope: &Scope<'_>, purpose: Purpose, reads: &mut Vec<ReadRequest>) {
+    if let Some(Ok(asked)) = case.ask_thing(scope, purpose) {
+        push(asked.request, reads);
+    }
+}
+
+/// The questions of all ways that may count, up to the first that surely does without one.
+fn push_identity(case: &Case<'_>, scope: &Scope<'_>, now: Phase, reads: &mut Vec<ReadRequest>) {
+    for way in &case.pack.actors {
+        if !way.when.may_hold(scope, now) {
+            continue;
+        }
+        match &way.ask {
+            Some(read) => {
+                if let Ok(asked) = case.asking(*scope, Purpose::Identity).build(read) {
+                    push(asked.request, reads);
+                }
+            }
+            None => {
+                let is_settled = way.when.phase() <= now && way.when.test(scope) == Verdict::Yes;
+                if is_settled && super::actor::person(&way.actor, scope).is_some() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn push(read: ReadRequest, reads: &mut Vec<ReadRequest>) {
+    if reads.len() < READS_MAX && !reads.iter().any(|known| known.key == read.key) {
+        reads.push(read);
+    }
+}
+
+/// Questions for one exchange.
+const READS_MAX: usize = 20;

@@ -56,6 +56,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use crate::store::Sealed;
 use writer::{Append, Condition, Shared};
@@ -65,6 +66,8 @@ pub struct Journal {
     /// `None` once closed; the writer ends when the last clone is gone.
     queue: Mutex<Option<Sender<Append>>>,
     shared: Arc<Shared>,
+    directory: PathBuf,
+    instance: Uuid,
     /// Hangs up when the writer has ended.
     ended: Mutex<Receiver<()>>,
 }
@@ -114,6 +117,12 @@ impl Journal {
         }
     }
 
+    /// Reads again all that the segments on the disk hold, in order, and hands it to `take`. For repair:
+    /// what is being written meanwhile may or may not be among it.
+    pub fn replay(&self, take: &mut dyn FnMut(Sealed)) {
+        open::replay(&self.directory, self.instance, take);
+    }
+
     /// Removes finished segments that hold nothing above `sequence`; damaged ones are set aside instead.
     pub fn release(&self, sequence: u64) {
         self.shared.finished.lock().retain(|segment| {
@@ -131,9 +140,11 @@ impl Journal {
         });
     }
 
-    /// Why the last batch could not be written; `None` when it could.
+    /// Why the last batch could not be written; `None` when it could, or when nobody tried for ten seconds:
+    /// a proxy that is taken out of service for this must not wait for traffic to be taken in again.
     pub fn trouble(&self) -> Option<JournalError> {
-        self.shared.trouble.lock().clone()
+        let trouble = self.shared.trouble.lock();
+        trouble.as_ref().filter(|(_, at)| at.elapsed() < TROUBLE_KEPT).map(|(error, _)| error.clone())
     }
 
     /// Takes no more appends; those that wait are still written.
@@ -152,6 +163,8 @@ impl JournalError {
         JournalError::Io { doing, path: path.to_owned(), why: error.to_string() }
     }
 }
+
+const TROUBLE_KEPT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! Opening: every segment is read, what is damaged is told, and the writer goes on behind the highest
 //! entry that is known.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -76,7 +78,7 @@ pub(super) fn open_on(
     // A full disk must not keep the proxy from starting: the first append tries again.
     if let Err(error) = writer.ensure_active() {
         tracing::error!(%error, "the journal cannot be written");
-        *shared.trouble.lock() = Some(error);
+        *shared.trouble.lock() = Some((error, Instant::now()));
     }
     Ok(Opened { journal: start(writer, shared)?, head, damage })
 }
@@ -112,16 +114,10 @@ impl Survey<'_> {
         take: &mut dyn FnMut(Sealed),
     ) -> Result<(), JournalError> {
         let io = |error| JournalError::io("list", directory, &error);
-        let segments = disk::segments(directory).map_err(io)?;
-        for (index, (first, path)) in segments.iter().enumerate() {
-            // A stray file must not make our own entries count for nothing, so only a segment of ours bounds.
-            let is_ours = |(_, path): &&(u64, PathBuf)| read::instance_of(path) == Some(instance);
-            let below = segments[index + 1..].iter().find(is_ours).map(|(first, _)| *first);
-            let is_last = index + 1 == segments.len();
-            let scan = read::scan(path, &Expected { instance, below }, take)?;
-            self.missing(*first, path);
-            let place = Place { first: *first, below, is_last };
-            self.file(place, path, scan);
+        for (place, path) in places(directory, instance).map_err(io)? {
+            let scan = read::scan(&path, &Expected { instance, below: place.below }, take)?;
+            self.missing(place.first, &path);
+            self.file(place, &path, scan);
         }
         Ok(())
     }
@@ -191,6 +187,32 @@ impl Survey<'_> {
     }
 }
 
+/// Reads all segments and changes none; what cannot be read was told when the journal was opened.
+pub(super) fn replay(directory: &Path, instance: Uuid, take: &mut dyn FnMut(Sealed)) {
+    for (place, path) in places(directory, instance).unwrap_or_default() {
+        if let Err(error) = read::scan(&path, &Expected { instance, below: place.below }, take) {
+            tracing::warn!(path = %path.display(), %error, "a journal segment cannot be read again");
+        }
+    }
+}
+
+/// The segments of a directory, in order.
+fn places(directory: &Path, instance: Uuid) -> io::Result<Vec<(Place, PathBuf)>> {
+    let segments = disk::segments(directory)?;
+    // A stray file must not make our own entries count for nothing, so only a segment of ours bounds.
+    let ours: Vec<u64> = segments
+        .iter()
+        .filter(|(_, path)| read::instance_of(path) == Some(instance))
+        .map(|(first, _)| *first)
+        .collect();
+    let last = segments.last().map(|(first, _)| *first);
+    let place = |(first, path)| {
+        let below = ours.iter().copied().find(|next| *next > first);
+        (Place { first, below, is_last: Some(first) == last }, path)
+    };
+    Ok(segments.into_iter().map(place).collect())
+}
+
 /// Opens the newest segment for going on, its torn tail cut. Falls back to a new segment.
 fn resume(disk: &dyn Disk, last: Last, head: Head, shared: &Shared) -> Option<Active> {
     let Last { path, first, good_bytes, end } = last;
@@ -218,7 +240,7 @@ fn resume(disk: &dyn Disk, last: Last, head: Head, shared: &Shared) -> Option<Ac
 fn start(writer: Writer, shared: Arc<Shared>) -> Result<Journal, JournalError> {
     let (queue, waiting) = mpsc::channel();
     let (guard, ended) = mpsc::channel::<()>();
-    let directory = writer.directory.clone();
+    let (directory, instance) = (writer.directory.clone(), writer.instance);
     thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || {
@@ -226,5 +248,5 @@ fn start(writer: Writer, shared: Arc<Shared>) -> Result<Journal, JournalError> {
             drop(guard);
         })
         .map_err(|error| JournalError::io("start a thread for", &directory, &error))?;
-    Ok(Journal { queue: Mutex::new(Some(queue)), shared, ended: Mutex::new(ended) })
+    Ok(Journal { queue: Mutex::new(Some(queue)), shared, directory, instance, ended: Mutex::new(ended) })
 }

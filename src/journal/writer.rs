@@ -36,8 +36,8 @@ pub(super) type Observe = Box<dyn Fn(Duration) + Send>;
 pub(super) struct Shared {
     /// Segments that are written no more; the mover removes them.
     pub finished: Mutex<Vec<Finished>>,
-    /// Why the last batch could not be written; none when it could.
-    pub trouble: Mutex<Option<JournalError>>,
+    /// Why the last batch could not be written, and when that was; none when it could.
+    pub trouble: Mutex<Option<(JournalError, Instant)>>,
 }
 
 /// A segment that is written no more.
@@ -123,7 +123,7 @@ impl Writer {
         let started = Instant::now();
         let written = self.write(buffer);
         (self.observe)(started.elapsed());
-        *self.shared.trouble.lock() = written.as_ref().err().cloned();
+        *self.shared.trouble.lock() = written.as_ref().err().map(|error| (error.clone(), Instant::now()));
         if written.is_ok() {
             self.head = head;
         }

@@ -314,7 +314,7 @@ fn said_paths<'a>(
     let moves = if methods.names("MOVE") || methods.names("COPY") { PATHS_MAX } else { 0 };
     let overrides = trusted
         .iter()
-        .flat_map(move |name| values(name, PATHS_MAX).map(|path| (path, Some(Channel::Override(*name)))));
+        .flat_map(move |name| values(name, PATHS_MAX).map(|path| (path, Some(Channel::Override(name)))));
     let destinations = values("destination", moves).map(|path| (path, Some(Channel::Destination)));
     path_of(head.target).map(|path| (path, None)).into_iter().chain(overrides).chain(destinations)
 }

@@ -88,11 +88,18 @@ pub struct TrialAnswer {
 pub enum TrialOutcome {
     /// An answer.
     Answered(TrialResponse),
-    /// None in time.
+    /// None.
+    Failed(TrialFailure),
+}
+
+/// Why a read in a test gives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrialFailure {
+    /// No answer in time.
     Timeout,
     /// No connection.
     Refused,
-    /// One that is too large.
+    /// An answer that is too large.
     TooLarge,
 }
 

@@ -5,9 +5,14 @@
 //! repeat while events arrive.
 
 mod chain;
+mod embedded;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod query;
+mod words;
 
 pub use chain::{Hash, Head, Sealed, hash as entry_hash};
+pub use embedded::Embedded;
 pub use query::{Filter, Page, Query};
 
 use uuid::Uuid;
@@ -32,6 +37,13 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fork`] when an entry differs from the one held at its place or does not continue the
     /// chain; [`StoreError::Io`] when the disk does not take it.
     fn append(&self, batch: &[Sealed]) -> Result<(), StoreError>;
+
+    /// Declares that what lies between [`Store::head`] and `to` is lost, so that the chain goes on behind
+    /// `to`. The hole stays visible for ever: sequences are dense everywhere else.
+    ///
+    /// # Errors
+    /// [`StoreError::Fork`] when `to` is below the head.
+    fn skip(&self, to: Head) -> Result<(), StoreError>;
 
     /// The last entry held.
     fn head(&self) -> Head;
@@ -69,4 +81,12 @@ pub enum StoreError {
     /// The disk failed.
     #[error("the store cannot be read or written: {0}")]
     Io(String),
+}
+
+/// The event in an entry's JSON. One that cannot be read is told and left out, rather than keeping readers
+/// from all others; its entry stays.
+pub(crate) fn event_of(sequence: u64, json: &[u8]) -> Option<Event> {
+    serde_json::from_slice(json)
+        .inspect_err(|error| tracing::error!(sequence, %error, "a stored event cannot be read"))
+        .ok()
 }

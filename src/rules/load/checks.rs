@@ -144,8 +144,9 @@ fn bare(rule: &Rule, problems: &mut Problems) {
 fn can_meet(one: &[SegmentPattern], other: &[SegmentPattern]) -> bool {
     let (one, other) = (without_slash(one), without_slash(other));
     let is_tail = |segment: &SegmentPattern| matches!(segment, SegmentPattern::Tail(_));
-    if one.len() != other.len() && !one.iter().chain(other).any(is_tail) {
-        return false;
+    if !one.iter().chain(other).any(is_tail) {
+        let mut pairs = one.iter().zip(other);
+        return one.len() == other.len() && pairs.all(|(one, other)| can_be_same(one, other));
     }
     // From the ends forward: whether what follows place (i, j) has a path in common.
     let mut rest = vec![vec![false; other.len() + 1]; one.len() + 1];
@@ -181,9 +182,6 @@ fn can_be_same(one: &SegmentPattern, other: &SegmentPattern) -> bool {
 
 /// True when every path of the second meets the first.
 fn covers(wide: &[SegmentPattern], narrow: &[SegmentPattern]) -> bool {
-    if wide.last() == narrow.last() && wide.len() == narrow.len() && wide == narrow {
-        return true;
-    }
     let Some(tail) = wide.iter().position(|segment| matches!(segment, SegmentPattern::Tail(_))) else {
         return wide.len() == narrow.len()
             && wide.iter().zip(narrow).all(|(wide, narrow)| covers_one(wide, narrow));
@@ -200,6 +198,7 @@ fn covers(wide: &[SegmentPattern], narrow: &[SegmentPattern]) -> bool {
 fn covers_one(wide: &SegmentPattern, narrow: &SegmentPattern) -> bool {
     match (wide, narrow) {
         (SegmentPattern::Tail(_), _) => true,
+        // Literals match to the letter only, and a tail may be longer.
         (_, SegmentPattern::Tail(_)) => false,
         (SegmentPattern::Literal(wide), SegmentPattern::Literal(narrow)) => wide == narrow,
         (SegmentPattern::Literal(_), SegmentPattern::Part { .. }) => false,

@@ -117,7 +117,7 @@ impl<'n> Reader<'n, '_> {
             team: scope.1,
             raw: self.raw(),
             tags: self.tags(),
-            action: self.value("action")?,
+            action: self.action()?,
         })
     }
 
@@ -139,6 +139,23 @@ impl<'n> Reader<'n, '_> {
         self.page(&layer).value(node, layer.names)
     }
 
+    fn action(&mut self) -> Option<Expr> {
+        let (node, layer) = self.find("action")?;
+        let mut page = self.page(&layer);
+        match &node.value {
+            Yaml::Text(text) if !text.trim().is_empty() => page.value(node, layer.names),
+            Yaml::Map(_) => page.value(node, layer.names),
+            Yaml::Text(_) | Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
+                page.wrong_kind(
+                    node,
+                    "`action`",
+                    "a name, such as BOOKING_CANCELLED, or a value that gives one",
+                );
+                None
+            }
+        }
+    }
+
     fn target(&mut self, has_before: HasBefore) -> Option<TargetSpec> {
         let Some((node, layer)) = self.find_set("target") else {
             let is_default = self.find("target").is_none() && has_before == HasBefore::Yes;
@@ -149,8 +166,9 @@ impl<'n> Reader<'n, '_> {
         let mut member = |key: &str| node.member(key).and_then(|node| page.value(node, layer.names));
         let target = TargetSpec { kind: member("type"), id: member("id"), name: member("name") };
         if has_before == HasBefore::No && layer.level != Level::Defaults {
-            for key in ["type", "id"].into_iter().filter(|key| node.member(key).is_none()) {
-                page.missing(node.span, key, "`target`, without a `before` to take it from,");
+            // Without an id it is the only one of its kind; without a type it is nothing.
+            if node.member("type").is_none() {
+                page.missing(node.span, "type", "`target`, without a `before` to take it from,");
             }
         }
         Some(target)

@@ -83,8 +83,17 @@ fn read_pack(path: &Path, kind: PackKind, files: &[PathBuf], problems: &mut Prob
         problems.error("E22", &place, Span::default(), message).cure("join some of them, or make two packs");
         return None;
     }
-    let files = files.iter().filter_map(|file| read_file(file, problems)).collect();
-    Some(PackFiles { name, kind, files })
+    let mut parsed = Vec::new();
+    for file in files {
+        // A link that leads out of a pack's folder would make its author read what the operator may read.
+        let leads_out = file.canonicalize().is_ok_and(|real| !real.starts_with(&absolute));
+        if kind == PackKind::Folder && leads_out {
+            refuse(file, "this link leads out of the pack's folder", problems);
+            continue;
+        }
+        parsed.extend(read_file(file, problems));
+    }
+    Some(PackFiles { name, kind, files: parsed })
 }
 
 fn read_file(path: &Path, problems: &mut Problems) -> Option<PackFile> {

@@ -27,11 +27,6 @@ impl Page<'_> {
         self.problems.error(code, self.source, span, message).cure(cure);
     }
 
-    /// A warning with its cure.
-    pub(super) fn warning(&mut self, code: &'static str, span: Span, message: &str, cure: &str) {
-        self.problems.warning(code, self.source, span, message).cure(cure);
-    }
-
     /// The members of a mapping that may hold these keys only; what else it holds is E02.
     pub(super) fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n Node> {
         for (key, _) in self.members(node, what)? {

@@ -20,6 +20,7 @@ mod vars;
 
 pub use lines::LineError;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use self::files::{PackFile, PackFiles, PackKind};
@@ -80,11 +81,13 @@ fn put_together(files: Vec<PackFiles>, mut problems: Problems) -> Result<Loaded,
     Ok(Loaded { rules: RuleSet::new(packs), problems })
 }
 
-/// What stands in `defaults` is read once for each rule; it is told once.
+/// In the order of files and lines, each once: what stands in `defaults` is read for each rule.
 fn each_once(problems: &Problems) -> Problems {
-    let mut told = std::collections::HashSet::new();
+    let mut told = HashSet::new();
     let mut once = Problems::default();
-    for problem in problems.iter() {
+    let mut in_order: Vec<_> = problems.iter().collect();
+    in_order.sort_by_key(|problem| (&problem.source.name, problem.span.start));
+    for problem in in_order {
         let place = (problem.source.name.clone(), problem.span.start, problem.span.end);
         if !told.insert((problem.code, place, problem.message.clone())) {
             continue;

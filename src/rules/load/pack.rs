@@ -44,7 +44,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
         hosts: reader.hosts(),
         version: version(files),
         vars,
-        formats: reader.each("formats", |node, page| formats(node, page)),
+        formats: reader.each("formats", formats),
         resources,
         actors: reader.actors(&names),
         redact: reader.each("redact", |node, page| redaction::redact(node, &body_names, page)),
@@ -161,7 +161,7 @@ impl<'f> Reader<'f, '_> {
                 count += 1;
                 if count > RULES_MAX {
                     page.error("E22", item.span, "more than 2,000 rules in one pack", "make two packs of it");
-                    return rules;
+                    return Vec::new();
                 }
                 let Some(rule) = rule::rule(item, &around, &mut page) else { continue };
                 match rules.iter().find(|other| other.id == rule.id) {

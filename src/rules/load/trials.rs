@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::keys::Page;
 use crate::rules::trial::{
-    Trial, TrialAnswer, TrialBody, TrialClient, TrialOutcome, TrialRequest, TrialResponse,
+    Trial, TrialAnswer, TrialBody, TrialClient, TrialFailure, TrialOutcome, TrialRequest, TrialResponse,
 };
 use crate::yaml::{Key, Node, Source, Yaml};
 
@@ -119,13 +119,7 @@ fn answer(key: &Key, node: &Node, page: &mut Page<'_>) -> Option<TrialAnswer> {
     let outcome = match node.member("fail") {
         Some(fail) => {
             page.mapping(node, "an answer that fails", &["fail"])?;
-            page.word(fail, "`fail`", &[("timeout", 0), ("refused", 1), ("too_large", 2)]).map(|word| {
-                match word {
-                    0 => TrialOutcome::Timeout,
-                    1 => TrialOutcome::Refused,
-                    _ => TrialOutcome::TooLarge,
-                }
-            })
+            page.word(fail, "`fail`", &FAILURES).map(TrialOutcome::Failed)
         }
         None => response(node, page).map(TrialOutcome::Answered),
     };
@@ -232,3 +226,8 @@ fn expect(node: &Node, page: &mut Page<'_>) -> Vec<Node> {
 const KEYS: [&str; 7] = ["name", "request", "client", "actor", "answers", "response", "expect"];
 const GIVEN: [&str; 4] = ["request", "answers", "client", "actor"];
 const REQUEST: [&str; 4] = ["line", "headers", "body", "file"];
+const FAILURES: [(&str, TrialFailure); 3] = [
+    ("timeout", TrialFailure::Timeout),
+    ("refused", TrialFailure::Refused),
+    ("too_large", TrialFailure::TooLarge),
+];

@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::rules::expr::{Compiler, Names, Phase};
+use crate::yaml::{Problems, Source, Span};
 
 fn with_redactor<T>(secrets: &Secrets, run: impl FnOnce(&Redactor<'_>) -> T) -> T {
     run(&Redactor::new(&Key::new([7; 32]), vec![secrets]))
@@ -12,6 +14,15 @@ fn with_redactor<T>(secrets: &Secrets, run: impl FnOnce(&Redactor<'_>) -> T) -> 
 fn redacted(mut value: Value) -> Value {
     with_redactor(&Secrets::default(), |redactor| redactor.value(&["request", "body"], &mut value));
     value
+}
+
+fn path(text: &str) -> Path {
+    let source = Source::new("test.yaml", text);
+    let mut problems = Problems::default();
+    let names =
+        Names { phase: Phase::Answer, has_answer: false, has_item: false, parts: None, vars: Vec::new() };
+    let mut compiler = Compiler { source: &source, problems: &mut problems, names };
+    compiler.path(text, Span::default()).unwrap()
 }
 
 const LONG: &str = "s3cr3t-s3cr3t-s3cr3t";
@@ -82,13 +93,15 @@ fn payment_cards_are_known_by_their_check_digit() {
 
 #[test]
 fn packs_add_names_and_paths_and_reveal_exact_ones() {
-    let path = |text: &str| Path { text: text.to_owned() };
     let redact = [
         RedactTarget::Name("invite-Link".to_owned()),
         RedactTarget::Path(path("$.request.body.people[?@.kind == 'x'].note")),
     ];
-    let reveal =
-        [path("$.request.body.error.code"), path("$.request.body['list'][*].token"), path("$..password")];
+    let reveal = [
+        path("$.request.body.error.code"),
+        path("$.request.body['list'][*].token"),
+        path("$.request..password"),
+    ];
     let secrets = Secrets::new(&redact, &reveal);
     let mut document = json!({"request": {"body": {
         "inviteLink": "https://x.org/i/abc", "error": {"code": "E1"}, "other": {"code": "E1"},

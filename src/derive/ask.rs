@@ -1,0 +1,253 @@
+//! Questions to the application, built from a rule and the document.
+//!
+//! A value out of the traffic becomes exactly one segment of the address or nothing is asked: percent
+//! encoding alone does not stop `..` (THREATS B02). Headers go by an allow-list, because a copied
+//! `X-HTTP-Method-Override` would turn our GET into a deletion (B03).
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+
+use super::document::split_target;
+use super::read::{Purpose, ReadFailure, ReadRequest};
+use crate::exchange::Request;
+use crate::rules::expr::{Root, Scope};
+use crate::rules::model::{Address, Read, SegmentPattern};
+use crate::rules::redact::{Key, is_redacted};
+
+/// What a question is built from.
+pub(super) struct Asking<'a> {
+    pub(super) key: &'a Key,
+    /// The pack's path prefix.
+    pub(super) base: &'a str,
+    pub(super) request: &'a Request,
+    /// The document; its `with` root holds the parameters.
+    pub(super) scope: Scope<'a>,
+    pub(super) purpose: Purpose,
+}
+
+/// A question, and the last named part of its address: the thing's identifier.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: ReadRequest,
+    pub(super) last_part: Option<String>,
+}
+
+impl Asking<'_> {
+    /// The question that `read` asks.
+    ///
+    /// # Errors
+    /// [`ReadFailure::NotAsked`] when a part of it is missing, secret, or no plain segment.
+    pub(super) fn build(&self, read: &Read) -> Result<Asked, ReadFailure> {
+        // Service credentials come with the configuration that can bind them to an upstream (B05).
+        if read.credentials.is_some() {
+            return Err(ReadFailure::NotAsked);
+        }
+        let (mut target, last_part) = self.address(&read.address)?;
+        if !read.query.is_empty() {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            for (name, value) in &read.query {
+                query.append_pair(name, &self.text(value.eval(&self.scope))?);
+            }
+            target = format!("{target}?{}", query.finish());
+        }
+        if target.len() > TARGET_BYTES_MAX {
+            return Err(ReadFailure::NotAsked);
+        }
+        let method = Method::from_bytes(read.method.as_bytes()).map_err(|_| ReadFailure::NotAsked)?;
+        let headers = self.headers(read)?;
+        let body = match &read.body {
+            Some(body) => Bytes::from(self.text(body.eval(&self.scope))?),
+            None => Bytes::new(),
+        };
+        let key = self.read_key(&method, &target, &headers, &body);
+        let purpose = self.purpose;
+        let timeout_ms = read.timeout_ms;
+        let request = ReadRequest { key, purpose, method, target, headers, body, timeout_ms };
+        Ok(Asked { request, last_part })
+    }
+
+    fn address(&self, address: &Address) -> Result<(String, Option<String>), ReadFailure> {
+        let segments = match address {
+            Address::Own => return self.own_address(),
+            Address::Path(segments) => segments,
+        };
+        let mut target = self.base.to_owned();
+        let mut last_part = None;
+        for segment in segments {
+            target.push('/');
+            match segment {
+                SegmentPattern::Literal(text) => target.push_str(&encode(text)),
+                SegmentPattern::Part { prefix, name, suffix } => {
+                    let value = self.part(name)?;
+                    let whole = format!("{prefix}{value}{suffix}");
+                    check_segment(&value)?;
+                    check_segment(&whole)?;
+                    target.push_str(&encode(&whole));
+                    last_part = Some(value);
+                }
+                SegmentPattern::Tail(name) => {
+                    let value = self.part(name)?;
+                    let pieces: Vec<&str> = value.split('/').collect();
+                    for piece in &pieces {
+                        check_segment(piece)?;
+                    }
+                    target.push_str(&pieces.iter().map(|piece| encode(piece)).collect::<Vec<_>>().join("/"));
+                    last_part = Some(value);
+                }
+            }
+        }
+        Ok((target, last_part))
+    }
+
+    /// The request's own path as it came: the application is about to see these very bytes anyway.
+    fn own_address(&self) -> Result<(String, Option<String>), ReadFailure> {
+        let (path, _) = split_target(&self.request.target);
+        let is_plain =
+            path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if is_plain { Ok((path.to_owned(), None)) } else { Err(ReadFailure::NotAsked) }
+    }
+
+    fn part(&self, name: &str) -> Result<String, ReadFailure> {
+        let of = |root: Root| self.scope.root(root).and_then(|value| value.get(name)).cloned();
+        self.text(of(Root::With).or_else(|| of(Root::Path)))
+    }
+
+    /// A value as text; missing, null and redacted ones, lists and objects of paths are no parameters.
+    fn text(&self, value: Option<Value>) -> Result<String, ReadFailure> {
+        let text = match value {
+            None | Some(Value::Null) => return Err(ReadFailure::NotAsked),
+            Some(Value::String(text)) => text,
+            Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
+                other.to_string()
+            }
+        };
+        if is_redacted(&text) { Err(ReadFailure::NotAsked) } else { Ok(text) }
+    }
+
+    fn headers(&self, read: &Read) -> Result<Vec<(HeaderName, HeaderValue)>, ReadFailure> {
+        let mut headers = Vec::new();
+        let host = HeaderValue::from_str(&self.request.host).map_err(|_| ReadFailure::NotAsked)?;
+        headers.push((HOST, host));
+        let forwarded = read.forward.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok());
+        for name in [AUTHORIZATION, COOKIE].into_iter().chain(forwarded) {
+            if !NEVER_SENT.contains(&name.as_str()) {
+                // As received, all lines in order: the look-up must see what the application will see.
+                headers.extend(
+                    self.request.headers.get_all(&name).iter().map(|line| (name.clone(), line.clone())),
+                );
+            }
+        }
+        for (name, value) in &read.headers {
+            let name = HeaderName::try_from(name.as_str()).map_err(|_| ReadFailure::NotAsked)?;
+            let text = self.text(value.eval(&self.scope))?;
+            headers.push((name, HeaderValue::from_str(&text).map_err(|_| ReadFailure::NotAsked)?));
+        }
+        Ok(headers)
+    }
+
+    /// Input: purpose, method, target, body, then name and value of each header, each after its length.
+    fn read_key(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: &Bytes,
+    ) -> String {
+        let purpose: &[u8] = match self.purpose {
+            Purpose::Before => b"before",
+            Purpose::Identity => b"identity",
+            Purpose::After => b"after",
+        };
+        let mut fields: Vec<&[u8]> = vec![purpose, method.as_str().as_bytes(), target.as_bytes(), body];
+        for (name, value) in headers {
+            fields.push(name.as_str().as_bytes());
+            fields.push(value.as_bytes());
+        }
+        self.key.hash("read", &fields)
+    }
+}
+
+/// Refuses what could leave its segment, now or after two more decodings by somebody else.
+fn check_segment(value: &str) -> Result<(), ReadFailure> {
+    let once = percent_decode_str(value).decode_utf8_lossy().into_owned();
+    let twice = percent_decode_str(&once).decode_utf8_lossy().into_owned();
+    let leaves = |c: char| c.is_control() || matches!(c, '/' | '\\' | '?' | '#' | '%');
+    for form in [value, &once, &twice] {
+        if form.is_empty() || form == "." || form == ".." || form.contains('/') || form.contains('\\') {
+            return Err(ReadFailure::NotAsked);
+        }
+    }
+    if twice.contains(leaves) { Err(ReadFailure::NotAsked) } else { Ok(()) }
+}
+
+fn encode(segment: &str) -> String {
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+/// All but `pchar` of RFC 3986 that no server treats apart.
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@').remove(b':');
+
+/// Never sent along, even if a rule forwards them: they change what a GET means or how it is framed.
+const NEVER_SENT: &[&str] = &[
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "expect",
+    "range",
+    "prefer",
+    "te",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "if-range",
+    "host",
+];
+const TARGET_BYTES_MAX: usize = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::check_segment;
+
+    #[test]
+    fn a_value_that_could_leave_its_segment_is_refused() {
+        // THREATS B02
+        for hostile in [
+            "",
+            ".",
+            "..",
+            "%2e%2e",
+            "%252e%252e",
+            "a/b",
+            "a%2fb",
+            "a%252Fb",
+            "a\\b",
+            "a%5cb",
+            "a?b",
+            "a%3Fb",
+            "a#b",
+            "a%23b",
+            "a\r\nb",
+            "a%0d%0ab",
+            "a%00",
+            "100%",
+            "/",
+            "//evil.org",
+        ] {
+            assert!(check_segment(hostile).is_err(), "{hostile}");
+        }
+        for plain in ["abc", "a@x.org", "a b", "ü", "a.b", "...", "1", "a:b;c=d"] {
+            assert!(check_segment(plain).is_ok(), "{plain}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the caller shows to say who it is. Nothing here is believed: the application decides, by its
+//! answer, whether a credential was good.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE};
+use serde_json::{Map, Value};
+
+use crate::rules::redact::Key;
+
+/// A credential, without its secret.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Credential {
+    pub(super) kind: Kind,
+    /// The user of Basic.
+    pub(super) user: Option<String>,
+    /// The claims of a JWT, unchecked.
+    pub(super) claims: Option<Value>,
+    /// Equal for equal credentials; `None` where there is none.
+    pub(super) hash: Option<String>,
+}
+
+/// The kinds that rules tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    None,
+    Basic,
+    Bearer,
+    Jwt,
+    Cookie,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Kind::None => "none",
+            Kind::Basic => "basic",
+            Kind::Bearer => "bearer",
+            Kind::Jwt => "jwt",
+            Kind::Cookie => "cookie",
+        }
+    }
+}
+
+impl Credential {
+    /// Reads `authorization`, else `cookie`.
+    pub(super) fn of(headers: &HeaderMap, key: &Key) -> Credential {
+        if let Some(line) = headers.get(AUTHORIZATION) {
+            let text = String::from_utf8_lossy(line.as_bytes());
+            let (scheme, rest) = text.trim().split_once(' ').unwrap_or((&text, ""));
+            let rest = rest.trim();
+            if scheme.eq_ignore_ascii_case("basic") {
+                return basic(rest, key);
+            }
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return bearer(rest, key);
+            }
+            return Credential { hash: Some(short(key, "other", line.as_bytes())), ..none() };
+        }
+        let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(|line| line.as_bytes()).collect();
+        let joined = cookies.join(&b"; "[..]);
+        if joined.is_empty() {
+            return none();
+        }
+        Credential { kind: Kind::Cookie, hash: Some(short(key, "cookie", &joined)), ..none() }
+    }
+
+    /// `$.credential`.
+    pub(super) fn document(&self) -> Value {
+        let mut members = Map::new();
+        members.insert("kind".to_owned(), self.kind.as_str().into());
+        members.insert("verified".to_owned(), false.into());
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value);
+            }
+        };
+        put("user", self.user.clone().map(Value::String));
+        put("claims", self.claims.clone());
+        put("hash", self.hash.clone().map(Value::String));
+        Value::Object(members)
+    }
+}
+
+fn none() -> Credential {
+    Credential { kind: Kind::None, user: None, claims: None, hash: None }
+}
+
+/// RFC 7617. Only the user is hashed: a keyed hash of the password could be guessed (THREATS P03).
+fn basic(encoded: &str, key: &Key) -> Credential {
+    let decoded = STANDARD.decode(encoded).unwrap_or_default();
+    let text = String::from_utf8_lossy(&decoded).into_owned();
+    let user = text.split_once(':').map(|(user, _)| user.to_owned()).filter(|user| !user.is_empty());
+    let hash = short(key, "basic", user.as_deref().unwrap_or_default().as_bytes());
+    Credential { kind: Kind::Basic, user, claims: None, hash: Some(hash) }
+}
+
+/// RFC 6750; a JWT (RFC 7519) where it looks like one.
+fn bearer(token: &str, key: &Key) -> Credential {
+    let claims = claims(token);
+    let kind = if claims.is_some() { Kind::Jwt } else { Kind::Bearer };
+    Credential { kind, user: None, claims, hash: Some(short(key, "bearer", token.as_bytes())) }
+}
+
+fn claims(token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let (_head, body, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    if body.len() > CLAIMS_BYTES_MAX {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(body.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok().filter(Value::is_object)
+}
+
+/// 128 bits: equality without collisions, and shorter in every event.
+fn short(key: &Key, kind: &str, secret: &[u8]) -> String {
+    let mut hash = key.hash("credential", &[kind.as_bytes(), secret]);
+    hash.truncate(32);
+    hash
+}
+
+/// Claims of a token that is larger are not read.
+const CLAIMS_BYTES_MAX: usize = 16 << 10;

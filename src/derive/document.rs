@@ -1,0 +1,231 @@
+//! The exchange document: what rules see of an exchange, redacted before anything is evaluated on it.
+
+use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::credential::Credential;
+use crate::capture::{self, Doubtful, Format};
+use crate::event::{Note, NoteCode};
+use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
+use crate::rules::expr::Doubt;
+use crate::rules::redact::{Key, Redactor};
+
+/// The parts of the document that all candidates share.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) request: Value,
+    pub(super) client: Value,
+    pub(super) credential: Value,
+    pub(super) response: Option<Value>,
+    /// What cannot be relied on.
+    pub(super) doubts: Vec<Doubt>,
+    /// What every event of the exchange tells.
+    pub(super) notes: Vec<Note>,
+    /// The credential, for actors.
+    pub(super) shown: Credential,
+}
+
+/// How bodies are read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) redactor: &'a Redactor<'a>,
+    pub(super) key: &'a Key,
+    pub(super) decoded_bytes_max: usize,
+    /// The format that a rule pack names for this path.
+    pub(super) forced: Option<Format>,
+}
+
+impl Document {
+    /// From the head: everything but `request.body` and the answer.
+    pub(super) fn head(reading: Reading<'_>, request: &Request, client: &Client) -> Document {
+        let redactor = reading.redactor;
+        let (path, query) = split_target(&request.target);
+        let mut doubts = Vec::new();
+        let form = capture::form::parse(query);
+        push_doubts(&mut doubts, &["request", "query"], form.doubts, redactor);
+        let mut query = Value::Object(form.members);
+        redactor.value(&["request", "query"], &mut query);
+        let shown = Credential::of(&request.headers, reading.key);
+        let mut credential = shown.document();
+        if let Some(claims) = credential.get_mut("claims") {
+            redactor.value(&["credential", "claims"], claims);
+        }
+        let document = json!({
+            "method": request.method,
+            "path": redactor.text(&clean_path(path)),
+            "target": redactor.text(&request.target),
+            "scheme": request.scheme,
+            "host": request.host.to_lowercase(),
+            "query": query,
+            "headers": headers(redactor, &request.headers),
+            "cookies": cookie_names(&request.headers, &http::header::COOKIE),
+        });
+        let mut members = Map::new();
+        members.insert("ip".to_owned(), client.ip.to_string().into());
+        members.insert("trusted".to_owned(), client.is_trusted.into());
+        if let Some(port) = client.port {
+            members.insert("port".to_owned(), port.into());
+        }
+        let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join("."))).collect();
+        let client = Value::Object(members);
+        Document { request: document, client, credential, response: None, doubts, notes, shown }
+    }
+
+    /// Adds `request.body`.
+    pub(super) fn add_request_body(&mut self, reading: Reading<'_>, headers: &HeaderMap, body: &Capture) {
+        let decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
+        self.notes.extend(decoded.notes.clone());
+        push_doubts(&mut self.doubts, &["request", "body"], decoded.doubts.clone(), reading.redactor);
+        put_body(&mut self.request, reading.redactor, "request", decoded);
+    }
+
+    /// Adds `response`, and what its absence means.
+    pub(super) fn add_response(&mut self, reading: Reading<'_>, exchange: &Exchange) {
+        match &exchange.response {
+            Some(response) => {
+                let (document, notes, doubts) = response_parts(reading, response);
+                self.response = Some(document);
+                self.notes.extend(notes);
+                self.doubts.extend(doubts);
+            }
+            None if is_undecided(exchange.ending) => self.doubts.push(Doubt {
+                path: vec!["response".to_owned()],
+                code: NoteCode::ResponseMissing,
+                detail: Some("no answer came".to_owned()),
+            }),
+            None => {}
+        }
+        self.notes.extend(ending_note(exchange));
+    }
+
+    /// Redacts what `redact` paths find, once all parts are there.
+    pub(super) fn redact_paths(&mut self, redactor: &Redactor<'_>) {
+        let mut whole = Map::new();
+        whole.insert("request".to_owned(), self.request.take());
+        if let Some(response) = self.response.take() {
+            whole.insert("response".to_owned(), response);
+        }
+        let mut whole = Value::Object(whole);
+        redactor.paths(&mut whole);
+        self.request = whole["request"].take();
+        self.response = whole.get_mut("response").map(Value::take);
+    }
+}
+
+/// True when the application may have acted without our seeing its answer.
+fn is_undecided(ending: Ending) -> bool {
+    match ending {
+        Ending::Complete | Ending::ClientGone | Ending::UpstreamGone | Ending::UpstreamTimeout => true,
+        Ending::UpstreamUnreachable | Ending::Refused => false,
+    }
+}
+
+fn ending_note(exchange: &Exchange) -> Option<Note> {
+    let code = match (exchange.ending, &exchange.response) {
+        (Ending::Complete, Some(_)) => return None,
+        (Ending::ClientGone, _) => NoteCode::ClientGone,
+        (Ending::UpstreamGone | Ending::UpstreamTimeout, Some(_)) => NoteCode::ResponseCut,
+        (Ending::UpstreamUnreachable, _) => {
+            return Some(Note::with(NoteCode::ResponseMissing, "the application was not reached"));
+        }
+        (Ending::Refused, _) => {
+            return Some(Note::with(NoteCode::ResponseMissing, "the request was refused"));
+        }
+        (Ending::Complete | Ending::UpstreamGone | Ending::UpstreamTimeout, None) => {
+            NoteCode::ResponseMissing
+        }
+    };
+    Some(Note::plain(code))
+}
+
+fn response_parts(reading: Reading<'_>, response: &Response) -> (Value, Vec<Note>, Vec<Doubt>) {
+    let decoded =
+        capture::decode(&response.body, &response.headers, reading.forced, reading.decoded_bytes_max);
+    let mut doubts = Vec::new();
+    push_doubts(&mut doubts, &["response", "body"], decoded.doubts.clone(), reading.redactor);
+    let notes = decoded.notes.iter().map(|note| of_response(note.clone())).collect();
+    let mut document = json!({
+        "status": response.status,
+        "headers": headers(reading.redactor, &response.headers),
+        "cookies": cookie_names(&response.headers, &http::header::SET_COOKIE),
+    });
+    put_body(&mut document, reading.redactor, "response", decoded);
+    (document, notes, doubts)
+}
+
+fn of_response(note: Note) -> Note {
+    match note.detail {
+        Some(detail) => Note::with(note.code, format!("response: {detail}")),
+        None => Note::with(note.code, "response"),
+    }
+}
+
+fn put_body(part: &mut Value, redactor: &Redactor<'_>, root: &str, decoded: capture::Document) {
+    let Some(members) = part.as_object_mut() else { return };
+    members.insert("format".to_owned(), decoded.format.into());
+    members.insert("bodyState".to_owned(), decoded.state.as_str().into());
+    if let Some(mut body) = decoded.value {
+        redactor.value(&[root, "body"], &mut body);
+        members.insert("body".to_owned(), body);
+    }
+}
+
+/// Doubts of a body or query, by their place in the document; the values they tell are redacted by name.
+fn push_doubts(doubts: &mut Vec<Doubt>, place: &[&str], found: Vec<Doubtful>, redactor: &Redactor<'_>) {
+    for doubtful in found {
+        let name = doubtful.path.last().cloned().unwrap_or_default();
+        let values: Vec<String> = doubtful
+            .values
+            .into_iter()
+            .map(|mut value| {
+                redactor.named(&name, &mut value);
+                value.to_string()
+            })
+            .collect();
+        let detail = match (doubtful.detail, values.is_empty()) {
+            (Some(detail), false) => Some(format!("{detail}: {}", values.join(", "))),
+            (detail, _) => detail,
+        };
+        let path = place.iter().map(|name| (*name).to_owned()).chain(doubtful.path).collect();
+        doubts.push(Doubt { path, code: doubtful.code, detail });
+    }
+}
+
+/// Headers by lower-case name, several lines joined by `, `.
+pub(super) fn headers(redactor: &Redactor<'_>, headers: &HeaderMap) -> Value {
+    let member = |name: &HeaderName| (name.as_str().to_owned(), redactor.header(headers, name).into());
+    Value::Object(headers.keys().map(member).collect())
+}
+
+/// `[{name}]`; a cookie's value is never in the document.
+fn cookie_names(headers: &HeaderMap, header: &HeaderName) -> Value {
+    let lines: Vec<_> =
+        headers.get_all(header).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let is_request = header == http::header::COOKIE;
+    let pieces = lines.iter().flat_map(|line| line.split(';').take(if is_request { COOKIES_MAX } else { 1 }));
+    let names = pieces.map(|piece| piece.split('=').next().unwrap_or_default().trim());
+    names.filter(|name| !name.is_empty()).take(COOKIES_MAX).map(|name| json!({ "name": name })).collect()
+}
+
+/// Path and query of a request target.
+pub(super) fn split_target(target: &str) -> (&str, &str) {
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// Decoded once, without dot segments, empty ones and the last slash.
+pub(super) fn clean_path(path: &str) -> String {
+    let mut segments: Vec<String> = Vec::new();
+    for segment in path.split('/') {
+        match percent_decode_str(segment).decode_utf8_lossy().as_ref() {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            plain => segments.push(plain.to_owned()),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+const COOKIES_MAX: usize = 200;

@@ -1,0 +1,450 @@
+//! From an entry that fired to the event that is recorded.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::actor::{self, Who};
+use super::changes;
+use super::document::split_target;
+use super::rule::{Case, Draft, Firing, method_note};
+use super::situation::{Ended, Situation, name_of};
+use crate::event::{
+    Actor, BeforeState, Certainty, Change, ClientFacts, Event, FORMAT, Link, MatchFacts, Note, NoteCode,
+    Outcome, RequestFacts, ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
+};
+use crate::exchange::{Ending, Exchange};
+use crate::rules::expr::{Expr, Root, Scope, is_same};
+use crate::rules::model::{ChangeSpec, ComputedChange, Entry, Field, Pack, Rule};
+use crate::rules::router::Candidate;
+
+/// How the exchange ended, where the rule says nothing. A request that never reached the application did
+/// not do anything; without an answer to one that did, nobody can say.
+pub(super) fn default_outcome(exchange: &Exchange) -> Outcome {
+    match (&exchange.response, exchange.ending) {
+        (Some(response), _) => match response.status {
+            100..=399 => Outcome::Success,
+            401 | 403 => Outcome::Denied,
+            _ => Outcome::Failure,
+        },
+        (None, Ending::UpstreamUnreachable | Ending::Refused) => Outcome::Failure,
+        (None, Ending::Complete | Ending::ClientGone | Ending::UpstreamGone | Ending::UpstreamTimeout) => {
+            Outcome::Unknown
+        }
+    }
+}
+
+/// The outcome that the entry says, else the default.
+pub(super) fn outcome(entry: &Entry, scope: &Scope<'_>, exchange: &Exchange) -> Outcome {
+    let Some(value) = entry.result.as_ref().and_then(|result| result.eval(scope)) else {
+        return default_outcome(exchange);
+    };
+    value.as_str().and_then(Outcome::parse).unwrap_or_else(|| {
+        scope.log.note(Note::with(NoteCode::RuleFailed, "`result` is none of the four"));
+        default_outcome(exchange)
+    })
+}
+
+/// The event of an entry that fired.
+pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, id: Uuid) -> Draft {
+    let (entry, situation) = (firing.entry, firing.situation);
+    let named = entry
+        .actor
+        .as_ref()
+        .and_then(|members| actor::named(case, &firing.scope, exchange, members, firing.outcome));
+    let who = named.as_ref().unwrap_or(firing.who);
+    let (document, behalf) = (who.document.clone(), who.behalf_document.clone());
+    let scope = firing.scope.with(Root::Actor, &document).with_option(Root::OnBehalfOf, behalf.as_ref());
+    let mut event = minimal(case.pack, case.rule, case.candidate, exchange, id);
+    event.notes.clear();
+    fill_words(&mut event, entry, &scope, case);
+    event.actor = who.actor.clone();
+    event.on_behalf_of = match &entry.on_behalf_of {
+        Some(members) => actor::person(members, &scope),
+        None => who.on_behalf_of.clone(),
+    };
+    let mut missing: Vec<String> = Vec::new();
+    event.target = target(case, firing, who, &scope, &mut missing);
+    event.links = links(entry, &scope);
+    event.result = firing.outcome;
+    let carried = fill_changes(&mut event, case, firing, &scope);
+    event.attempted = situation.is_attempted && Ended::of(firing.outcome) != Ended::Done;
+    event.before = firing.before.facts.clone();
+    fill_rest(&mut event, entry, &scope);
+    event.scope = Visibility {
+        organization: eval_text(&entry.organization, &scope).or_else(|| event.actor.organization.clone()),
+        team: eval_text(&entry.team, &scope).or_else(|| event.actor.team.clone()),
+    };
+    event.request.url = case.redactor.text(&event.request.url);
+    event.client.user_agent = event.client.user_agent.map(|agent| case.redactor.text(&agent));
+    if firing.outcome == Outcome::Success {
+        missing.extend(situation.missing.iter().map(|field| (*field).to_owned()));
+    } else {
+        missing.clear();
+    }
+    let is_certain = firing.reasons.is_empty();
+    event.r#match.certainty = if is_certain { Certainty::Certain } else { Certainty::Doubtful };
+    event.r#match.reasons = firing.reasons.clone();
+    let extra = (!is_certain).then(|| Note::plain(NoteCode::MatchDoubtful));
+    event.notes = notes(case, situation, who, &missing, extra);
+    Draft { event, carried, ended: situation.ending, missing }
+}
+
+/// The least that is recorded of a rule that matched: what the head says, nothing of the bodies.
+pub(super) fn minimal(
+    pack: &Pack,
+    rule: &Rule,
+    candidate: &Candidate,
+    exchange: &Exchange,
+    id: Uuid,
+) -> Event {
+    let (path, _) = split_target(&exchange.request.target);
+    let header = |name: &str| {
+        let value = exchange.request.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let client = &exchange.client;
+    Event {
+        format: FORMAT,
+        id,
+        time: exchange.received_at,
+        exchange_id: exchange.id,
+        action: rule.id.clone(),
+        r#type: None,
+        category: None,
+        title: rule.id.clone(),
+        message: Sentence::plain(rule.id.clone()),
+        actor: Actor { r#type: "unknown".to_owned(), ..Actor::default() },
+        on_behalf_of: None,
+        target: None,
+        links: Vec::new(),
+        source: None,
+        api_kind: None,
+        result: default_outcome(exchange),
+        attempted: false,
+        error: None,
+        reason: None,
+        changes: Vec::new(),
+        before: crate::event::BeforeFacts::default(),
+        details: BTreeMap::new(),
+        scope: Visibility::default(),
+        client: ClientFacts {
+            ip: client.ip,
+            peer: (client.peer != client.ip).then_some(client.peer),
+            user_agent: header("user-agent"),
+        },
+        request: RequestFacts {
+            id: exchange.request.id.clone(),
+            trace_id: header("traceparent").as_deref().and_then(trace_id),
+            method: exchange.request.method.clone(),
+            url: url(exchange, path),
+        },
+        response: exchange
+            .response
+            .as_ref()
+            .map(|response| ResponseFacts { status: response.status, duration_ms: exchange.duration_ms }),
+        rule: RuleFacts { id: rule.id.clone(), version: pack.version.clone() },
+        r#match: MatchFacts { certainty: Certainty::Doubtful, by: candidate.by, reasons: Vec::new() },
+        notes: vec![Note::plain(NoteCode::EventMinimal)],
+        tags: Vec::new(),
+        raw: BTreeMap::new(),
+    }
+}
+
+fn url(exchange: &Exchange, path: &str) -> String {
+    let request = &exchange.request;
+    let query = &request.target[path.len()..];
+    format!("{}://{}{path}{query}", request.scheme, request.host)
+}
+
+/// The trace id of a `traceparent` (W3C Trace Context section 3.2.2), if it is one.
+fn trace_id(header: &str) -> Option<String> {
+    let id = header.split('-').nth(1)?;
+    let is_id =
+        id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
+    is_id.then(|| id.to_owned())
+}
+
+fn fill_words(event: &mut Event, entry: &Entry, scope: &Scope<'_>, case: &Case<'_>) {
+    match entry.action.eval(scope).as_ref().and_then(text) {
+        Some(action) => event.action = action,
+        None => {
+            event.action.clone_from(&case.rule.id);
+            scope.log.note(Note::with(NoteCode::RuleFailed, "`action` has no value"));
+        }
+    }
+    event.title = eval_text(&entry.title, scope).unwrap_or_else(|| event.action.clone());
+    let message = entry.message.as_ref().and_then(|message| message.eval_sentence(scope));
+    let title = || entry.title.as_ref().and_then(|title| title.eval_sentence(scope));
+    event.message = message.or_else(title).unwrap_or_else(|| Sentence::plain(event.action.clone()));
+    event.r#type = eval_text(&entry.kind, scope);
+    event.category = eval_text(&entry.category, scope);
+    event.source = eval_text(&entry.source, scope);
+    event.api_kind = eval_text(&entry.api_kind, scope);
+    event.error = eval_text(&entry.error, scope);
+    event.reason = eval_text(&entry.reason, scope);
+    event.tags.clone_from(&entry.tags);
+}
+
+fn fill_rest(event: &mut Event, entry: &Entry, scope: &Scope<'_>) {
+    for (name, expr) in &entry.details {
+        if let Some(value) = expr.eval(scope) {
+            event.details.insert(name.clone(), value);
+        }
+    }
+    for path in &entry.raw {
+        let mut found = path.all(scope);
+        let value = match found.len() {
+            0 => continue,
+            1 => found.swap_remove(0),
+            _ => Value::Array(found),
+        };
+        event.raw.insert(path.text.clone(), value);
+    }
+}
+
+fn target(
+    case: &Case<'_>,
+    firing: &Firing<'_>,
+    who: &Who,
+    scope: &Scope<'_>,
+    missing: &mut Vec<String>,
+) -> Option<Target> {
+    let spec = firing.entry.target.as_ref();
+    let resource = case.resource();
+    let of = |expr: Option<&Expr>| expr.and_then(|expr| expr.eval(scope)).as_ref().and_then(text);
+    let kind = of(spec.and_then(|spec| spec.kind.as_ref())).or_else(|| Some(resource?.kind.clone()));
+    let own_id = spec.and_then(|spec| spec.id.as_ref());
+    let id = match own_id {
+        Some(_) => of(own_id),
+        None => resource.and_then(|_| firing.before.id.clone().or_else(|| case.last_part())),
+    };
+    let name = match spec.and_then(|spec| spec.name.as_ref()) {
+        Some(name) => of(Some(name)),
+        None => resource.and_then(|resource| name_of(resource, firing.situation)),
+    };
+    let is_asked = own_id.is_some() || resource.is_some();
+    if is_asked && id.is_none() {
+        missing.push("target.id".to_owned());
+    }
+    if let (None, Some(claim)) = (&kind, &who.refused) {
+        // Who was tried is what it was tried on (THREATS E55).
+        let id = claim.id.clone().or_else(|| claim.email.clone());
+        return Some(Target {
+            r#type: claim.r#type.clone(),
+            id,
+            requested_id: None,
+            name: claim.name.clone(),
+        });
+    }
+    let (id, requested_id) = match id {
+        Some(id) => spelled(case, firing, id),
+        None => (None, None),
+    };
+    Some(Target { r#type: kind?, id, requested_id, name })
+}
+
+/// The identifier as the application says it, and as the request spelled it where that differs: a deed
+/// must not hide under another spelling of its target (THREATS E11).
+fn spelled(case: &Case<'_>, firing: &Firing<'_>, id: String) -> (Option<String>, Option<String>) {
+    let snapshot = firing.situation.before.as_ref();
+    let canonical = ["uid", "id"].iter().filter_map(|name| text(snapshot?.get(*name)?));
+    let canonical = canonical.into_iter().find(|own| *own != id && is_other_spelling(own, &id));
+    if let Some(own) = canonical {
+        return (Some(own), Some(id));
+    }
+    let (path, _) = split_target(&case.request.target);
+    let raw = path.split('/').find(|segment| {
+        segment.contains('%')
+            && *segment != id
+            && percent_decode_str(segment).decode_utf8_lossy() == id.as_str()
+    });
+    // An escape that is needed is no other spelling.
+    let needs_escape = |id: &str| !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~@:".contains(&b));
+    let raw = raw.filter(|_| !needs_escape(&id)).map(|segment| case.redactor.text(segment));
+    (Some(id), raw)
+}
+
+/// `01` and `+1` are 1, `ABC` is `abc`.
+fn is_other_spelling(own: &str, requested: &str) -> bool {
+    let number = |text: &str| text.trim().trim_start_matches('+').parse::<u64>().ok();
+    own.eq_ignore_ascii_case(requested.trim()) || (number(own).is_some() && number(own) == number(requested))
+}
+
+fn links(entry: &Entry, scope: &Scope<'_>) -> Vec<Link> {
+    let of = |expr: &Expr| expr.eval(scope).as_ref().and_then(text);
+    let link = |spec: &crate::rules::model::LinkSpec| {
+        Some(Link { rel: of(&spec.rel)?, r#type: of(&spec.kind)?, id: of(&spec.id)? })
+    };
+    entry.links.iter().filter_map(link).collect()
+}
+
+/// Puts the entry's changes into the event; the answer is which pieces it carries.
+fn fill_changes(event: &mut Event, case: &Case<'_>, firing: &Firing<'_>, scope: &Scope<'_>) -> Vec<usize> {
+    let (entry, situation) = (firing.entry, firing.situation);
+    let all = &situation.changes;
+    let carried: Vec<usize> = match &entry.changes {
+        ChangeSpec::Fields(fields) => {
+            let mut carried = Vec::new();
+            for field in fields {
+                let of_field = all.of_field(field);
+                if of_field.is_empty() {
+                    event.changes.extend(one_sided(case, situation, firing, field, scope));
+                }
+                carried.extend(
+                    of_field.into_iter().filter(|index| !carried.contains(index)).collect::<Vec<_>>(),
+                );
+            }
+            carried
+        }
+        ChangeSpec::Computed(computed) => {
+            event.changes.extend(computed.iter().filter_map(|one| computed_change(one, scope)));
+            return computed.iter().flat_map(|one| all.of_field(&one.field)).collect();
+        }
+        ChangeSpec::Unsaid if !entry.carries.is_empty() => match (&entry.for_each, firing.item) {
+            (Some(_), Some(item)) => of_item(case, all, &entry.carries, &item.value),
+            (Some(_) | None, _) => entry.carries.iter().flat_map(|field| all.of_field(field)).collect(),
+        },
+        ChangeSpec::Unsaid if case.rule.entries.len() == 1 && case.rule.otherwise.is_none() => {
+            (0..all.atoms.len()).collect()
+        }
+        ChangeSpec::Unsaid => Vec::new(),
+    };
+    event.changes.extend(changes_of(case, scope, situation, carried.iter().copied()));
+    carried
+}
+
+/// The pieces of one element that an entry goes through.
+fn of_item(case: &Case<'_>, all: &changes::Changes, fields: &[String], item: &Value) -> Vec<usize> {
+    let mut carried = Vec::new();
+    for field in fields {
+        let declared =
+            case.resource().and_then(|resource| resource.fields.iter().find(|one| one.name == *field));
+        let Some(key) = declared.and_then(|field| field.key.as_deref()) else { continue };
+        let is_pair =
+            item.get("key").is_some() && (item.get("before").is_some() || item.get("after").is_some());
+        let own = if is_pair { item.get("key") } else { item.get(key) };
+        if let Some(own) = own.and_then(text) {
+            carried.extend(all.of_element(field, &own.trim().to_lowercase()));
+        }
+    }
+    carried
+}
+
+/// Pieces as the event tells them, with label and shown values.
+pub(super) fn changes_of(
+    case: &Case<'_>,
+    scope: &Scope<'_>,
+    situation: &Situation,
+    indexes: impl Iterator<Item = usize>,
+) -> Vec<Change> {
+    indexes
+        .filter_map(|index| situation.changes.atoms.get(index))
+        .map(|atom| {
+            let field = declared(case, &atom.field);
+            let is_whole = atom.element.is_none();
+            let show =
+                |value: &Option<Value>| value.clone().map(|value| shown(field, is_whole, value, scope));
+            Change {
+                field: atom.name.clone(),
+                label: field.and_then(|field| field.label.clone()),
+                before: show(&atom.before),
+                after: show(&atom.after),
+            }
+        })
+        .collect()
+}
+
+/// A named field of a thing of which only one side is known: created, deleted, or not to be read before.
+fn one_sided(
+    case: &Case<'_>,
+    situation: &Situation,
+    firing: &Firing<'_>,
+    name: &str,
+    scope: &Scope<'_>,
+) -> Option<Change> {
+    let is_known = situation.before.is_some() && situation.after.is_some();
+    // What an attempt that failed would have changed is not known: the value before alone would read
+    // like a deletion.
+    let is_failed = situation.ending != Ended::Done && situation.after.is_none();
+    if is_known
+        || is_failed
+        || (situation.is_attempted && firing.before.facts.state == BeforeState::Unavailable)
+    {
+        return None;
+    }
+    let field = declared(case, name);
+    let side = |value: &Option<Value>| {
+        changes::at(value.as_ref()?, name).map(|value| shown(field, true, value.clone(), scope))
+    };
+    let (before, after) = (side(&situation.before), side(&situation.after));
+    if before.is_none() && after.is_none() {
+        return None;
+    }
+    let label = field.and_then(|field| field.label.clone());
+    Some(Change { field: name.to_owned(), label, before, after })
+}
+
+fn computed_change(one: &ComputedChange, scope: &Scope<'_>) -> Option<Change> {
+    let of = |expr: &Option<Expr>| expr.as_ref().and_then(|expr| expr.eval(scope));
+    let (before, after) = (of(&one.before), of(&one.after));
+    match (&before, &after) {
+        (None, None) => return None,
+        (Some(before), Some(after)) if is_same(before, after) => return None,
+        (Some(_), _) | (None, Some(_)) => {}
+    }
+    Some(Change { field: one.field.clone(), label: eval_text(&one.label, scope), before, after })
+}
+
+fn declared<'a>(case: &Case<'a>, name: &str) -> Option<&'a Field> {
+    case.resource()?.fields.iter().find(|field| field.name == name)
+}
+
+/// A value as the field's table shows it.
+fn shown(field: Option<&Field>, is_whole: bool, value: Value, scope: &Scope<'_>) -> Value {
+    let table = field.filter(|_| is_whole).and_then(|field| field.values.as_ref());
+    let Some(table) = table.and_then(|table| table.eval(scope)) else { return value };
+    text(&value).and_then(|text| table.get(text).cloned()).unwrap_or(value)
+}
+
+fn notes(
+    case: &Case<'_>,
+    situation: &Situation,
+    who: &Who,
+    missing: &[String],
+    extra: Option<Note>,
+) -> Vec<Note> {
+    let values = missing
+        .iter()
+        .filter(|field| *field != "before")
+        .map(|field| Note::with(NoteCode::ValueMissing, field.clone()));
+    let mut notes: Vec<Note> = Vec::new();
+    let all = case.candidate.notes.iter().cloned().chain(method_note(case.candidate));
+    let all = all.chain(case.document.notes.iter().cloned()).chain(who.notes.iter().cloned());
+    let all =
+        all.chain(situation.notes.iter().cloned()).chain(values).chain(case.log.take_notes()).chain(extra);
+    for note in all {
+        if notes.len() < NOTES_MAX && !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
+    expr.as_ref()?.eval(scope).as_ref().and_then(text)
+}
+
+/// A value where the event has text; null is nothing there.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Some(value.to_string()),
+    }
+}
+
+/// Notes of one event.
+const NOTES_MAX: usize = 50;

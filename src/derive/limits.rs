@@ -1,0 +1,257 @@
+//! An event always fits: a field may be cut, an event may not be lost (THREATS E42).
+
+use serde_json::Value;
+
+use crate::event::{Actor, Event, Note, NoteCode, Part, Sentence};
+
+/// The event within its limits, with a note for what was cut.
+pub(super) fn fit(mut event: Event) -> Event {
+    let mut cut = Cut { fields: Vec::new(), value_bytes_max: VALUE_BYTES_MAX };
+    cut.event(&mut event);
+    if size(&event) > EVENT_BYTES_MAX {
+        event.raw.clear();
+        cut.fields.push("raw".to_owned());
+        cut.value_bytes_max = SMALL_BYTES_MAX;
+        event.changes.truncate(CHANGES_KEPT);
+        event.links.truncate(CHANGES_KEPT);
+        cut.event(&mut event);
+    }
+    if size(&event) > EVENT_BYTES_MAX {
+        event = least(event);
+        cut.fields.push("everything else".to_owned());
+    }
+    if !cut.fields.is_empty() {
+        cut.fields.sort_unstable();
+        cut.fields.dedup();
+        cut.fields.truncate(FIELDS_TOLD);
+        event.notes.push(Note::with(NoteCode::FieldCut, cut.fields.join(", ")));
+    }
+    event
+}
+
+struct Cut {
+    fields: Vec<String>,
+    value_bytes_max: usize,
+}
+
+impl Cut {
+    fn event(&mut self, event: &mut Event) {
+        let words_max = self.value_bytes_max.min(WORDS_BYTES_MAX);
+        for (name, text) in [("action", &mut event.action), ("title", &mut event.title)] {
+            self.text(name, text, NAME_BYTES_MAX);
+        }
+        let options = [
+            ("type", &mut event.r#type),
+            ("category", &mut event.category),
+            ("source", &mut event.source),
+            ("apiKind", &mut event.api_kind),
+        ];
+        for (name, text) in options {
+            self.option(name, text, NAME_BYTES_MAX);
+        }
+        self.option("error", &mut event.error, words_max);
+        self.option("reason", &mut event.reason, words_max);
+        self.actor("actor", &mut event.actor);
+        if let Some(actor) = &mut event.on_behalf_of {
+            self.actor("onBehalfOf", actor);
+        }
+        if let Some(target) = &mut event.target {
+            self.text("target.type", &mut target.r#type, NAME_BYTES_MAX);
+            for part in [&mut target.id, &mut target.requested_id, &mut target.name] {
+                self.option("target", part, NAME_BYTES_MAX);
+            }
+        }
+        for link in &mut event.links {
+            for part in [&mut link.rel, &mut link.r#type, &mut link.id] {
+                self.text("links", part, NAME_BYTES_MAX);
+            }
+        }
+        self.option("scope", &mut event.scope.organization, NAME_BYTES_MAX);
+        self.option("scope", &mut event.scope.team, NAME_BYTES_MAX);
+        self.option("before", &mut event.before.why, NAME_BYTES_MAX);
+        self.option("client.userAgent", &mut event.client.user_agent, words_max);
+        self.text("request.url", &mut event.request.url, words_max);
+        self.text("request.method", &mut event.request.method, METHOD_BYTES_MAX);
+        self.text("request.id", &mut event.request.id, NAME_BYTES_MAX);
+        self.sentence(&mut event.message);
+        self.reasons(&mut event.r#match.reasons);
+        for note in &mut event.notes {
+            self.option("notes", &mut note.detail, NAME_BYTES_MAX);
+        }
+        self.values(event);
+    }
+
+    fn values(&mut self, event: &mut Event) {
+        for change in &mut event.changes {
+            self.text("changes", &mut change.field, NAME_BYTES_MAX);
+            for side in [&mut change.before, &mut change.after].into_iter().flatten() {
+                self.value("changes", side);
+            }
+        }
+        for (name, value) in event.details.iter_mut().chain(event.raw.iter_mut()) {
+            self.value(name, value);
+        }
+    }
+
+    fn reasons(&mut self, reasons: &mut Vec<String>) {
+        if reasons.len() > REASONS_MAX {
+            reasons.truncate(REASONS_MAX);
+            self.fields.push("match.reasons".to_owned());
+        }
+        for reason in reasons {
+            self.text("match.reasons", reason, NAME_BYTES_MAX);
+        }
+    }
+
+    fn actor(&mut self, name: &str, actor: &mut Actor) {
+        self.text(name, &mut actor.r#type, NAME_BYTES_MAX);
+        let parts = [
+            &mut actor.id,
+            &mut actor.name,
+            &mut actor.email,
+            &mut actor.role,
+            &mut actor.organization,
+            &mut actor.team,
+        ];
+        for part in parts {
+            self.option(name, part, NAME_BYTES_MAX);
+        }
+    }
+
+    fn option(&mut self, name: &str, text: &mut Option<String>, bytes_max: usize) {
+        if let Some(text) = text {
+            self.text(name, text, bytes_max);
+        }
+    }
+
+    fn text(&mut self, name: &str, text: &mut String, bytes_max: usize) {
+        if text.len() > bytes_max {
+            let whole = text.len();
+            text.truncate(text.floor_char_boundary(bytes_max));
+            text.push_str(&format!("… ({whole} bytes)"));
+            self.fields.push(name.to_owned());
+        }
+    }
+
+    /// A value that is too large or too deep becomes text that says so: cutting inside it would make up a
+    /// value that never was.
+    fn value(&mut self, name: &str, value: &mut Value) {
+        let bytes_max = self.value_bytes_max;
+        if let Value::String(text) = value {
+            return self.text(name, text, bytes_max);
+        }
+        if is_deep(value, DEPTH_MAX) {
+            *value = Value::String("(too deep)".to_owned());
+            return self.fields.push(name.to_owned());
+        }
+        let bytes = value.to_string().len();
+        if bytes > bytes_max {
+            *value = Value::String(format!("(too large: {bytes} bytes)"));
+            self.fields.push(name.to_owned());
+        }
+    }
+
+    fn sentence(&mut self, sentence: &mut Sentence) {
+        if sentence.text.len() <= SENTENCE_BYTES_MAX {
+            return;
+        }
+        let mut room = SENTENCE_BYTES_MAX;
+        let parts = std::mem::take(&mut sentence.parts).into_iter().map(|part| {
+            let mut cut = |text: String| {
+                let kept = text[..text.floor_char_boundary(room)].to_owned();
+                room -= kept.len();
+                kept
+            };
+            match part {
+                Part::Text(text) => Part::Text(cut(text)),
+                Part::Value(text) => Part::Value(cut(text)),
+            }
+        });
+        *sentence = Sentence::from_parts(parts.collect());
+        self.fields.push("message".to_owned());
+    }
+}
+
+/// What always fits: every text above is bounded, and nothing that has a count is left.
+fn least(mut event: Event) -> Event {
+    event.changes.clear();
+    event.details.clear();
+    event.links.clear();
+    event.raw.clear();
+    event.tags.clear();
+    event.notes.truncate(NOTES_KEPT);
+    event.notes.push(Note::plain(NoteCode::EventMinimal));
+    event
+}
+
+fn size(event: &Event) -> usize {
+    serde_json::to_vec(event).map_or(usize::MAX, |bytes| bytes.len())
+}
+
+fn is_deep(value: &Value, left: usize) -> bool {
+    match value {
+        Value::Array(elements) => left == 0 || elements.iter().any(|element| is_deep(element, left - 1)),
+        Value::Object(members) => left == 0 || members.values().any(|member| is_deep(member, left - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// One event as JSON.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+/// One value of changes, details or raw.
+const VALUE_BYTES_MAX: usize = 64 << 10;
+/// The same in an event that is too large as a whole.
+const SMALL_BYTES_MAX: usize = 1 << 10;
+/// URL, user agent, reason, error.
+const WORDS_BYTES_MAX: usize = 8 << 10;
+/// Names, identifiers, labels.
+const NAME_BYTES_MAX: usize = 1 << 10;
+const METHOD_BYTES_MAX: usize = 64;
+const SENTENCE_BYTES_MAX: usize = 4 << 10;
+/// Below what serde_json reads back (128), with room for the event around it.
+const DEPTH_MAX: usize = 64;
+const REASONS_MAX: usize = 20;
+const CHANGES_KEPT: usize = 200;
+const NOTES_KEPT: usize = 20;
+const FIELDS_TOLD: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_event_with_everything_too_large_still_fits_and_can_be_read_back() {
+        // THREATS E42
+        let huge = "é".repeat(1 << 20);
+        let mut event = super::super::tests::an_event();
+        for text in [&mut event.action, &mut event.title, &mut event.request.url, &mut event.request.method] {
+            text.clone_from(&huge);
+        }
+        event.reason = Some(huge.clone());
+        event.client.user_agent = Some(huge.clone());
+        event.message = Sentence::from_parts(vec![Part::Text("a".into()), Part::Value(huge.clone())]);
+        let mut deep = json!(1);
+        for _ in 0..500 {
+            deep = json!([deep]);
+        }
+        event.details.insert("deep".into(), deep);
+        for number in 0..5_000 {
+            event.details.insert(format!("d{number}"), json!(huge[..2000].to_owned()));
+        }
+        event.raw.insert("$.request".into(), json!({"a": huge}));
+        let event = fit(event);
+        let bytes = serde_json::to_vec(&event).unwrap();
+        assert!(bytes.len() <= EVENT_BYTES_MAX, "{}", bytes.len());
+        assert!(event.notes.iter().any(|note| note.code == NoteCode::FieldCut));
+        serde_json::from_slice::<Event>(&bytes).unwrap();
+    }
+
+    #[test]
+    fn an_ordinary_event_stays_as_it_was() {
+        let mut event = super::super::tests::an_event();
+        event.details.insert("a".into(), Value::from(1));
+        assert_eq!(fit(event.clone()), event);
+    }
+}

@@ -1,0 +1,88 @@
+//! The data directory: one process at a time, and one instance for ever. Its files:
+//!
+//! ```text
+//! lock        held while a process uses the directory; its text is that process's id
+//! instance    the id that journal and store carry, so that files of another installation are noticed
+//! journal/    see crate::journal
+//! store/      see crate::store
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::RecordError;
+use crate::journal;
+
+/// A data directory that this process holds.
+pub(super) struct Directory {
+    path: PathBuf,
+    /// Whose data it is.
+    pub instance: Uuid,
+    /// Unlocked when dropped.
+    _lock: File,
+}
+
+impl Directory {
+    /// Makes the directory if it is not there, and locks it.
+    ///
+    /// # Errors
+    /// When it cannot be used, or another process holds it: the sentence says which.
+    pub(super) fn hold(path: &Path) -> Result<Directory, RecordError> {
+        let failed = |error: io::Error| RecordError::Directory(format!("{}: {error}", path.display()));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others can use the data directory");
+        }
+        let lock = lock(path)?;
+        let instance = instance(path).map_err(failed)?;
+        Ok(Directory { path: path.to_owned(), instance, _lock: lock })
+    }
+
+    pub(super) fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    pub(super) fn store(&self) -> PathBuf {
+        self.path.join("store")
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, RecordError> {
+    let failed = |error: io::Error| RecordError::Directory(format!("{}: {error}", directory.display()));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(directory.join("lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = (&mut file).take(20).read_to_string(&mut holder);
+            return Err(RecordError::Held { directory: directory.to_owned(), by: holder.trim().to_owned() });
+        }
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
+}
+
+/// The instance, made at the first start. When its file is lost, the journal still says whose it is.
+fn instance(directory: &Path) -> io::Result<Uuid> {
+    let path = directory.join("instance");
+    let kept = fs::read_to_string(&path).ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
+    if let Some(instance) = kept {
+        return Ok(instance);
+    }
+    let instance = journal::instance_in(&directory.join("journal")).unwrap_or_else(Uuid::now_v7);
+    let fresh = directory.join("instance.new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    writeln!(file, "{instance}")?;
+    file.sync_all()?;
+    fs::rename(&fresh, &path)?;
+    File::open(directory)?.sync_all()?;
+    Ok(instance)
+}

@@ -1,0 +1,162 @@
+//! Events as bytes. A field may be cut; an event may not be lost: what cannot be kept whole is kept as a
+//! minimal event (THREATS, rule 5), which always fits.
+
+use std::sync::Arc;
+
+use crate::event::{Actor, Event, MatchFacts, Note, NoteCode, RequestFacts, RuleFacts, Sentence, Target};
+
+/// An event's JSON: of the whole event, or of its minimal form.
+pub(super) fn bytes_of(event: &Event) -> Arc<[u8]> {
+    let whole = serde_json::to_vec(event).ok();
+    let fits = |bytes: &Vec<u8>| bytes.len() <= EVENT_BYTES_MAX && depth(bytes) <= DEPTH_MAX;
+    let bytes = whole.filter(fits).unwrap_or_else(|| {
+        tracing::warn!(id = %event.id, rule = event.rule.id, "only a minimal event could be recorded");
+        // Strings, numbers and enums only: nothing in it can fail to serialise.
+        serde_json::to_vec(&minimal(event)).unwrap_or_default()
+    });
+    Arc::from(bytes)
+}
+
+/// The least that an event says: what, when, who, by which rule and request, and with what result.
+fn minimal(event: &Event) -> Event {
+    let notes = event.notes.iter().map(|note| Note::plain(note.code)).take(NOTES_MAX);
+    Event {
+        action: cut(&event.action),
+        title: cut(&event.title),
+        r#type: event.r#type.as_deref().map(cut),
+        category: event.category.as_deref().map(cut),
+        message: Sentence::plain(cut(&event.title)),
+        actor: minimal_actor(&event.actor),
+        on_behalf_of: event.on_behalf_of.as_ref().map(minimal_actor),
+        target: event.target.as_ref().map(|target| Target {
+            r#type: cut(&target.r#type),
+            id: target.id.as_deref().map(cut),
+            requested_id: target.requested_id.as_deref().map(cut),
+            name: target.name.as_deref().map(cut),
+        }),
+        links: Vec::new(),
+        source: event.source.as_deref().map(cut),
+        api_kind: event.api_kind.as_deref().map(cut),
+        error: event.error.as_deref().map(cut),
+        reason: event.reason.as_deref().map(cut),
+        changes: Vec::new(),
+        before: crate::event::BeforeFacts { state: event.before.state, why: None },
+        details: Default::default(),
+        scope: crate::event::Scope {
+            organization: event.scope.organization.as_deref().map(cut),
+            team: event.scope.team.as_deref().map(cut),
+        },
+        client: crate::event::ClientFacts {
+            user_agent: event.client.user_agent.as_deref().map(cut),
+            ..event.client.clone()
+        },
+        request: RequestFacts {
+            id: cut(&event.request.id),
+            trace_id: event.request.trace_id.as_deref().map(cut),
+            method: cut(&event.request.method),
+            url: cut(&event.request.url),
+        },
+        rule: RuleFacts { id: cut(&event.rule.id), version: cut(&event.rule.version) },
+        r#match: MatchFacts { reasons: Vec::new(), ..event.r#match.clone() },
+        notes: notes.chain([Note::plain(NoteCode::EventMinimal)]).collect(),
+        tags: Vec::new(),
+        raw: Default::default(),
+        format: event.format,
+        id: event.id,
+        time: event.time,
+        exchange_id: event.exchange_id,
+        result: event.result,
+        attempted: event.attempted,
+        response: event.response.clone(),
+    }
+}
+
+fn minimal_actor(actor: &Actor) -> Actor {
+    Actor {
+        r#type: cut(&actor.r#type),
+        id: actor.id.as_deref().map(cut),
+        name: actor.name.as_deref().map(cut),
+        email: actor.email.as_deref().map(cut),
+        role: actor.role.as_deref().map(cut),
+        organization: actor.organization.as_deref().map(cut),
+        team: actor.team.as_deref().map(cut),
+        credential: actor.credential.as_deref().map(cut),
+        assurance: actor.assurance,
+        evidence: actor.evidence,
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_CHARACTERS_MAX).collect()
+}
+
+/// How deep objects and arrays are nested. Deeper than the parser reads, an event could be written and
+/// never read again.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    let (mut is_text, mut is_escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+const EVENT_BYTES_MAX: usize = 1 << 20;
+/// `serde_json` reads 127 levels.
+const DEPTH_MAX: usize = 120;
+const TEXT_CHARACTERS_MAX: usize = 500;
+const NOTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::store::fixture::event;
+
+    fn check(event: &Event, is_minimal: bool) {
+        let bytes = bytes_of(event);
+        let read: Event = serde_json::from_slice(&bytes).expect("what is written can be read");
+        assert!(bytes.len() <= EVENT_BYTES_MAX);
+        assert_eq!(read.notes.contains(&Note::plain(NoteCode::EventMinimal)), is_minimal);
+        assert_eq!((read.id, read.time), (event.id, event.time));
+        if !is_minimal {
+            assert_eq!(&read, event);
+        }
+    }
+
+    fn nested(levels: usize) -> Value {
+        (0..levels).fold(
+            json!("[{\"\\"),
+            |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({"a": inner}) },
+        )
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_or_too_deep_is_recorded_in_its_minimal_form() {
+        let plain = event(1);
+        check(&plain, false);
+        for (levels, is_minimal) in [(100, false), (118, false), (119, true), (126, true), (500, true)] {
+            let mut deep = plain.clone();
+            deep.details.insert("deep".to_owned(), nested(levels));
+            check(&deep, is_minimal);
+        }
+        let mut large = plain.clone();
+        large.raw.insert("body".to_owned(), json!("x".repeat(EVENT_BYTES_MAX)));
+        check(&large, true);
+        let mut long = plain;
+        long.request.url = "\u{1}".repeat(EVENT_BYTES_MAX);
+        long.actor.name = Some("\u{1}".repeat(EVENT_BYTES_MAX));
+        check(&long, true);
+    }
+}

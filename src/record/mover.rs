@@ -1,0 +1,84 @@
+//! The mover: one thread that hands entries from the journal to the store, in order. An entry leaves the
+//! tail, and its file the journal, only when the store has it on the disk; so a crash anywhere repeats the
+//! hand-over, which the store notices, and never loses or doubles an entry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Inner;
+use super::tail::Work;
+use crate::store::{Sealed, Store, StoreError};
+
+/// Moves until the log closes and nothing is left, or the store refuses for good.
+pub(super) fn run(inner: &Arc<Inner>, age_max: Duration) {
+    while let Work::Move(entries) = inner.tail.next(age_max) {
+        match hand_over(inner, &entries) {
+            Ok(()) => {
+                *inner.store_trouble.lock() = None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store does not take events; they stay in the journal");
+                let is_fork = matches!(error, StoreError::Fork { .. });
+                *inner.store_trouble.lock() = Some(error.to_string());
+                // At the end there is no other try: the journal keeps them for the next start.
+                if inner.tail.pause(if is_fork { FORK_PAUSE } else { RETRY_PAUSE }) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn hand_over(inner: &Inner, entries: &[Sealed]) -> Result<(), StoreError> {
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+    if first.sequence > inner.store.head().sequence + 1 {
+        close_hole(inner, first)?;
+    }
+    inner.store.append(entries)?;
+    inner.tail.release(last.sequence);
+    inner.journal.release(inner.store.head().sequence);
+    inner.metrics.queue_depth.set(i64::try_from(inner.tail.len()).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+/// The store lacks entries below `first`. Where a partition was set aside, the journal may still hold
+/// them; what nobody holds is lost, and told.
+fn close_hole(inner: &Inner, first: &Sealed) -> Result<(), StoreError> {
+    let head = inner.store.head();
+    let mut run: Vec<Sealed> = Vec::new();
+    let mut result = Ok(());
+    inner.journal.replay(&mut |entry| {
+        let is_wanted = (head.sequence + 1..first.sequence).contains(&entry.sequence);
+        if !is_wanted || result.is_err() {
+            return;
+        }
+        if run.last().is_some_and(|last| !entry.continues(last.head())) || run.len() >= RUN_ENTRIES_MAX {
+            result = take_run(inner, &std::mem::take(&mut run));
+        }
+        run.push(entry);
+    });
+    result?;
+    take_run(inner, &run)?;
+    skip_to(inner, first)
+}
+
+fn take_run(inner: &Inner, run: &[Sealed]) -> Result<(), StoreError> {
+    let Some(first) = run.first() else { return Ok(()) };
+    skip_to(inner, first)?;
+    inner.store.append(run)
+}
+
+fn skip_to(inner: &Inner, first: &Sealed) -> Result<(), StoreError> {
+    let (from, to) = (inner.store.head().sequence + 1, first.sequence);
+    if from >= to {
+        return Ok(());
+    }
+    tracing::error!(from, below = to, "entries are lost: neither journal nor store holds them");
+    inner.damage.lock().push(format!("entries {from} to {} are lost", to - 1));
+    inner.store.skip(first.before())
+}
+
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// A fork does not go away by itself: it is told now and then until somebody looks.
+const FORK_PAUSE: Duration = Duration::from_secs(60);
+const RUN_ENTRIES_MAX: usize = 1024;

@@ -1,0 +1,103 @@
+//! Pages while events arrive.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Reads the whole log page by page, while another thread records and the mover moves.
+fn read_while_writing(limits: &[usize], events: u64) {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), brisk());
+    record(&log, 1..=50);
+    let writer = {
+        let log = log.clone();
+        thread::spawn(move || (51..=events).for_each(|number| record(&log, number..=number)))
+    };
+    loop {
+        let is_last = writer.is_finished();
+        let (mut below, mut seen, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let page = log.query(&question(below, limits[pages % limits.len()])).unwrap();
+            seen.extend(page.events.iter().map(|found| found.sealed.sequence));
+            pages += 1;
+            below = page.next;
+            if below.is_none() {
+                break;
+            }
+        }
+        let newest = seen.first().copied().unwrap_or_default();
+        assert_eq!(seen, (1..=newest).rev().collect::<Vec<u64>>(), "limits {limits:?}");
+        if is_last {
+            assert_eq!(newest, events);
+            break;
+        }
+    }
+    writer.join().unwrap();
+    close(log);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_neither_skip_nor_repeat_while_events_arrive(
+        limits in prop::collection::vec(1usize..60, 1..5),
+        events in 60u64..160,
+    ) {
+        read_while_writing(&limits, events);
+    }
+}
+
+#[test]
+fn a_page_knows_whether_another_follows_wherever_its_end_falls() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), brisk());
+    record(&log, 1..=6);
+    close(log);
+    let log = open(directory.path(), slow());
+    record(&log, 7..=10);
+    for (below, limit, expected, next) in [
+        (None, 3, vec![10, 9, 8], Some(8)),
+        (None, 4, vec![10, 9, 8, 7], Some(7)),
+        (None, 5, vec![10, 9, 8, 7, 6], Some(6)),
+        (None, 10, (1..=10).rev().collect(), None),
+        (None, 99, (1..=10).rev().collect(), None),
+        (Some(8), 1, vec![7], Some(7)),
+        (Some(7), 6, vec![6, 5, 4, 3, 2, 1], None),
+        (Some(1), 6, vec![], None),
+        (Some(0), 6, vec![], None),
+        (Some(u64::MAX), 1, vec![10], Some(10)),
+        (Some(3), 0, vec![2], Some(2)),
+    ] {
+        let page = log.query(&question(below, limit)).unwrap();
+        let sequences: Vec<u64> = page.events.iter().map(|found| found.sealed.sequence).collect();
+        assert_eq!((sequences, page.next, page.is_cut), (expected, next, false), "{below:?} {limit}");
+    }
+    close(log);
+}
+
+#[test]
+fn a_query_without_time_still_goes_on_from_page_to_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), brisk());
+    record(&log, 1..=50);
+    close(log);
+    let log = open(directory.path(), slow());
+    record(&log, 51..=60);
+    let filter = Filter { actor: vec!["u3".to_owned()], ..Filter::default() };
+    let (mut below, mut seen, mut cuts) = (None, Vec::new(), 0);
+    loop {
+        let query = Query { filter: filter.clone(), below, limit: 5, time_max: Duration::ZERO };
+        let page = log.query(&query).unwrap();
+        assert!(page.next.is_none_or(|next| below.is_none_or(|below| next < below)), "{page:?}");
+        seen.extend(page.events.iter().map(|found| found.sealed.sequence));
+        cuts += u64::from(page.is_cut);
+        below = page.next;
+        if below.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, (1..=60).rev().filter(|number| number % 7 == 3).collect::<Vec<u64>>());
+    assert!(cuts > 5, "{cuts}");
+    close(log);
+}

@@ -1,0 +1,326 @@
+//! Blocks: up to 16 consecutive events, compressed together, as one value of the database. Pure.
+//!
+//! The key is the block's first sequence, 8 bytes. The value, numbers big-endian:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 1 | format, 1 |
+//! | 1 | 1 | coding of the rest: 1 zstd, one frame with checksum, no dictionary |
+//! | 2 | 2 | n, how many events |
+//! | 4 | 4 | length of the rest before compression |
+//! | 8 | 8 + 8 | lowest and highest event time, milliseconds since 1970, signed |
+//! | 24 | 8 + 8 | lowest and highest time in an event id (its first 48 bits, as in UUIDv7) |
+//! | 40 | rest | compressed, see below |
+//!
+//! Before compression: hash of the entry before the block (32), n ids (16 each), n times (8 each, as
+//! above), n payload lengths (4 each), the payloads. Hashes are not kept: they follow from the first
+//! `previous` and the payloads, so that reading them is checking them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::store::chain::{self, Hash, Head, Sealed};
+
+/// What can be told of a block without undoing its compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    pub count: u16,
+    raw_bytes: u32,
+    pub times: Span<i64>,
+    pub ids: Span<u64>,
+}
+
+/// Lowest and highest of something, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+pub(super) struct Span<T> {
+    pub min: T,
+    pub max: T,
+}
+
+/// A block that was read.
+#[derive(Debug)]
+pub(super) struct Block {
+    first: u64,
+    previous: Hash,
+    facts: Vec<Facts>,
+    /// Where each payload ends in `payloads`.
+    ends: Vec<usize>,
+    payloads: Vec<u8>,
+}
+
+/// What the store itself reads of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub id: Uuid,
+    /// Milliseconds since 1970.
+    pub time_ms: i64,
+}
+
+impl Facts {
+    /// Reads them from an event's JSON; bytes that are no event have a nil id and time 0, and are kept
+    /// all the same.
+    pub(super) fn of(json: &[u8]) -> Facts {
+        #[derive(Deserialize)]
+        struct Form {
+            id: Uuid,
+            time: Timestamp,
+        }
+        serde_json::from_slice(json).map_or(Facts { id: Uuid::nil(), time_ms: 0 }, |form: Form| Facts {
+            id: form.id,
+            time_ms: form.time.as_millisecond(),
+        })
+    }
+}
+
+impl<T: Ord + Copy> Span<T> {
+    pub(super) fn of(mut values: impl Iterator<Item = T>) -> Option<Span<T>> {
+        let first = values.next()?;
+        Some(values.fold(Span { min: first, max: first }, Span::with))
+    }
+
+    pub(super) fn with(self, value: T) -> Span<T> {
+        Span { min: self.min.min(value), max: self.max.max(value) }
+    }
+
+    pub(super) fn and(self, other: Span<T>) -> Span<T> {
+        self.with(other.min).with(other.max)
+    }
+
+    pub(super) fn holds(self, value: T) -> bool {
+        (self.min..=self.max).contains(&value)
+    }
+}
+
+/// The time in an id, as UUIDv7 has it: its first 48 bits, milliseconds since 1970.
+pub(super) fn id_ms(id: Uuid) -> u64 {
+    u64::try_from(id.as_u128() >> 80).unwrap_or(u64::MAX)
+}
+
+/// How many of these entries make the next block.
+pub(super) fn fitting(entries: &[Sealed]) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&Sealed| {
+        bytes += entry.json.len();
+        bytes <= RAW_BYTES_AIM
+    };
+    entries.iter().take(EVENTS_MAX).take_while(fits).count().max(1).min(entries.len())
+}
+
+/// The value for consecutive entries and their facts; at least one, at most 16 of each.
+///
+/// # Errors
+/// When the compressor refuses, in its own words.
+pub(super) fn encode(entries: &[Sealed], facts: &[Facts]) -> Result<Vec<u8>, String> {
+    let (Some(first), Some(times), Some(ids)) = (
+        entries.first(),
+        Span::of(facts.iter().map(|facts| facts.time_ms)),
+        Span::of(facts.iter().map(|facts| id_ms(facts.id))),
+    ) else {
+        return Err("an empty block".to_owned());
+    };
+    let mut raw = Vec::with_capacity(32 + entries.iter().map(|entry| entry.json.len() + 28).sum::<usize>());
+    raw.extend_from_slice(&first.previous);
+    facts.iter().for_each(|facts| raw.extend_from_slice(facts.id.as_bytes()));
+    facts.iter().for_each(|facts| raw.extend_from_slice(&facts.time_ms.to_be_bytes()));
+    for entry in entries {
+        let length = u32::try_from(entry.json.len()).map_err(|_| "a payload is too long")?;
+        raw.extend_from_slice(&length.to_be_bytes());
+    }
+    entries.iter().for_each(|entry| raw.extend_from_slice(&entry.json));
+    let count = u16::try_from(entries.len()).map_err(|_| "too many entries")?;
+    let raw_bytes = u32::try_from(raw.len()).map_err(|_| "a block is too long")?;
+    let mut value = vec![FORMAT, CODING_ZSTD];
+    value.extend_from_slice(&count.to_be_bytes());
+    value.extend_from_slice(&raw_bytes.to_be_bytes());
+    [times.min, times.max].iter().for_each(|time| value.extend_from_slice(&time.to_be_bytes()));
+    [ids.min, ids.max].iter().for_each(|time| value.extend_from_slice(&time.to_be_bytes()));
+    value.extend_from_slice(&compressed(&raw).map_err(|error| error.to_string())?);
+    Ok(value)
+}
+
+/// Reads a value's label.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(super) fn label(value: &[u8]) -> Result<Label, String> {
+    let mut fields = Fields(value);
+    let [format, coding] = fields.take().ok_or(SHORT)?;
+    if format != FORMAT || coding != CODING_ZSTD {
+        return Err(format!("a block has format {format} and coding {coding}, which are not known"));
+    }
+    let label = Label {
+        count: u16::from_be_bytes(fields.take().ok_or(SHORT)?),
+        raw_bytes: u32::from_be_bytes(fields.take().ok_or(SHORT)?),
+        times: Span { min: fields.signed().ok_or(SHORT)?, max: fields.signed().ok_or(SHORT)? },
+        ids: Span { min: fields.unsigned().ok_or(SHORT)?, max: fields.unsigned().ok_or(SHORT)? },
+    };
+    let is_possible = label.count > 0 && label.raw_bytes <= RAW_BYTES_MAX;
+    is_possible.then_some(label).ok_or_else(|| "a block's label is damaged".to_owned())
+}
+
+/// Reads a whole value whose key is `first`.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(super) fn decode(first: u64, value: &[u8]) -> Result<Block, String> {
+    let label = label(value)?;
+    let raw_bytes = usize::try_from(label.raw_bytes).map_err(|error| error.to_string())?;
+    let raw = zstd::bulk::decompress(value.get(LABEL_BYTES..).unwrap_or_default(), raw_bytes)
+        .map_err(|error| format!("block {first} cannot be decompressed: {error}"))?;
+    let mut fields = Fields(&raw);
+    let previous = fields.take().ok_or(SHORT)?;
+    let count = usize::from(label.count);
+    let ids: Option<Vec<Uuid>> = (0..count).map(|_| fields.take().map(Uuid::from_bytes)).collect();
+    let times: Option<Vec<i64>> = (0..count).map(|_| fields.signed()).collect();
+    let mut end = 0usize;
+    let ends: Option<Vec<usize>> = (0..count)
+        .map(|_| {
+            end = end.checked_add(usize::try_from(u32::from_be_bytes(fields.take()?)).ok()?)?;
+            Some(end)
+        })
+        .collect();
+    let (ids, times, ends) = (ids.ok_or(SHORT)?, times.ok_or(SHORT)?, ends.ok_or(SHORT)?);
+    if fields.0.len() != end {
+        return Err(format!("block {first} has another length than it says"));
+    }
+    let facts = ids.into_iter().zip(times).map(|(id, time_ms)| Facts { id, time_ms }).collect();
+    Ok(Block { first, previous, facts, ends, payloads: fields.0.to_vec() })
+}
+
+impl Block {
+    /// The chain that the block continues.
+    pub(super) fn before(&self) -> Head {
+        Head { sequence: self.first.saturating_sub(1), hash: self.previous }
+    }
+
+    /// Its events, first to last: sequence, facts, JSON.
+    pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (u64, Facts, &[u8])> {
+        (self.first..)
+            .zip(&self.facts)
+            .zip(&self.ends)
+            .enumerate()
+            .map(|(index, ((sequence, facts), end))| {
+                let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+                (sequence, *facts, &self.payloads[start..*end])
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Its entries with their hashes, computed from the payloads.
+    pub(super) fn entries(&self) -> Vec<Sealed> {
+        let mut previous = self.previous;
+        let seal = |(sequence, _, json): (u64, Facts, &[u8])| {
+            let hash = chain::hash(sequence, &previous, json);
+            let entry = Sealed { sequence, previous, hash, json: Arc::from(json) };
+            previous = hash;
+            entry
+        };
+        self.events().map(seal).collect()
+    }
+}
+
+/// A reader of fixed fields.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        self.take().map(i64::from_be_bytes)
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        self.take().map(u64::from_be_bytes)
+    }
+}
+
+fn compressed(raw: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(raw)
+}
+
+/// Levels above 3 cost four times the work for a few per cent.
+const LEVEL: i32 = 3;
+const FORMAT: u8 = 1;
+const CODING_ZSTD: u8 = 1;
+const LABEL_BYTES: usize = 40;
+const SHORT: &str = "a block ends early";
+/// The database writes values over about 128 KiB to files of their own; blocks stay far below.
+const EVENTS_MAX: usize = 16;
+const RAW_BYTES_AIM: usize = 48 << 10;
+/// A single event of the largest size, with room.
+const RAW_BYTES_MAX: u32 = 32 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(count: u64) -> (Vec<Sealed>, Vec<Facts>) {
+        let mut head = Head { sequence: 99, hash: [4; 32] };
+        (0..count)
+            .map(|number| {
+                let entry = Sealed::after(head, Arc::from(format!("{{\"n\":{number}}}").as_bytes()));
+                head = entry.head();
+                let id = Uuid::from_u128(u128::from(1000 - number) << 80 | 7);
+                (entry, Facts { id, time_ms: 50 + number as i64 })
+            })
+            .unzip()
+    }
+
+    #[test]
+    fn a_block_returns_its_entries_and_says_its_spans() {
+        let (entries, facts) = entries(16);
+        let value = encode(&entries, &facts).unwrap();
+        let label = label(&value).unwrap();
+        assert_eq!((label.count, label.times), (16, Span { min: 50, max: 65 }));
+        assert_eq!(label.ids, Span { min: 985, max: 1000 });
+        let block = decode(100, &value).unwrap();
+        assert_eq!(block.entries(), entries);
+        assert!(block.events().map(|(_, facts, _)| facts).eq(facts));
+    }
+
+    #[test]
+    fn no_flipped_byte_of_a_block_panics_or_returns_other_payloads() {
+        let (entries, facts) = entries(3);
+        let value = encode(&entries, &facts).unwrap();
+        for at in 0..value.len() {
+            let mut flipped = value.clone();
+            flipped[at] ^= 0x41;
+            if let Ok(block) = decode(100, &flipped) {
+                assert_eq!(block.entries(), entries, "byte {at}");
+            }
+            let _ = decode(100, &value[..at]).expect_err("a cut block is refused");
+        }
+    }
+
+    #[test]
+    fn a_block_takes_sixteen_events_or_so_many_bytes() {
+        let entry = |bytes: usize| Sealed::after(Head::default(), Arc::from(vec![b'x'; bytes]));
+        let check = |sizes: &[usize], expected| {
+            let entries: Vec<Sealed> = sizes.iter().map(|bytes| entry(*bytes)).collect();
+            assert_eq!(fitting(&entries), expected, "{sizes:?}");
+        };
+        check(&[], 0);
+        check(&[10], 1);
+        check(&[10; 40], 16);
+        check(&[20 << 10; 5], 2);
+        check(&[1 << 20, 10], 1);
+    }
+
+    #[test]
+    fn bytes_that_are_no_event_have_no_facts() {
+        let json = br#"{"time":"2026-11-22T08:00:00Z","id":"01890a5d-ac96-774b-bcce-b302099a8057","x":1}"#;
+        assert_eq!(Facts::of(json).time_ms, 1_795_334_400_000);
+        assert_eq!(id_ms(Facts::of(json).id), 0x0189_0a5d_ac96);
+        assert_eq!(Facts::of(b"nonsense"), Facts { id: Uuid::nil(), time_ms: 0 });
+    }
+}

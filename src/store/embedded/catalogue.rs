@@ -1,0 +1,244 @@
+//! The list of partitions and the few that are open. Readers and the writer share it; a partition is
+//! opened once, however many want it, and closed when it is neither wanted nor among the last four.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+use super::note::{Note, Unreadable};
+use super::partition::{Partition, Trouble, sync_directory};
+use crate::store::StoreError;
+use crate::store::chain::Head;
+
+/// All partitions of a store.
+pub(super) struct Catalogue {
+    directory: PathBuf,
+    instance: Uuid,
+    /// What each partition holds, by first sequence.
+    notes: RwLock<BTreeMap<u64, Note>>,
+    cache: Mutex<Cache>,
+    /// What was found damaged, a sentence each.
+    damage: Mutex<Vec<String>>,
+    /// The highest entry known from partitions that were set aside.
+    lost: Mutex<Head>,
+}
+
+#[derive(Default)]
+struct Cache {
+    /// Every partition that somebody holds open.
+    open: HashMap<u64, Weak<Partition>>,
+    /// The last ones used, kept open.
+    recent: VecDeque<(u64, Arc<Partition>)>,
+    /// Partitions that were counted since the process began.
+    checked: HashSet<u64>,
+}
+
+impl Catalogue {
+    /// Reads what partitions there are; none is opened yet. Those without a usable note are set aside.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or a newer version wrote there.
+    pub(super) fn read(directory: &Path, instance: Uuid) -> Result<Catalogue, StoreError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io_error)?;
+        let catalogue = Catalogue {
+            directory: directory.to_owned(),
+            instance,
+            notes: RwLock::default(),
+            cache: Mutex::default(),
+            damage: Mutex::default(),
+            lost: Mutex::default(),
+        };
+        for entry in fs::read_dir(directory).map_err(io_error)? {
+            let path = entry.map_err(io_error)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if let Some(first) = first_of(&name) {
+                catalogue.list(first, &path)?;
+            } else if let Some((first, _)) = name.split_once(ASIDE) {
+                catalogue.damage.lock().push(format!("partition {name} was set aside earlier"));
+                catalogue.know_lost(&path, first_of(first));
+            }
+        }
+        catalogue.look_for_holes();
+        Ok(catalogue)
+    }
+
+    pub(super) fn notes(&self) -> Vec<Note> {
+        self.notes.read().values().copied().collect()
+    }
+
+    pub(super) fn newest(&self) -> Option<Note> {
+        self.notes.read().last_key_value().map(|(_, note)| *note)
+    }
+
+    pub(super) fn put(&self, note: Note) {
+        self.notes.write().insert(note.first, note);
+    }
+
+    pub(super) fn damage(&self) -> Vec<String> {
+        self.damage.lock().clone()
+    }
+
+    /// The highest entry known from partitions that were set aside.
+    pub(super) fn lost(&self) -> Head {
+        *self.lost.lock()
+    }
+
+    pub(super) fn path(&self, first: u64) -> PathBuf {
+        self.directory.join(format!("{first:020}"))
+    }
+
+    /// Begins a partition behind `before`. Its note is on the disk before its database is, so that a
+    /// database without a note is always damage.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn begin(&self, before: Head) -> Result<Note, StoreError> {
+        let note = Note::empty(self.instance, before);
+        let path = self.path(note.first);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(io_error)?;
+        note.write(&path).map_err(io_error)?;
+        sync_directory(&self.directory).map_err(io_error)?;
+        self.put(note);
+        Ok(note)
+    }
+
+    /// A partition, opened if it is not. At its first opening it is counted and compared with its note;
+    /// one that does not match is set aside.
+    ///
+    /// # Errors
+    /// When it is damaged or cannot be read.
+    pub(super) fn open(&self, first: u64) -> Result<Arc<Partition>, StoreError> {
+        let mut cache = self.cache.lock();
+        let held = cache.open.get(&first).and_then(Weak::upgrade);
+        let partition = match held {
+            Some(partition) => partition,
+            None => {
+                let opened = self.open_new(first, cache.checked.contains(&first));
+                opened.map(Arc::new).map_err(|trouble| self.refuse(first, trouble))?
+            }
+        };
+        cache.checked.insert(first);
+        cache.open.retain(|_, partition| partition.strong_count() > 0);
+        cache.open.insert(first, Arc::downgrade(&partition));
+        cache.recent.retain(|(recent, _)| *recent != first);
+        cache.recent.push_front((first, Arc::clone(&partition)));
+        cache.recent.truncate(OPEN_MAX);
+        Ok(partition)
+    }
+
+    /// Lets go of a partition, or of all. Who still reads it keeps it open until done.
+    pub(super) fn forget(&self, which: Option<u64>) {
+        let mut cache = self.cache.lock();
+        cache.recent.retain(|(first, _)| which.is_some_and(|which| which != *first));
+        match which {
+            Some(first) => drop(cache.checked.remove(&first)),
+            None => cache.checked.clear(),
+        }
+    }
+
+    /// Tells of trouble; a damaged partition is set aside under another name, never removed.
+    pub(super) fn refuse(&self, first: u64, trouble: Trouble) -> StoreError {
+        match trouble {
+            Trouble::Io(why) => StoreError::Io(why),
+            Trouble::Damaged(why) => {
+                self.set_aside(first, &why);
+                StoreError::Damaged { partition: format!("{first:020}"), why }
+            }
+        }
+    }
+
+    fn open_new(&self, first: u64, is_checked: bool) -> Result<Partition, Trouble> {
+        let note = self.notes.read().get(&first).copied();
+        let note = note.ok_or_else(|| Trouble::Io(format!("there is no partition {first}")))?;
+        let path = self.path(first);
+        if is_checked {
+            return Partition::open(&path);
+        }
+        let (partition, real) = Partition::open_checked(&path, &note)?;
+        if real != note {
+            partition.sync(&path, &real)?;
+            self.put(real);
+        }
+        Ok(partition)
+    }
+
+    fn set_aside(&self, first: u64, why: &str) {
+        let path = self.path(first);
+        let free = (1u32..)
+            .map(|n| path.with_file_name(format!("{first:020}{ASIDE}{n}")))
+            .find(|path| path.symlink_metadata().is_err())
+            .unwrap_or_else(|| path.clone());
+        tracing::error!(partition = %path.display(), aside = %free.display(), why, "a partition is damaged");
+        self.damage.lock().push(format!("partition {first:020} was set aside: {why}"));
+        self.notes.write().remove(&first);
+        self.know_lost(&path, Some(first));
+        if let Err(error) = fs::rename(&path, &free).and_then(|()| sync_directory(&self.directory)) {
+            tracing::error!(partition = %path.display(), %error, "a partition cannot be set aside");
+        }
+    }
+
+    /// No sequence of a partition that was set aside is given out again, as far as its note tells.
+    fn know_lost(&self, path: &Path, first: Option<u64>) {
+        let by_name = Head { sequence: first.unwrap_or_default(), ..Head::default() };
+        let head = Note::read(path).ok().flatten().map_or(by_name, |note| note.head());
+        let mut lost = self.lost.lock();
+        if head.sequence > lost.sequence {
+            *lost = head;
+        }
+    }
+
+    fn list(&self, first: u64, path: &Path) -> Result<(), StoreError> {
+        match Note::read(path) {
+            Ok(Some(note)) if note.instance != self.instance => {
+                self.set_aside(first, "it belongs to another instance");
+            }
+            Ok(Some(note)) if note.first != first => {
+                self.set_aside(first, "its note is of another partition")
+            }
+            Ok(Some(note)) => self.put(note),
+            Ok(None) if !path.join("events").exists() => {
+                // Begun and not noted yet: there was never anything in it.
+                let _ = fs::remove_file(path.join("note.new"));
+                let _ = fs::remove_dir(path);
+            }
+            Ok(None) => self.set_aside(first, "its note is missing"),
+            Err(Unreadable::Damaged(why)) => self.set_aside(first, &why),
+            Err(Unreadable::Newer) => {
+                let path = path.display();
+                return Err(StoreError::Io(format!("{path} was written by a newer version")));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_for_holes(&self) {
+        let mut end = 0;
+        for note in self.notes() {
+            if note.first != end + 1 {
+                let hole = format!("entries {} to {} are missing from the store", end + 1, note.first - 1);
+                tracing::error!(from = end + 1, below = note.first, "entries are missing from the store");
+                self.damage.lock().push(hole);
+            }
+            end = note.head().sequence;
+        }
+    }
+}
+
+pub(super) fn io_error(error: io::Error) -> StoreError {
+    StoreError::Io(error.to_string())
+}
+
+fn first_of(name: &str) -> Option<u64> {
+    let is_number = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| name.parse().ok()).flatten()
+}
+
+/// Partitions kept open though nobody reads them.
+const OPEN_MAX: usize = 4;
+const ASIDE: &str = ".quarantined-";

@@ -1,0 +1,235 @@
+//! The store that needs nothing but a directory: one sled 0.34 database per UTC day, or per million events.
+//! The only folder that names sled; its readers know pages and events.
+//!
+//! ```text
+//! <directory>/<first sequence, 20 digits>/
+//!     note      how many events, how their chain ends (see note.rs), synced after each hand-over
+//!     events/   the database (see partition.rs for keys, block.rs for values)
+//! ```
+//!
+//! A hand-over is: blocks and mark in atomic batches, flush, sync, note. Cut off anywhere, it is repeated
+//! from the journal: what the database already holds is compared and skipped. A partition that does not
+//! open, or does not hold what its note says, is renamed `<name>.quarantined-<n>` and told; opening goes on
+//! with the rest. Never silently short, and never a reason not to start.
+
+mod block;
+mod catalogue;
+mod note;
+mod partition;
+mod scan;
+
+use std::path::Path;
+
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+use super::{Found, Head, Page, Query, Sealed, Store, StoreError};
+use block::Facts;
+use catalogue::Catalogue;
+use note::{Note, day_of};
+use partition::guarded;
+
+/// The embedded store.
+pub struct Embedded {
+    catalogue: Catalogue,
+    head: RwLock<Head>,
+    /// A partition that holds so many takes no more.
+    partition_events_max: u64,
+    /// Held while a batch is written: there is one writer.
+    writer: Mutex<()>,
+}
+
+impl Embedded {
+    /// Opens the store of an instance in `directory`, made if it is not there. The newest partition is
+    /// counted now, older ones when they are first read.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or a newer version wrote there. Damage is no error: see
+    /// [`Embedded::damage`].
+    pub fn open(directory: &Path, instance: Uuid) -> Result<Embedded, StoreError> {
+        Embedded::open_with(directory, instance, PARTITION_EVENTS_MAX)
+    }
+
+    fn open_with(
+        directory: &Path,
+        instance: Uuid,
+        partition_events_max: u64,
+    ) -> Result<Embedded, StoreError> {
+        let catalogue = Catalogue::read(directory, instance)?;
+        while let Some(newest) = catalogue.newest() {
+            match catalogue.open(newest.first) {
+                Ok(_) => break,
+                Err(StoreError::Damaged { .. }) => {}
+                Err(error) => {
+                    // A full disk, say: the journal keeps what comes, and the next hand-over tries again.
+                    tracing::error!(%error, "the newest partition cannot be opened");
+                    break;
+                }
+            }
+        }
+        let head = RwLock::new(catalogue.newest().map_or_else(Head::default, |note| note.head()));
+        Ok(Embedded { catalogue, head, partition_events_max, writer: Mutex::default() })
+    }
+
+    /// The highest entry known, also from partitions that were set aside: lower sequences were given out.
+    pub fn floor(&self) -> Head {
+        let (head, lost) = (self.head(), self.catalogue.lost());
+        if lost.sequence > head.sequence { lost } else { head }
+    }
+
+    /// What was found damaged or missing, a sentence each; already logged.
+    pub fn damage(&self) -> Vec<String> {
+        self.catalogue.damage()
+    }
+
+    /// Closes all partitions that nobody reads. The store stays usable: they open again on demand.
+    pub fn close(&self) {
+        self.catalogue.forget(None);
+    }
+
+    /// The part of a batch that is not held yet. What is held must be the same.
+    fn fresh<'a>(&self, batch: &'a [Sealed]) -> Result<&'a [Sealed], StoreError> {
+        let head = self.head();
+        let held = batch.iter().take_while(|entry| entry.sequence <= head.sequence).count();
+        let (held, fresh) = batch.split_at(held);
+        if let Some(last) = held.last() {
+            let is_same = if last.sequence == head.sequence {
+                last.hash == head.hash
+            } else {
+                self.entry_at(last.sequence)?.is_some_and(|entry| entry.hash == last.hash)
+            };
+            if !is_same {
+                return Err(StoreError::Fork { sequence: last.sequence });
+            }
+        }
+        match fresh.first() {
+            Some(first) if !first.continues(head) => Err(StoreError::Fork { sequence: first.sequence }),
+            Some(_) | None => Ok(fresh),
+        }
+    }
+
+    fn entry_at(&self, sequence: u64) -> Result<Option<Sealed>, StoreError> {
+        let holds = |note: &&Note| (note.first..=note.head().sequence).contains(&sequence);
+        let notes = self.catalogue.notes();
+        let Some(note) = notes.iter().find(holds) else { return Ok(None) };
+        let partition = self.catalogue.open(note.first)?;
+        let read = guarded(|| partition.block_of(sequence)).and_then(|result| result);
+        let block = read.map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
+        Ok(block.and_then(|block| block.entries().into_iter().find(|entry| entry.sequence == sequence)))
+    }
+
+    /// The partition that takes the next entry: the newest, or one that is begun for it.
+    fn partition_for(&self, facts: Facts) -> Result<Note, StoreError> {
+        let head = self.head();
+        match self.catalogue.newest() {
+            Some(note) if note.head() == head && self.takes(&note, facts) => Ok(note),
+            Some(_) | None => self.catalogue.begin(head),
+        }
+    }
+
+    /// True when an event belongs into a partition. Events of one midnight arrive mixed, so one of the day
+    /// before stays with the newer day; a clock set back by more begins a partition of its own.
+    fn takes(&self, note: &Note, facts: Facts) -> bool {
+        let day = day_of(facts.time_ms);
+        let is_of_day = note.day.is_none_or(|began| facts.id.is_nil() || (began - 1..=began).contains(&day));
+        is_of_day && note.count < self.partition_events_max
+    }
+
+    /// Hands over the first entries of `entries`, as many as one partition takes; returns how many.
+    fn hand_over(&self, entries: &[Sealed], facts: &[Facts]) -> Result<usize, StoreError> {
+        let (Some(first), Some(_)) = (facts.first(), entries.first()) else { return Ok(0) };
+        let note = self.partition_for(*first)?;
+        let mut after = Note { day: note.day.or(Some(day_of(first.time_ms))), ..note };
+        let fits = |facts: &&Facts| {
+            let fits = self.takes(&after, **facts);
+            after.count += 1;
+            fits
+        };
+        let count = facts.iter().take_while(fits).count();
+        let (entries, facts) = (&entries[..count], &facts[..count]);
+        let Some(last) = entries.last() else { return Ok(0) };
+        let partition = self.catalogue.open(note.first)?;
+        let grown = note.grown(last.head(), facts);
+        let path = self.catalogue.path(note.first);
+        let written = partition.write(entries, facts).and_then(|()| partition.sync(&path, &grown));
+        if let Err(trouble) = written {
+            // After an error sled refuses everything until it is opened anew.
+            drop(partition);
+            self.catalogue.forget(Some(note.first));
+            return Err(self.catalogue.refuse(note.first, trouble));
+        }
+        self.catalogue.put(grown);
+        *self.head.write() = grown.head();
+        Ok(count)
+    }
+
+    /// Opens the newest partition if an error closed it: it may hold more than was known.
+    fn refresh_head(&self) -> Result<(), StoreError> {
+        let Some(newest) = self.catalogue.newest() else { return Ok(()) };
+        drop(self.catalogue.open(newest.first)?);
+        let known = self.catalogue.newest().map_or_else(Head::default, |note| note.head());
+        let mut head = self.head.write();
+        if known.sequence > head.sequence {
+            *head = known;
+        }
+        Ok(())
+    }
+
+    /// A partition was set aside while it was written: what it held is held no more, and whoever hands
+    /// over sees by the head that it is wanted again.
+    fn fall_back(&self, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Damaged { .. }) {
+            *self.head.write() = self.catalogue.newest().map_or_else(Head::default, |note| note.head());
+        }
+        error
+    }
+}
+
+impl Store for Embedded {
+    fn append(&self, batch: &[Sealed]) -> Result<(), StoreError> {
+        let _one = self.writer.lock();
+        let broken = batch.windows(2).find(|pair| !pair[1].continues(pair[0].head()));
+        if let Some(pair) = broken {
+            return Err(StoreError::Fork { sequence: pair[1].sequence });
+        }
+        self.refresh_head().map_err(|error| self.fall_back(error))?;
+        let mut entries = self.fresh(batch)?;
+        let facts: Vec<Facts> = entries.iter().map(|entry| Facts::of(&entry.json)).collect();
+        let mut facts = &facts[..];
+        while !entries.is_empty() {
+            let count = self.hand_over(entries, facts).map_err(|error| self.fall_back(error))?;
+            if count == 0 {
+                return Err(StoreError::Io("a partition takes nothing".to_owned()));
+            }
+            (entries, facts) = (&entries[count..], &facts[count..]);
+        }
+        Ok(())
+    }
+
+    fn skip(&self, to: Head) -> Result<(), StoreError> {
+        let _one = self.writer.lock();
+        let mut head = self.head.write();
+        if to.sequence < head.sequence || to.sequence == head.sequence && to != *head {
+            return Err(StoreError::Fork { sequence: to.sequence });
+        }
+        *head = to;
+        Ok(())
+    }
+
+    fn head(&self) -> Head {
+        *self.head.read()
+    }
+
+    fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
+        scan::get(&self.catalogue, id)
+    }
+
+    fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        scan::query(&self.catalogue, query)
+    }
+}
+
+const PARTITION_EVENTS_MAX: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests;
