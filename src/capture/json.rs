@@ -240,13 +240,14 @@ impl Reader<'_> {
             return Ok(plain);
         }
         let mark = self.at;
-        if (0xD800..0xDC00).contains(&first) && self.take(b'\\') && self.take(b'u') {
-            if let Ok(second) = self.hex4()
-                && (0xDC00..0xE000).contains(&second)
-            {
-                let joined = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                return Ok(char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
+        if (0xD800..0xDC00).contains(&first)
+            && self.take(b'\\')
+            && self.take(b'u')
+            && let Ok(second) = self.hex4()
+            && (0xDC00..0xE000).contains(&second)
+        {
+            let joined = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+            return Ok(char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
         self.at = mark;
         self.doubt(NoteCode::BodyAmbiguous, "half a character in a string", Vec::new());

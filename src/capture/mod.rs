@@ -88,7 +88,7 @@ struct Parsed {
 
 /// Reads the copy of a body.
 ///
-/// `forced` is a format that a rule pack names for this path. `decoded_bytes_max` bounds the body after
+/// `forced` is a format that a rule pack names for this path; it holds where the content type does not tell. `decoded_bytes_max` bounds the body after
 /// its content codings are undone; at the limit it counts as cut.
 pub fn decode(
     capture: &Capture,
@@ -97,10 +97,12 @@ pub fn decode(
     decoded_bytes_max: usize,
 ) -> Document {
     let declared = format::declared(headers);
+    // What the type says plainly is not overruled: a form's answer is often JSON.
+    let forced = forced.filter(|_| declared.is_vague || declared.format == Format::Binary);
     let format = forced.unwrap_or(declared.format);
     match capture.state {
-        CaptureState::Empty => return bodiless(format),
-        CaptureState::Complete if capture.bytes.is_empty() => return bodiless(format),
+        CaptureState::Empty => return bodiless(),
+        CaptureState::Complete if capture.bytes.is_empty() => return bodiless(),
         CaptureState::Cut | CaptureState::Broken => {
             return truncated(format, &format!("{} bytes of {}", capture.bytes.len(), capture.seen_bytes));
         }
@@ -126,7 +128,7 @@ pub fn decode(
 
 fn read(bytes: &[u8], forced: Option<Format>, declared: &format::Declared) -> Document {
     if bytes.is_empty() {
-        return bodiless(forced.unwrap_or(declared.format));
+        return bodiless();
     }
     if forced.is_none() && matches!(declared.format, Format::Binary) {
         return unreadable(Format::Binary, "not a format that is read here");
@@ -174,23 +176,8 @@ fn form_document(text: &str) -> Parsed {
     Parsed { value: Some(Value::Object(reading.members)), doubts: reading.doubts }
 }
 
-fn bodiless(format: Format) -> Document {
-    Document {
-        value: None,
-        format: match format {
-            Format::Binary => "empty",
-            Format::Json
-            | Format::Form
-            | Format::ICalendar
-            | Format::Text
-            | Format::Html
-            | Format::Xml
-            | Format::Multipart => format.as_str(),
-        },
-        state: BodyState::Empty,
-        doubts: Vec::new(),
-        notes: Vec::new(),
-    }
+fn bodiless() -> Document {
+    Document { value: None, format: "empty", state: BodyState::Empty, doubts: Vec::new(), notes: Vec::new() }
 }
 
 fn truncated(format: Format, why: &str) -> Document {

@@ -6,11 +6,11 @@
 
 use serde_json::{Map, Value};
 
-use super::answer::{Decoded, Heard};
-use super::credential::Kind;
+use super::case::Case;
+use super::document::credential::Kind;
 use super::events::text;
 use super::read::Purpose;
-use super::rule::Case;
+use super::read::answer::{Decoded, Heard};
 use crate::event::{Actor, Assurance, Evidence, Note, NoteCode, Outcome};
 use crate::exchange::Exchange;
 use crate::rules::expr::{Expr, Phase, ReachStep, Root, Scope, Verdict};

@@ -3,7 +3,7 @@
 //! A difference is kept twice: as `$.changes`, which conditions and `for_each` look at, and as atoms, the
 //! smallest pieces that an event can carry, so that none is lost between the entries of a rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,7 @@ pub(super) fn compare(before: &Value, after: &Value, resource: Option<&Resource>
         }
         return changes;
     };
-    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     for name in names {
         compare_member(&mut changes, name, old.get(name), new.get(name), resource);
     }
@@ -103,7 +103,7 @@ fn compare_field(
         && let (Some(old_list), Some(new_list)) = (elements(old), elements(new))
     {
         match (by_key(old_list, key), by_key(new_list, key)) {
-            (Some(old_by), Some(new_by)) => return changes.keyed(name, &old_by, &new_by),
+            (Some(old_by), Some(new_by)) => return changes.keyed(name, key, &old_by, &new_by),
             _ => changes.notes.push(Note::with(
                 NoteCode::DuplicateKey,
                 format!("{name}: elements without `{key}`, or two with the same; compared as a whole"),
@@ -145,7 +145,13 @@ impl Changes {
         self.atoms.push(Atom { field, element: None, name, before, after });
     }
 
-    fn keyed(&mut self, field: &str, old: &BTreeMap<String, &Value>, new: &BTreeMap<String, &Value>) {
+    fn keyed(
+        &mut self,
+        field: &str,
+        key_name: &str,
+        old: &BTreeMap<String, &Value>,
+        new: &BTreeMap<String, &Value>,
+    ) {
         let (mut added, mut removed, mut changed) = (Vec::new(), Vec::new(), Vec::new());
         for (key, element) in old {
             if !new.contains_key(key) {
@@ -159,28 +165,21 @@ impl Changes {
                     added.push((*element).clone());
                     self.element(field, key, None, None, Some(element));
                 }
-                Some(before) if !is_same(before, element) => {
-                    changed.push(json!({ "key": key, "before": before, "after": element }));
-                    self.members(field, key, before, element);
+                Some(before) => {
+                    // The key's own spelling is no change: it was folded to find the pair.
+                    let differing = differing(before, element, key_name);
+                    if !differing.is_empty() {
+                        changed.push(json!({ "key": key, "before": before, "after": element }));
+                    }
+                    for name in differing {
+                        self.element(field, key, Some(name), before.get(name), element.get(name));
+                    }
                 }
-                Some(_) => {}
             }
         }
         if !(added.is_empty() && removed.is_empty() && changed.is_empty()) {
             let lists = json!({ "added": added, "removed": removed, "changed": changed });
             self.document.insert(field.to_owned(), lists);
-        }
-    }
-
-    fn members(&mut self, field: &str, key: &str, before: &Value, after: &Value) {
-        let (Value::Object(old), Value::Object(new)) = (before, after) else {
-            return self.element(field, key, None, Some(before), Some(after));
-        };
-        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        for name in names {
-            if !is_equal(old.get(name), new.get(name)) {
-                self.element(field, key, Some(name), old.get(name), new.get(name));
-            }
         }
     }
 
@@ -218,6 +217,15 @@ impl Changes {
     }
 }
 
+/// Names of the members that differ, the key's apart. Elements with a key are objects.
+fn differing<'v>(before: &'v Value, after: &'v Value, key_name: &str) -> BTreeSet<&'v str> {
+    let names = [before, after].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+    names
+        .map(String::as_str)
+        .filter(|name| *name != key_name && !is_equal(before.get(name), after.get(name)))
+        .collect()
+}
+
 /// A value by member names joined by dots.
 pub(super) fn at<'v>(value: &'v Value, field: &str) -> Option<&'v Value> {
     match value.get(field) {
@@ -248,4 +256,63 @@ fn sides(before: Option<&Value>, after: Option<&Value>) -> Value {
     let sides = [("before", before), ("after", after)];
     let known = sides.into_iter().filter_map(|(name, side)| Some((name.to_owned(), side?.clone())));
     Value::Object(known.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::model::RuleSet;
+
+    const RESOURCE: &str = "version: 1
+resources:
+  r: { read: GET /r, ignore: [etag, meta.seen], fields: { guests: { key: email }, start.dateTime: Start } }
+rules:
+  - { id: a, match: PUT /r, before: r, action: A }
+";
+
+    fn check(before: Value, after: Value, document: Value, names: &[&str], notes: usize) {
+        let loaded = RuleSet::from_texts("p", &[("a.yaml", RESOURCE)]).unwrap();
+        let changes = compare(&before, &after, loaded.rules.packs[0].resources.first());
+        assert_eq!(Value::Object(changes.document), document);
+        let found: Vec<&str> = changes.atoms.iter().map(|atom| atom.name.as_str()).collect();
+        assert_eq!(found, names);
+        assert_eq!(changes.notes.len(), notes);
+    }
+
+    #[test]
+    fn members_are_compared_as_wholes_and_missing_is_not_null() {
+        check(json!({"a": 1, "etag": 1}), json!({"a": 1.0, "etag": 2}), json!({}), &[], 0);
+        check(json!({"a": [1]}), json!({"a": [2]}), json!({"a": {"before": [1], "after": [2]}}), &["a"], 0);
+        check(json!({}), json!({"a": null}), json!({"a": {"after": null}}), &["a"], 0);
+        check(json!("x"), json!("y"), json!({"value": {"before": "x", "after": "y"}}), &["value"], 0);
+        check(json!({"meta": {"seen": 1}}), json!({"meta": {"seen": 2}}), json!({}), &[], 0);
+    }
+
+    #[test]
+    fn declared_nested_fields_are_told_apart_from_the_rest() {
+        let old = json!({"start": {"dateTime": 1, "timeZone": "a"}});
+        let sides = |after: &Value| json!({"before": old["start"], "after": after["start"]});
+        let new = json!({"start": {"dateTime": 2, "timeZone": "a"}});
+        let document = json!({"start": sides(&new), "start.dateTime": {"before": 1, "after": 2}});
+        check(old.clone(), new, document, &["start.dateTime"], 0);
+        let new = json!({"start": {"dateTime": 1, "timeZone": "b"}});
+        check(old.clone(), new.clone(), json!({"start": sides(&new)}), &["start"], 0);
+    }
+
+    #[test]
+    fn lists_with_a_key_are_compared_by_element() {
+        let old = json!({"guests": [{"email": "A@x ", "r": 1}, {"email": "b@x"}]});
+        let new = json!({"guests": [{"email": "c@x"}, {"email": "a@x", "r": 2}]});
+        let document = json!({"guests": {
+            "added": [{"email": "c@x"}], "removed": [{"email": "b@x"}],
+            "changed": [{"key": "a@x", "before": {"email": "A@x ", "r": 1}, "after": {"email": "a@x", "r": 2}}],
+        }});
+        let names = ["guests[b@x]", "guests[a@x].r", "guests[c@x]"];
+        check(old.clone(), new, document, &names, 0);
+        let gone = json!({"guests": {"added": [], "removed": old["guests"], "changed": []}});
+        check(old.clone(), json!({}), gone, &["guests[a@x]", "guests[b@x]"], 0);
+        let twice = json!({"guests": [{"email": "a@x"}, {"email": "A@X"}]});
+        let whole = json!({"guests": {"before": old["guests"], "after": twice["guests"]}});
+        check(old, twice, whole, &["guests"], 1);
+    }
 }

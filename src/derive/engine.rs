@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::Decoded;
+use super::case::Case;
 use super::document::{Document, Reading};
 use super::limits;
-use super::rule::{self, Case, Recorded};
+use super::read::answer::Decoded;
+use super::rule::{self, Recorded};
 use super::{Answers, events};
 use crate::capture::Format;
 use crate::config::Limits;
@@ -93,6 +94,9 @@ impl Engine {
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
         let mut derived = Derived::default();
+        if candidates.is_empty() {
+            return derived;
+        }
         let run = || self.derive_all(candidates, exchange, answers, actor, ids);
         let whole = catch_unwind(AssertUnwindSafe(run));
         match whole {
@@ -168,7 +172,7 @@ impl Engine {
         let Some((pack, rule)) = self.rule(candidate) else { return };
         derived.failed.push(rule.id.clone());
         if rule.mode == Mode::Record {
-            derived.events.push(events::minimal(pack, rule, candidate, exchange, ids()));
+            derived.events.push(limits::fit(events::minimal(pack, rule, candidate, exchange, ids())));
         }
     }
 

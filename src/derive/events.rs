@@ -7,17 +7,18 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::actor::{self, Who};
-use super::changes;
+use super::carry;
+use super::case::Case;
 use super::document::split_target;
-use super::rule::{Case, Draft, Firing, method_note};
+use super::rule::{Draft, Firing, method_note};
 use super::situation::{Ended, Situation, name_of};
 use crate::event::{
-    Actor, BeforeState, Certainty, Change, ClientFacts, Event, FORMAT, Link, MatchFacts, Note, NoteCode,
-    Outcome, RequestFacts, ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
+    Actor, Certainty, ClientFacts, Event, FORMAT, Link, MatchFacts, Note, NoteCode, Outcome, RequestFacts,
+    ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
 };
 use crate::exchange::{Ending, Exchange};
-use crate::rules::expr::{Expr, Root, Scope, is_same};
-use crate::rules::model::{ChangeSpec, ComputedChange, Entry, Field, Pack, Rule};
+use crate::rules::expr::{Expr, Root, Scope};
+use crate::rules::model::{Entry, Pack, Rule};
 use crate::rules::router::Candidate;
 
 /// How the exchange ended, where the rule says nothing. A request that never reached the application did
@@ -69,7 +70,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     event.target = target(case, firing, who, &scope, &mut missing);
     event.links = links(entry, &scope);
     event.result = firing.outcome;
-    let carried = fill_changes(&mut event, case, firing, &scope);
+    let carried = carry::fill_changes(&mut event, case, firing, &scope);
     event.attempted = situation.is_attempted && Ended::of(firing.outcome) != Ended::Done;
     event.before = firing.before.facts.clone();
     fill_rest(&mut event, entry, &scope);
@@ -77,8 +78,10 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
         organization: eval_text(&entry.organization, &scope).or_else(|| event.actor.organization.clone()),
         team: eval_text(&entry.team, &scope).or_else(|| event.actor.team.clone()),
     };
-    event.request.url = case.redactor.text(&event.request.url);
-    event.client.user_agent = event.client.user_agent.map(|agent| case.redactor.text(&agent));
+    let request = &exchange.request;
+    event.request.url =
+        case.redactor.text(&format!("{}://{}{}", request.scheme, request.host, request.target));
+    event.client.user_agent = header(exchange, "user-agent").map(|agent| case.redactor.text(&agent));
     if firing.outcome == Outcome::Success {
         missing.extend(situation.missing.iter().map(|field| (*field).to_owned()));
     } else {
@@ -88,11 +91,15 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     event.r#match.certainty = if is_certain { Certainty::Certain } else { Certainty::Doubtful };
     event.r#match.reasons = firing.reasons.clone();
     let extra = (!is_certain).then(|| Note::plain(NoteCode::MatchDoubtful));
-    event.notes = notes(case, situation, who, &missing, extra);
+    let own_id = entry.target.as_ref().and_then(|target| target.id.as_ref());
+    let uncertain = own_id.and_then(|id| id.doubt(&scope));
+    let uncertain = uncertain.map(|reason| Note::with(NoteCode::TargetUncertain, reason));
+    event.notes = notes(case, situation, who, &missing, extra.into_iter().chain(uncertain));
     Draft { event, carried, ended: situation.ending, missing }
 }
 
-/// The least that is recorded of a rule that matched: what the head says, nothing of the bodies.
+/// The least that is recorded of a rule that matched: what the head says, without query and headers,
+/// because nothing has redacted them yet.
 pub(super) fn minimal(
     pack: &Pack,
     rule: &Rule,
@@ -101,10 +108,6 @@ pub(super) fn minimal(
     id: Uuid,
 ) -> Event {
     let (path, _) = split_target(&exchange.request.target);
-    let header = |name: &str| {
-        let value = exchange.request.headers.get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
     let client = &exchange.client;
     Event {
         format: FORMAT,
@@ -133,13 +136,13 @@ pub(super) fn minimal(
         client: ClientFacts {
             ip: client.ip,
             peer: (client.peer != client.ip).then_some(client.peer),
-            user_agent: header("user-agent"),
+            user_agent: None,
         },
         request: RequestFacts {
             id: exchange.request.id.clone(),
-            trace_id: header("traceparent").as_deref().and_then(trace_id),
+            trace_id: header(exchange, "traceparent").as_deref().and_then(trace_id),
             method: exchange.request.method.clone(),
-            url: url(exchange, path),
+            url: format!("{}://{}{path}", exchange.request.scheme, exchange.request.host),
         },
         response: exchange
             .response
@@ -153,10 +156,9 @@ pub(super) fn minimal(
     }
 }
 
-fn url(exchange: &Exchange, path: &str) -> String {
-    let request = &exchange.request;
-    let query = &request.target[path.len()..];
-    format!("{}://{}{path}{query}", request.scheme, request.host)
+fn header(exchange: &Exchange, name: &str) -> Option<String> {
+    let value = exchange.request.headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// The trace id of a `traceparent` (W3C Trace Context section 3.2.2), if it is one.
@@ -281,147 +283,22 @@ fn links(entry: &Entry, scope: &Scope<'_>) -> Vec<Link> {
     entry.links.iter().filter_map(link).collect()
 }
 
-/// Puts the entry's changes into the event; the answer is which pieces it carries.
-fn fill_changes(event: &mut Event, case: &Case<'_>, firing: &Firing<'_>, scope: &Scope<'_>) -> Vec<usize> {
-    let (entry, situation) = (firing.entry, firing.situation);
-    let all = &situation.changes;
-    let carried: Vec<usize> = match &entry.changes {
-        ChangeSpec::Fields(fields) => {
-            let mut carried = Vec::new();
-            for field in fields {
-                let of_field = all.of_field(field);
-                if of_field.is_empty() {
-                    event.changes.extend(one_sided(case, situation, firing, field, scope));
-                }
-                carried.extend(
-                    of_field.into_iter().filter(|index| !carried.contains(index)).collect::<Vec<_>>(),
-                );
-            }
-            carried
-        }
-        ChangeSpec::Computed(computed) => {
-            event.changes.extend(computed.iter().filter_map(|one| computed_change(one, scope)));
-            return computed.iter().flat_map(|one| all.of_field(&one.field)).collect();
-        }
-        ChangeSpec::Unsaid if !entry.carries.is_empty() => match (&entry.for_each, firing.item) {
-            (Some(_), Some(item)) => of_item(case, all, &entry.carries, &item.value),
-            (Some(_) | None, _) => entry.carries.iter().flat_map(|field| all.of_field(field)).collect(),
-        },
-        ChangeSpec::Unsaid if case.rule.entries.len() == 1 && case.rule.otherwise.is_none() => {
-            (0..all.atoms.len()).collect()
-        }
-        ChangeSpec::Unsaid => Vec::new(),
-    };
-    event.changes.extend(changes_of(case, scope, situation, carried.iter().copied()));
-    carried
-}
-
-/// The pieces of one element that an entry goes through.
-fn of_item(case: &Case<'_>, all: &changes::Changes, fields: &[String], item: &Value) -> Vec<usize> {
-    let mut carried = Vec::new();
-    for field in fields {
-        let declared =
-            case.resource().and_then(|resource| resource.fields.iter().find(|one| one.name == *field));
-        let Some(key) = declared.and_then(|field| field.key.as_deref()) else { continue };
-        let is_pair =
-            item.get("key").is_some() && (item.get("before").is_some() || item.get("after").is_some());
-        let own = if is_pair { item.get("key") } else { item.get(key) };
-        if let Some(own) = own.and_then(text) {
-            carried.extend(all.of_element(field, &own.trim().to_lowercase()));
-        }
-    }
-    carried
-}
-
-/// Pieces as the event tells them, with label and shown values.
-pub(super) fn changes_of(
-    case: &Case<'_>,
-    scope: &Scope<'_>,
-    situation: &Situation,
-    indexes: impl Iterator<Item = usize>,
-) -> Vec<Change> {
-    indexes
-        .filter_map(|index| situation.changes.atoms.get(index))
-        .map(|atom| {
-            let field = declared(case, &atom.field);
-            let is_whole = atom.element.is_none();
-            let show =
-                |value: &Option<Value>| value.clone().map(|value| shown(field, is_whole, value, scope));
-            Change {
-                field: atom.name.clone(),
-                label: field.and_then(|field| field.label.clone()),
-                before: show(&atom.before),
-                after: show(&atom.after),
-            }
-        })
-        .collect()
-}
-
-/// A named field of a thing of which only one side is known: created, deleted, or not to be read before.
-fn one_sided(
-    case: &Case<'_>,
-    situation: &Situation,
-    firing: &Firing<'_>,
-    name: &str,
-    scope: &Scope<'_>,
-) -> Option<Change> {
-    let is_known = situation.before.is_some() && situation.after.is_some();
-    // What an attempt that failed would have changed is not known: the value before alone would read
-    // like a deletion.
-    let is_failed = situation.ending != Ended::Done && situation.after.is_none();
-    if is_known
-        || is_failed
-        || (situation.is_attempted && firing.before.facts.state == BeforeState::Unavailable)
-    {
-        return None;
-    }
-    let field = declared(case, name);
-    let side = |value: &Option<Value>| {
-        changes::at(value.as_ref()?, name).map(|value| shown(field, true, value.clone(), scope))
-    };
-    let (before, after) = (side(&situation.before), side(&situation.after));
-    if before.is_none() && after.is_none() {
-        return None;
-    }
-    let label = field.and_then(|field| field.label.clone());
-    Some(Change { field: name.to_owned(), label, before, after })
-}
-
-fn computed_change(one: &ComputedChange, scope: &Scope<'_>) -> Option<Change> {
-    let of = |expr: &Option<Expr>| expr.as_ref().and_then(|expr| expr.eval(scope));
-    let (before, after) = (of(&one.before), of(&one.after));
-    match (&before, &after) {
-        (None, None) => return None,
-        (Some(before), Some(after)) if is_same(before, after) => return None,
-        (Some(_), _) | (None, Some(_)) => {}
-    }
-    Some(Change { field: one.field.clone(), label: eval_text(&one.label, scope), before, after })
-}
-
-fn declared<'a>(case: &Case<'a>, name: &str) -> Option<&'a Field> {
-    case.resource()?.fields.iter().find(|field| field.name == name)
-}
-
-/// A value as the field's table shows it.
-fn shown(field: Option<&Field>, is_whole: bool, value: Value, scope: &Scope<'_>) -> Value {
-    let table = field.filter(|_| is_whole).and_then(|field| field.values.as_ref());
-    let Some(table) = table.and_then(|table| table.eval(scope)) else { return value };
-    text(&value).and_then(|text| table.get(text).cloned()).unwrap_or(value)
-}
-
 fn notes(
     case: &Case<'_>,
     situation: &Situation,
     who: &Who,
     missing: &[String],
-    extra: Option<Note>,
+    extra: impl Iterator<Item = Note>,
 ) -> Vec<Note> {
     let values = missing
         .iter()
         .filter(|field| *field != "before")
         .map(|field| Note::with(NoteCode::ValueMissing, field.clone()));
     let mut notes: Vec<Note> = Vec::new();
-    let all = case.candidate.notes.iter().cloned().chain(method_note(case.candidate));
+    // The router quotes headers and paths.
+    let quoted =
+        |note: &Note| Note { code: note.code, detail: note.detail.as_ref().map(|d| case.redactor.text(d)) };
+    let all = case.candidate.notes.iter().map(quoted).chain(method_note(case.candidate));
     let all = all.chain(case.document.notes.iter().cloned()).chain(who.notes.iter().cloned());
     let all =
         all.chain(situation.notes.iter().cloned()).chain(values).chain(case.log.take_notes()).chain(extra);
@@ -433,7 +310,8 @@ fn notes(
     notes
 }
 
-fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
+/// The text of an optional value.
+pub(super) fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
     expr.as_ref()?.eval(scope).as_ref().and_then(text)
 }
 

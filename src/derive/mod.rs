@@ -5,10 +5,9 @@
 //! when the exchange is over, [`Engine::derive`] makes the events.
 
 mod actor;
-mod answer;
-mod ask;
+mod carry;
+mod case;
 mod changes;
-mod credential;
 mod document;
 mod engine;
 mod events;

@@ -1,9 +1,9 @@
 //! Before forwarding: which rules still stand, what must be read, whether the body is needed first.
 
+use super::case::{Case, Item, Items};
 use super::document::Document;
 use super::engine::Engine;
 use super::read::{Purpose, ReadRequest};
-use super::rule::{Case, Item, Items};
 use super::{Answers, situation::Ended};
 use crate::event::Outcome;
 use crate::exchange::{Capture, CaptureState, Client, Exchange, Request};

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::answer::{Decoded, Heard};
+use super::case::Case;
 use super::changes::{self, Changes};
+use super::read::answer::{Decoded, Heard};
 use super::read::{Purpose, ReadFailure};
-use super::rule::Case;
 use crate::event::{BeforeFacts, BeforeState, Note, NoteCode, Outcome};
 use crate::rules::expr::{Doubt, Root, Scope};
 use crate::rules::model::{After, Resource};
@@ -59,7 +59,7 @@ pub(super) fn before(case: &Case<'_>, scope: &Scope<'_>, decoded: &Decoded<'_>) 
     let Some(asked) = case.ask_thing(scope, Purpose::Before) else { return Before::default() };
     let (heard, id) = match asked {
         Ok(asked) => (decoded.hear(&asked.request.key), asked.last_part.or_else(|| case.last_part())),
-        Err(failure) => (Heard::Unavailable(super::answer::why(failure).to_owned()), case.last_part()),
+        Err(failure) => (Heard::Unavailable(super::read::answer::why(failure).to_owned()), case.last_part()),
     };
     let (state, why, value) = match heard {
         Heard::Found(answer) => match select(case, scope, &answer) {
@@ -186,8 +186,8 @@ fn after(
 fn heard_after(case: &Case<'_>, scope: &Scope<'_>, decoded: &Decoded<'_>) -> Heard {
     match case.ask_thing(scope, Purpose::After) {
         Some(Ok(asked)) => decoded.hear(&asked.request.key),
-        Some(Err(failure)) => Heard::Unavailable(super::answer::why(failure).to_owned()),
-        None => Heard::Unavailable(super::answer::why(ReadFailure::NotAsked).to_owned()),
+        Some(Err(failure)) => Heard::Unavailable(super::read::answer::why(failure).to_owned()),
+        None => Heard::Unavailable(super::read::answer::why(ReadFailure::NotAsked).to_owned()),
     }
 }
 

@@ -123,11 +123,10 @@ fn cards(text: &str) -> String {
 /// A payment card: an issuer's first digits, its length, and the check digit (ISO/IEC 7812-1).
 pub(super) fn is_card(text: &str) -> bool {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0').collect();
-    let is_issued = match (digits.as_slice(), digits.len()) {
-        ([4, ..] | [6, ..], 16 | 19) | ([3, 4 | 7, ..], 15) => true,
-        ([5, 1..=5, ..] | [2, 2..=7, ..], 16) => true,
-        _ => false,
-    };
+    let is_issued = matches!(
+        (digits.as_slice(), digits.len()),
+        ([4, ..] | [6, ..], 16 | 19) | ([3, 4 | 7, ..], 15) | ([5, 1..=5, ..] | [2, 2..=7, ..], 16)
+    );
     is_issued && luhn(&digits)
 }
 
@@ -142,7 +141,7 @@ fn luhn(digits: &[u8]) -> bool {
             (_, double) => u32::from(double),
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn shape(pattern: &str) -> Regex {

@@ -1,10 +1,12 @@
 //! The exchange document: what rules see of an exchange, redacted before anything is evaluated on it.
 
+pub(super) mod credential;
+
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::credential::Credential;
+use self::credential::Credential;
 use crate::capture::{self, Doubtful, Format};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};

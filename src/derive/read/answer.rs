@@ -6,22 +6,22 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::document::{Reading, headers};
-use super::read::{Answer, Answers, ReadFailure};
+use super::super::document::{Reading, headers};
+use super::{Answer, Answers, ReadFailure};
 use crate::capture;
 
 /// Decoded answers.
-pub(super) struct Decoded<'a> {
+pub(in crate::derive) struct Decoded<'a> {
     answers: &'a Answers,
     reading: Reading<'a>,
     /// An actor's members, in place of what the pack's ways would find.
-    pub(super) given: Option<&'a Value>,
+    pub(in crate::derive) given: Option<&'a Value>,
     documents: RefCell<HashMap<String, Rc<Value>>>,
 }
 
 /// What came of a question.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(in crate::derive) enum Heard {
     /// `{status, headers, body}`, of a 2xx.
     Found(Rc<Value>),
     /// 404 or 410.
@@ -31,12 +31,16 @@ pub(super) enum Heard {
 }
 
 impl<'a> Decoded<'a> {
-    pub(super) fn new(answers: &'a Answers, reading: Reading<'a>, given: Option<&'a Value>) -> Decoded<'a> {
+    pub(in crate::derive) fn new(
+        answers: &'a Answers,
+        reading: Reading<'a>,
+        given: Option<&'a Value>,
+    ) -> Decoded<'a> {
         Decoded { answers, reading, given, documents: RefCell::default() }
     }
 
     /// What came of the question with this key.
-    pub(super) fn hear(&self, key: &str) -> Heard {
+    pub(in crate::derive) fn hear(&self, key: &str) -> Heard {
         let (status, head, body) = match self.answers.get(key) {
             Some(Answer::Answered { status, headers, body }) => (*status, headers, body),
             Some(Answer::Failed(failure)) => return Heard::Unavailable(why(*failure).to_owned()),
@@ -64,7 +68,7 @@ impl<'a> Decoded<'a> {
 }
 
 /// The failure in a word, for `before.why`.
-pub(super) fn why(failure: ReadFailure) -> &'static str {
+pub(in crate::derive) fn why(failure: ReadFailure) -> &'static str {
     match failure {
         ReadFailure::Timeout => "timeout",
         ReadFailure::Refused => "refused",

@@ -11,19 +11,19 @@ use crate::rules::redact::Key;
 
 /// A credential, without its secret.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Credential {
-    pub(super) kind: Kind,
+pub(in crate::derive) struct Credential {
+    pub(in crate::derive) kind: Kind,
     /// The user of Basic.
-    pub(super) user: Option<String>,
+    pub(in crate::derive) user: Option<String>,
     /// The claims of a JWT, unchecked.
-    pub(super) claims: Option<Value>,
+    pub(in crate::derive) claims: Option<Value>,
     /// Equal for equal credentials; `None` where there is none.
-    pub(super) hash: Option<String>,
+    pub(in crate::derive) hash: Option<String>,
 }
 
 /// The kinds that rules tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::derive) enum Kind {
     None,
     Basic,
     Bearer,
@@ -32,7 +32,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(in crate::derive) fn as_str(self) -> &'static str {
         match self {
             Kind::None => "none",
             Kind::Basic => "basic",
@@ -45,7 +45,7 @@ impl Kind {
 
 impl Credential {
     /// Reads `authorization`, else `cookie`.
-    pub(super) fn of(headers: &HeaderMap, key: &Key) -> Credential {
+    pub(in crate::derive) fn of(headers: &HeaderMap, key: &Key) -> Credential {
         if let Some(line) = headers.get(AUTHORIZATION) {
             let text = String::from_utf8_lossy(line.as_bytes());
             let (scheme, rest) = text.trim().split_once(' ').unwrap_or((&text, ""));
@@ -67,7 +67,7 @@ impl Credential {
     }
 
     /// `$.credential`.
-    pub(super) fn document(&self) -> Value {
+    pub(in crate::derive) fn document(&self) -> Value {
         let mut members = Map::new();
         members.insert("kind".to_owned(), self.kind.as_str().into());
         members.insert("verified".to_owned(), false.into());

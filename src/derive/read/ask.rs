@@ -10,29 +10,29 @@ use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
-use super::document::split_target;
-use super::read::{Purpose, ReadFailure, ReadRequest};
+use super::super::document::split_target;
+use super::{Purpose, ReadFailure, ReadRequest};
 use crate::exchange::Request;
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::{Address, Read, SegmentPattern};
 use crate::rules::redact::{Key, is_redacted};
 
 /// What a question is built from.
-pub(super) struct Asking<'a> {
-    pub(super) key: &'a Key,
+pub(in crate::derive) struct Asking<'a> {
+    pub(in crate::derive) key: &'a Key,
     /// The pack's path prefix.
-    pub(super) base: &'a str,
-    pub(super) request: &'a Request,
+    pub(in crate::derive) base: &'a str,
+    pub(in crate::derive) request: &'a Request,
     /// The document; its `with` root holds the parameters.
-    pub(super) scope: Scope<'a>,
-    pub(super) purpose: Purpose,
+    pub(in crate::derive) scope: Scope<'a>,
+    pub(in crate::derive) purpose: Purpose,
 }
 
 /// A question, and the last named part of its address: the thing's identifier.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) request: ReadRequest,
-    pub(super) last_part: Option<String>,
+pub(in crate::derive) struct Asked {
+    pub(in crate::derive) request: ReadRequest,
+    pub(in crate::derive) last_part: Option<String>,
 }
 
 impl Asking<'_> {
@@ -40,7 +40,7 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// [`ReadFailure::NotAsked`] when a part of it is missing, secret, or no plain segment.
-    pub(super) fn build(&self, read: &Read) -> Result<Asked, ReadFailure> {
+    pub(in crate::derive) fn build(&self, read: &Read) -> Result<Asked, ReadFailure> {
         // Service credentials come with the configuration that can bind them to an upstream (B05).
         if read.credentials.is_some() {
             return Err(ReadFailure::NotAsked);

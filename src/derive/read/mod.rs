@@ -1,6 +1,9 @@
 //! Reads: the questions that rules want to ask the application, as data. Whoever owns the upstream
 //! connection asks them and hands the answers back.
 
+pub(super) mod answer;
+pub(super) mod ask;
+
 use std::collections::HashMap;
 
 use bytes::Bytes;

@@ -1,0 +1,195 @@
+//! One rule against one exchange as data: the document as this rule sees it, its variables, its items.
+
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::engine::{EVENTS_MAX, Engine};
+use super::read::ask::{Asked, Asking};
+use super::read::{Purpose, ReadFailure};
+use crate::event::NoteCode;
+use crate::exchange::Request;
+use crate::rules::expr::{Doubt, EvalLog, Expr, Root, Scope};
+use crate::rules::model::{ForEach, Pack, Resource, Rule};
+use crate::rules::redact::Redactor;
+use crate::rules::router::Candidate;
+
+/// A rule that an exchange may concern, with the document as this rule sees it.
+pub(super) struct Case<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) pack: &'a Pack,
+    pub(super) rule: &'a Rule,
+    pub(super) candidate: &'a Candidate,
+    pub(super) request: &'a Request,
+    pub(super) document: &'a Document,
+    pub(super) redactor: &'a Redactor<'a>,
+    pub(super) log: &'a EvalLog,
+    /// `$.request`, where the pack's base is taken off the path.
+    based: Option<Value>,
+    /// `$.path`.
+    parts: Value,
+}
+
+/// An element of `for_each`.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) key: Value,
+    pub(super) value: Value,
+}
+
+/// What `for_each` goes through.
+pub(super) enum Items {
+    /// No `for_each`.
+    Once,
+    /// These.
+    Each(Vec<Item>),
+    /// It cannot be known what; one event stands for all.
+    Doubt(String),
+}
+
+impl<'a> Case<'a> {
+    #[expect(clippy::too_many_arguments, reason = "the parts of one borrowed view, named at the only calls")]
+    pub(super) fn new(
+        engine: &'a Engine,
+        pack: &'a Pack,
+        rule: &'a Rule,
+        candidate: &'a Candidate,
+        request: &'a Request,
+        document: &'a Document,
+        redactor: &'a Redactor<'a>,
+        log: &'a EvalLog,
+    ) -> Case<'a> {
+        let parts = candidate.parts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let mut parts = Value::Object(parts.collect());
+        redactor.value(&["path"], &mut parts);
+        let based = match pack.base.is_empty() {
+            true => None,
+            false => Some(without_base(&document.request, &pack.base)),
+        };
+        Case { engine, pack, rule, candidate, request, document, redactor, log, based, parts }
+    }
+
+    /// The document, as far as it is the same for all items.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        let document = self.document;
+        Scope::new(&document.doubts, self.log)
+            .with(Root::Request, self.based.as_ref().unwrap_or(&document.request))
+            .with(Root::Path, &self.parts)
+            .with(Root::Client, &document.client)
+            .with(Root::Credential, &document.credential)
+            .with_option(Root::Response, document.response.as_ref())
+    }
+
+    /// `$.vars`, and which of them rest on doubtful parts.
+    pub(super) fn vars(&self, scope: &Scope<'_>) -> (Value, Vec<Doubt>) {
+        let mut known = Value::Object(Map::new());
+        let mut doubts = Vec::new();
+        for (name, expr) in self.pack.vars.iter().chain(&self.rule.vars) {
+            let (value, doubt) = {
+                let scope = scope.with(Root::Vars, &known);
+                (expr.eval(&scope), expr.doubt(&scope))
+            };
+            doubts.extend(doubt.map(|reason| Doubt {
+                path: vec!["vars".to_owned(), name.clone()],
+                code: NoteCode::MatchDoubtful,
+                detail: Some(reason),
+            }));
+            if let (Some(value), Some(members)) = (value, known.as_object_mut()) {
+                members.insert(name.clone(), value);
+            }
+        }
+        (known, doubts)
+    }
+
+    /// The resource that the rule reads.
+    pub(super) fn resource(&self) -> Option<&'a Resource> {
+        self.pack.resources.get(self.rule.before.as_ref()?.resource)
+    }
+
+    /// `$.with` of the rule's read.
+    pub(super) fn with(&self, scope: &Scope<'_>) -> Value {
+        let with = self.rule.before.iter().flat_map(|before| &before.with);
+        Value::Object(with.filter_map(|(name, value)| Some((name.clone(), value.eval(scope)?))).collect())
+    }
+
+    /// The question for the rule's resource, if it has one.
+    pub(super) fn ask_thing(
+        &self,
+        scope: &Scope<'_>,
+        purpose: Purpose,
+    ) -> Option<Result<Asked, ReadFailure>> {
+        let resource = self.resource()?;
+        let with = self.with(scope);
+        Some(self.asking(scope.with(Root::With, &with), purpose).build(&resource.read))
+    }
+
+    pub(super) fn asking<'s>(&'s self, scope: Scope<'s>, purpose: Purpose) -> Asking<'s> {
+        Asking { key: &self.engine.key, base: &self.pack.base, request: self.request, scope, purpose }
+    }
+
+    /// The value of the match line's last named part: what the request calls the thing.
+    pub(super) fn last_part(&self) -> Option<String> {
+        let (name, _) = self.candidate.parts.last()?;
+        self.parts.get(name).and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// What a `for_each` goes through; a list that could not be read is doubt, not an empty one.
+    pub(super) fn items(&self, for_each: Option<&ForEach>, scope: &Scope<'_>) -> Items {
+        let Some(for_each) = for_each else { return Items::Once };
+        let (items, exprs): (Vec<Item>, Vec<&Expr>) = match for_each {
+            ForEach::Each(expr) => {
+                let each = expr.each(scope).into_iter();
+                (each.map(|(key, value)| Item { key, value }).collect(), vec![expr])
+            }
+            ForEach::Product(axes) => (product(axes, scope), axes.iter().map(|(_, expr)| expr).collect()),
+        };
+        if !items.is_empty() {
+            return Items::Each(items);
+        }
+        match exprs.into_iter().find_map(|expr| expr.doubt(scope)) {
+            Some(reason) => Items::Doubt(reason),
+            None => Items::Each(items),
+        }
+    }
+}
+
+/// The scope with the item at hand.
+pub(super) fn with_item<'s>(scope: Scope<'s>, item: Option<&'s Item>) -> Scope<'s> {
+    match item {
+        Some(item) => scope.with(Root::Item, &item.value).with(Root::Key, &item.key),
+        None => scope,
+    }
+}
+
+/// Every combination, by name, up to the limit.
+fn product(axes: &[(String, Expr)], scope: &Scope<'_>) -> Vec<Item> {
+    let mut combinations = vec![(Map::new(), Map::new())];
+    for (name, expr) in axes {
+        let each = expr.each(scope);
+        let mut wider = Vec::new();
+        for (keys, values) in &combinations {
+            for (key, value) in &each {
+                if wider.len() > EVENTS_MAX {
+                    break;
+                }
+                let (mut keys, mut values): (Map<String, Value>, Map<String, Value>) =
+                    (keys.clone(), values.clone());
+                keys.insert(name.clone(), key.clone());
+                values.insert(name.clone(), value.clone());
+                wider.push((keys, values));
+            }
+        }
+        combinations = wider;
+    }
+    let item = |(key, value)| Item { key: Value::Object(key), value: Value::Object(value) };
+    combinations.into_iter().map(item).collect()
+}
+
+fn without_base(request: &Value, base: &str) -> Value {
+    let mut request = request.clone();
+    let path = request.get("path").and_then(Value::as_str);
+    if let Some(rest) = path.and_then(|path| path.strip_prefix(base)) {
+        let rest = if rest.is_empty() { "/" } else { rest };
+        request["path"] = Value::from(rest);
+    }
+    request
+}

@@ -1,0 +1,132 @@
+//! What is asked before and after forwarding, and with what.
+
+use serde_json::json;
+
+use super::*;
+
+const RULES: &str = r#"
+actors:
+  - { name: key, when: { $.credential.kind: bearer }, ask: GET /me, actor: { type: user, id: $.answer.body.id } }
+vars: { levels: { r: read, w: write } }
+formats: [{ at: "POST /notes/{id}", as: text }]
+resources:
+  member:
+    read: { request: GET /members, query: { team: "{{ with.team }}" }, forward: [accept-language, x-http-method-override] }
+    select: { first: "$.answer.body[?@.id == $.with.id]" }
+    fields: { role: { label: Access, values: $.vars.levels }, address.city: City }
+  thing: { read: GET self, select: $.answer.body }
+rules:
+  - id: role
+    match: POST /role
+    before: { read: member, with: { team: $.request.body.team, id: $.request.body.id } }
+    after: { merged: $.request.body }
+    action: ROLE
+    target: { type: membership, id: "{{ request.body.team }}/{{ request.body.id }}" }
+  - { id: put, match: "PUT /things/{id}", before: thing, after: read, action: PUT }
+  - { id: put_too, match: "PUT /things/{id}", when: { $.request.query.really: "1" }, before: thing, guarantee: buffered, action: PUT_TOO }
+  - { id: note, match: "POST /notes/{id}", action: NOTE, details: { text: $.request.body } }
+"#;
+
+fn plan(played: &Play) -> Plan {
+    let request = &played.exchange.request;
+    let candidates = played.engine.rules().candidates(&HeadView {
+        method: &request.method,
+        target: &request.target,
+        host: &request.host,
+        headers: &request.headers,
+        is_trusted: false,
+    });
+    played.engine.plan(candidates, request, &played.exchange.client)
+}
+
+fn lines(reads: &[ReadRequest]) -> Vec<String> {
+    reads.iter().map(|read| format!("{} {}", read.method, read.target)).collect()
+}
+
+#[test]
+fn a_read_that_needs_the_body_waits_for_it() {
+    let played =
+        play(RULES, "POST /role", r#"{"team":3,"id":7,"role":"w"}"#).header("authorization", "Bearer t");
+    let first = plan(&played);
+    assert!(first.needs_body && first.is_durable);
+    assert_eq!(lines(&first.reads), ["GET /me"]);
+    let request = &played.exchange.request;
+    let second = played.engine.plan_with_body(first, request, &played.exchange.client, &request.body);
+    assert!(!second.needs_body);
+    assert_eq!(lines(&second.reads), ["GET /me", "GET /members?team=3"]);
+    let cut = Capture { state: CaptureState::Cut, ..request.body.clone() };
+    let unheld = played.engine.plan_with_body(plan(&played), request, &played.exchange.client, &cut);
+    assert_eq!(lines(&unheld.reads), ["GET /me"]);
+}
+
+#[test]
+fn the_thing_is_picked_from_a_list_and_values_are_shown_by_their_table() {
+    let all = r#"[{"id":6},{"id":7,"role":"r","team":3,"address":{"city":"Rome","zip":1}}]"#;
+    let body = r#"{"team":3.0,"id":7,"role":"w","address":{"city":"Bonn"}}"#;
+    let event =
+        play(RULES, "POST /role", body).answer("GET /members?team=3.0", 200, all).says(200, "").event();
+    let expected = json!({
+        "role": {"label": "Access", "before": "read", "after": "write"},
+        "address.city": {"label": "City", "before": "Rome", "after": "Bonn"},
+    });
+    assert_eq!(changes(&event), expected);
+    assert_eq!(event.target.unwrap().id.as_deref(), Some("3.0/7"));
+}
+
+#[test]
+fn rules_share_their_reads_and_the_head_drops_those_that_cannot_hold() {
+    let both = plan(&play(RULES, "PUT /things/5?really=1", "{}"));
+    assert_eq!((both.candidates.len(), lines(&both.reads)), (2, vec!["GET /things/5".to_owned()]));
+    let one = plan(&play(RULES, "PUT /things/5", "{}"));
+    assert_eq!((one.candidates.len(), one.needs_body), (1, false));
+}
+
+#[test]
+fn a_read_carries_the_credential_and_what_the_rule_names_and_nothing_else() {
+    // THREATS B03
+    let played = play(RULES, "POST /role", r#"{"team":3,"id":7}"#)
+        .header("cookie", "a=1")
+        .header("cookie", "b=2")
+        .header("accept-language", "de")
+        .header("x-http-method-override", "DELETE")
+        .header("range", "bytes=0-1");
+    let request = &played.exchange.request;
+    let plan = played.engine.plan_with_body(plan(&played), request, &played.exchange.client, &request.body);
+    let read = plan.reads.iter().find(|read| read.purpose == Purpose::Before).unwrap();
+    let names: Vec<String> =
+        read.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    assert_eq!(names, ["host: x.org", "cookie: a=1", "cookie: b=2", "accept-language: de"]);
+}
+
+#[test]
+fn keys_of_reads_differ_with_every_byte_of_the_credential_and_hide_it() {
+    // THREATS E56
+    let key = |name: &str, value: &str| {
+        plan(&play(RULES, "PUT /things/5", "").header(name, value)).reads.pop().unwrap().key
+    };
+    let keys =
+        [key("cookie", "a=1"), key("cookie", "a=2"), key("cookie", "a=1 "), key("authorization", "a=1")];
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(key.len(), 64);
+        assert!(!keys[..index].contains(key), "{keys:?}");
+    }
+}
+
+#[test]
+fn the_thing_is_asked_for_again_after_a_success_only() {
+    let played = play(RULES, "PUT /things/5", "{}").answer("GET /things/5", 200, r#"{"a":1}"#).says(200, "");
+    let event = played.event();
+    assert_eq!(event.changes, []);
+    let answers = Answers::new();
+    let after =
+        |played: &Play| played.engine.reads_after(&plan(played).candidates, &played.exchange, &answers);
+    assert_eq!(lines(&after(&played)), ["GET /things/5"]);
+    assert_eq!(after(&played)[0].purpose, Purpose::After);
+    assert_eq!(after(&played.says(500, "")).len(), 0);
+}
+
+#[test]
+fn a_pack_says_how_bodies_are_read() {
+    let event = play(RULES, "POST /notes/1", r#"{"a":1}"#).says(200, "").event();
+    assert_eq!(event.details["text"], json!(r#"{"a":1}"#));
+}
