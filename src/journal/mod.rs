@@ -63,7 +63,7 @@ use writer::{Append, Condition, Shared};
 
 /// An open journal. Appends may come from any thread.
 pub struct Journal {
-    /// `None` once closed; the writer ends when the last clone is gone.
+    /// `None` once closed, which ends the writer. Not bounded here: who appends bounds what is under way.
     queue: Mutex<Option<Sender<Append>>>,
     shared: Arc<Shared>,
     directory: PathBuf,

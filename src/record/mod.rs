@@ -163,7 +163,7 @@ impl Log {
 
     /// Records events of one exchange, in order. The answer comes when they are synced: from then on they
     /// survive a crash, and every query sees them. When the future is dropped before, they may or may not
-    /// be recorded; either way none is half recorded.
+    /// be recorded; either way none is half recorded. How long the disk may take is for the caller to limit.
     ///
     /// # Errors
     /// When they could not be; counted as drops.

@@ -17,9 +17,12 @@ pub(super) fn run(inner: &Arc<Inner>, age_max: Duration) {
                 *inner.store_trouble.lock() = None;
             }
             Err(error) => {
-                tracing::error!(%error, "the store does not take events; they stay in the journal");
                 let is_fork = matches!(error, StoreError::Fork { .. });
-                *inner.store_trouble.lock() = Some(error.to_string());
+                let before = inner.store_trouble.lock().replace(error.to_string());
+                // Told once, not at every try; `/readyz` goes on telling.
+                if before.is_none() {
+                    tracing::error!(%error, "the store does not take events; they stay in the journal");
+                }
                 // At the end there is no other try: the journal keeps them for the next start.
                 if inner.tail.pause(if is_fork { FORK_PAUSE } else { RETRY_PAUSE }) {
                     return;

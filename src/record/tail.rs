@@ -216,4 +216,4 @@ fn first_run(inner: &Inner) -> Vec<Sealed> {
 const ENTRY_BYTES: usize = 120;
 const MOVE_ENTRIES_MIN: usize = 1024;
 const MOVE_ENTRIES_MAX: usize = 4096;
-const MOVE_BYTES_MAX: usize = 8 << 20;
+const MOVE_BYTES_MAX: usize = 4 << 20;

@@ -256,7 +256,7 @@ const LABEL_BYTES: usize = 40;
 const SHORT: &str = "a block ends early";
 /// The database writes values over about 128 KiB to files of their own; blocks stay far below.
 const EVENTS_MAX: usize = 16;
-const RAW_BYTES_AIM: usize = 48 << 10;
+const RAW_BYTES_AIM: usize = 32 << 10;
 /// A single event of the largest size, with room.
 const RAW_BYTES_MAX: u32 = 32 << 20;
 
@@ -312,7 +312,7 @@ mod tests {
         check(&[], 0);
         check(&[10], 1);
         check(&[10; 40], 16);
-        check(&[20 << 10; 5], 2);
+        check(&[15 << 10; 5], 2);
         check(&[1 << 20, 10], 1);
     }
 

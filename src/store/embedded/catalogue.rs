@@ -142,6 +142,14 @@ impl Catalogue {
         }
     }
 
+    /// Lets go of a partition whose database failed. On a thread of its own, because after an error sled's
+    /// own end may wait for ever; the partition then stays locked until the process ends, and whoever wants
+    /// it is told so.
+    pub(super) fn abandon(&self, first: u64, partition: Arc<Partition>) {
+        self.forget(Some(first));
+        let _detached = std::thread::Builder::new().name("abandon".to_owned()).spawn(move || drop(partition));
+    }
+
     /// Tells of trouble; a damaged partition is set aside under another name, never removed.
     pub(super) fn refuse(&self, first: u64, trouble: Trouble) -> StoreError {
         match trouble {

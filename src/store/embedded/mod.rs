@@ -18,7 +18,8 @@ mod note;
 mod partition;
 mod scan;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
@@ -35,6 +36,9 @@ pub struct Embedded {
     head: RwLock<Head>,
     /// A partition that holds so many takes no more.
     partition_events_max: u64,
+    directory: PathBuf,
+    /// How many bytes the disk has left; a test puts a full one in its place.
+    free_bytes: fn(&Path) -> io::Result<u64>,
     /// Held while a batch is written: there is one writer.
     writer: Mutex<()>,
 }
@@ -68,7 +72,14 @@ impl Embedded {
             }
         }
         let head = RwLock::new(catalogue.newest().map_or_else(Head::default, |note| note.head()));
-        Ok(Embedded { catalogue, head, partition_events_max, writer: Mutex::default() })
+        Ok(Embedded {
+            catalogue,
+            head,
+            partition_events_max,
+            directory: directory.to_owned(),
+            free_bytes: |path| fs2::available_space(path),
+            writer: Mutex::default(),
+        })
     }
 
     /// The highest entry known, also from partitions that were set aside: lower sequences were given out.
@@ -118,6 +129,20 @@ impl Embedded {
         Ok(block.and_then(|block| block.entries().into_iter().find(|entry| entry.sequence == sequence)))
     }
 
+    /// Refuses while the disk is nearly full. sled that meets a full disk fails from then on, and letting go
+    /// of it may wait for ever; and the last free bytes are better kept for the journal.
+    fn check_room(&self, entries: &[Sealed]) -> Result<(), StoreError> {
+        let wanted: usize = entries.iter().map(|entry| entry.json.len() * WRITES_PER_BYTE).sum();
+        let wanted = ROOM_BYTES_MIN.saturating_add(wanted as u64);
+        let free = (self.free_bytes)(&self.directory).map_err(|error| StoreError::Io(error.to_string()))?;
+        if free >= wanted {
+            return Ok(());
+        }
+        Err(StoreError::Io(format!(
+            "the disk has {free} bytes left; {wanted} are wanted for the next events"
+        )))
+    }
+
     /// The partition that takes the next entry: the newest, or one that is begun for it.
     fn partition_for(&self, facts: Facts) -> Result<Note, StoreError> {
         let head = self.head();
@@ -128,10 +153,14 @@ impl Embedded {
     }
 
     /// True when an event belongs into a partition. Events of one midnight arrive mixed, so one of the day
-    /// before stays with the newer day; a clock set back by more begins a partition of its own.
+    /// before stays with the newer day; a clock set back by more begins a partition of its own, but not a
+    /// small one, so that a clock that jumps to and fro does not make thousands.
     fn takes(&self, note: &Note, facts: Facts) -> bool {
         let day = day_of(facts.time_ms);
-        let is_of_day = note.day.is_none_or(|began| facts.id.is_nil() || (began - 1..=began).contains(&day));
+        let is_of_day = note.day.is_none_or(|began| {
+            let is_set_back = day < began - 1 && note.count >= SET_BACK_EVENTS_MIN;
+            facts.id.is_nil() || day <= began && !is_set_back
+        });
         is_of_day && note.count < self.partition_events_max
     }
 
@@ -154,8 +183,7 @@ impl Embedded {
         let written = partition.write(entries, facts).and_then(|()| partition.sync(&path, &grown));
         if let Err(trouble) = written {
             // After an error sled refuses everything until it is opened anew.
-            drop(partition);
-            self.catalogue.forget(Some(note.first));
+            self.catalogue.abandon(note.first, partition);
             return Err(self.catalogue.refuse(note.first, trouble));
         }
         self.catalogue.put(grown);
@@ -194,6 +222,9 @@ impl Store for Embedded {
         }
         self.refresh_head().map_err(|error| self.fall_back(error))?;
         let mut entries = self.fresh(batch)?;
+        if !entries.is_empty() {
+            self.check_room(entries)?;
+        }
         let facts: Vec<Facts> = entries.iter().map(|entry| Facts::of(&entry.json)).collect();
         let mut facts = &facts[..];
         while !entries.is_empty() {
@@ -230,6 +261,10 @@ impl Store for Embedded {
 }
 
 const PARTITION_EVENTS_MAX: u64 = 1_000_000;
+const ROOM_BYTES_MIN: u64 = 8 << 20;
+/// sled writes each compressed byte about five times.
+const WRITES_PER_BYTE: usize = 2;
+const SET_BACK_EVENTS_MIN: u64 = 1000;
 
 #[cfg(test)]
 mod tests;
