@@ -5,12 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::derive::{self, Answers, Plan, ReadRequest};
+use uuid::Uuid;
+
+use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
 use crate::event::Event;
 use crate::exchange::{Capture, Client, Exchange, Request};
 use crate::record::{Log, RecordError};
-use crate::rules::model::RuleSet;
 use crate::rules::router::{Candidate, HeadView};
+use crate::telemetry::Metrics;
 
 /// The audit as the proxy sees it. Shared by all workers; nothing here waits but [`Audit::record`].
 pub trait Audit: Send + Sync + 'static {
@@ -27,8 +29,14 @@ pub trait Audit: Send + Sync + 'static {
     /// What must be read after the answer.
     fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest>;
 
-    /// The events of an exchange.
-    fn derive(&self, candidates: &[Candidate], exchange: &Exchange, answers: &Answers) -> Vec<Event>;
+    /// The events of an exchange; `ids` hands out their ids.
+    fn derive(
+        &self,
+        candidates: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Vec<Event>;
 
     /// Makes them durable.
     fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
@@ -37,36 +45,58 @@ pub trait Audit: Send + Sync + 'static {
 /// The audit by rules, into the log.
 #[derive(Clone)]
 pub struct Auditor {
-    rules: Arc<RuleSet>,
+    engine: Arc<Engine>,
     log: Log,
+    metrics: Arc<Metrics>,
 }
 
 impl Auditor {
     /// An audit by those rules, into that log.
-    pub fn new(rules: Arc<RuleSet>, log: Log) -> Auditor {
-        Auditor { rules, log }
+    pub fn new(engine: Arc<Engine>, log: Log, metrics: Arc<Metrics>) -> Auditor {
+        Auditor { engine, log, metrics }
+    }
+
+    fn count(&self, derived: &Derived) {
+        self.metrics.loosened_not_found.inc_by(u64::from(derived.loosened_not_found));
+        for (rule, field) in &derived.missing {
+            self.metrics.rule_missing.with_label_values(&[rule, field]).inc();
+        }
+        if derived.cut > 0 {
+            self.metrics.drops.with_label_values(&["batch"]).inc_by(derived.cut as u64);
+        }
+        for rule in &derived.failed {
+            tracing::error!(rule, "a rule failed: only the least of its event could be recorded");
+        }
     }
 }
 
 impl Audit for Auditor {
     fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate> {
-        self.rules.candidates(head)
+        self.engine.rules().candidates(head)
     }
 
     fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan {
-        Plan::make(&self.rules, candidates, request, client)
+        self.engine.plan(candidates, request, client)
     }
 
     fn plan_with_body(&self, plan: Plan, request: &Request, client: &Client, body: &Capture) -> Plan {
-        plan.with_body(&self.rules, request, client, body)
+        self.engine.plan_with_body(plan, request, client, body)
     }
 
     fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest> {
-        derive::reads_after(&self.rules, plan, exchange, answers)
+        self.engine.reads_after(&plan.candidates, exchange, answers)
     }
 
-    fn derive(&self, candidates: &[Candidate], exchange: &Exchange, answers: &Answers) -> Vec<Event> {
-        derive::derive(&self.rules, candidates, exchange, answers)
+    fn derive(
+        &self,
+        candidates: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Vec<Event> {
+        let derived = self.engine.derive(candidates, exchange, answers, ids);
+        self.count(&derived);
+        derived.events
     }
 
     fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {

@@ -85,6 +85,10 @@ pub(crate) async fn serve(
         body: Capture::default(),
     };
     let plan = worker.proxy.audit.plan(candidates, &request, &client);
+    if plan.candidates.is_empty() {
+        // The head excludes every rule.
+        return worker.pass_through(parts, body, &id).await;
+    }
     let limits = &worker.proxy.config.limits;
     let story = Story {
         plan,
@@ -277,7 +281,8 @@ impl Story {
         }
         // Promised not to panic; should it, this exchange's record is lost and counted, not the worker.
         let derived = catch_unwind(AssertUnwindSafe(|| {
-            proxy.audit.derive(&self.plan.candidates, &exchange, &self.answers)
+            let ids = &self.worker.ids;
+            proxy.audit.derive(&self.plan.candidates, &exchange, &self.answers, &mut || ids.id())
         }));
         match derived {
             Ok(events) if events.is_empty() => {}

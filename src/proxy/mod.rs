@@ -119,13 +119,7 @@ impl Face for Worker {
             return audited::serve(self, peer, parts, body, candidates).await;
         }
         match self.prepare(&mut parts, &peer) {
-            Ok(id) => match self.pass(parts, body).await {
-                Ok(response) => {
-                    self.proxy.metrics.request(RequestKind::Passed);
-                    response
-                }
-                Err(failure) => self.fail(failure, &id),
-            },
+            Ok(id) => self.pass_through(parts, body, &id).await,
             Err(failure) => self.fail(failure, &self.ids.header()),
         }
     }
@@ -158,6 +152,17 @@ impl Worker {
         parts.version = Version::HTTP_11;
         parts.extensions.clear();
         Ok(id)
+    }
+
+    /// Answers a request that no rule concerns.
+    async fn pass_through(&self, parts: Parts, body: Incoming, id: &HeaderValue) -> Response<AnswerBody> {
+        match self.pass(parts, body).await {
+            Ok(response) => {
+                self.proxy.metrics.request(RequestKind::Passed);
+                response
+            }
+            Err(failure) => self.fail(failure, id),
+        }
     }
 
     /// The plain way: both bodies streamed, nothing kept.

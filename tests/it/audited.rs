@@ -98,7 +98,13 @@ impl Audit for Script {
         self.reads(|purpose| purpose == Purpose::After)
     }
 
-    fn derive(&self, _: &[Candidate], exchange: &Exchange, answers: &Answers) -> Vec<Event> {
+    fn derive(
+        &self,
+        _: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        _: &mut dyn FnMut() -> uuid::Uuid,
+    ) -> Vec<Event> {
         assert!(!self.panics, "as the test asks");
         self.seen.lock().push((exchange.clone(), answers.clone()));
         vec![crate::rig::event(exchange.id)]

@@ -111,7 +111,13 @@ impl Audit for Nothing {
         Vec::new()
     }
 
-    fn derive(&self, _: &[Candidate], _: &Exchange, _: &Answers) -> Vec<Event> {
+    fn derive(
+        &self,
+        _: &[Candidate],
+        _: &Exchange,
+        _: &Answers,
+        _: &mut dyn FnMut() -> uuid::Uuid,
+    ) -> Vec<Event> {
         Vec::new()
     }
 
