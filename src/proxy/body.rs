@@ -1,7 +1,7 @@
 //! Bodies on their way through: the request's to the application, the answer's to the client. Frames pass
 //! one by one, uncopied; nothing is collected, and the slower side sets the pace.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -12,8 +12,11 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::audited::end_copy;
 use super::forwarding;
 use super::pool::Lease;
+use super::tee::{Copy, End};
+use super::teed::Teed;
 use crate::serve::BodyError;
 
 /// A request's body on its way to the application.
@@ -28,6 +31,17 @@ pub(crate) enum RequestBody {
         /// Shared with who waits for the answer.
         progress: Rc<Progress>,
     },
+    /// The client's, copied as it goes by.
+    Teed {
+        /// What was held back, first to last.
+        held: std::vec::IntoIter<Frame<Bytes>>,
+        /// From the client.
+        frames: Incoming,
+        /// Shared with who waits for the answer.
+        progress: Rc<Progress>,
+        /// Shared with the story, which takes it when it ends.
+        copy: Rc<RefCell<Option<Copy>>>,
+    },
 }
 
 /// How far a streamed request body has come.
@@ -37,6 +51,14 @@ pub(crate) struct Progress {
     pub(crate) ended_at: Cell<Option<Instant>>,
     /// True when the client broke off.
     pub(crate) is_broken: Cell<bool>,
+}
+
+impl Progress {
+    fn note(&self, is_over: bool) {
+        if is_over {
+            self.ended_at.set(Some(Instant::now()));
+        }
+    }
 }
 
 impl RequestBody {
@@ -52,6 +74,23 @@ impl RequestBody {
         }
         let progress = Rc::new(Progress::default());
         (RequestBody::Streamed { frames, progress: Rc::clone(&progress) }, Some(progress))
+    }
+
+    /// The same, copied as it goes by, after what was held back (and copied) of it.
+    pub(crate) fn teed(
+        held: Vec<Frame<Bytes>>,
+        frames: Incoming,
+        copy: &Rc<RefCell<Option<Copy>>>,
+    ) -> (RequestBody, Option<Rc<Progress>>) {
+        if frames.is_end_stream() {
+            end_copy(copy, End::Proper);
+            if held.is_empty() {
+                return (RequestBody::empty(), None);
+            }
+        }
+        let progress = Rc::new(Progress::default());
+        let (copy, held) = (Rc::clone(copy), held.into_iter());
+        (RequestBody::Teed { held, frames, progress: Rc::clone(&progress), copy }, Some(progress))
     }
 }
 
@@ -70,8 +109,32 @@ impl Body for RequestBody {
                 if matches!(frame, Some(Err(_))) {
                     progress.is_broken.set(true);
                 }
+                progress.note(frame.is_none() || frames.is_end_stream());
+                Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers)))
+            }
+            RequestBody::Teed { held, frames, progress, copy } => {
+                if let Some(frame) = held.next() {
+                    progress.note(held.len() == 0 && frames.is_end_stream());
+                    return Poll::Ready(Some(Ok(without_forbidden_trailers(frame))));
+                }
+                let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
+                match (&frame, &mut *copy.borrow_mut()) {
+                    (Some(Err(_)), copy) => {
+                        progress.is_broken.set(true);
+                        if let Some(copy) = copy {
+                            copy.end(End::Broken);
+                        }
+                    }
+                    (Some(Ok(frame)), Some(copy)) => {
+                        if let Some(data) = frame.data_ref() {
+                            copy.push(data);
+                        }
+                    }
+                    (Some(Ok(_)) | None, _) => {}
+                }
                 if frame.is_none() || frames.is_end_stream() {
-                    progress.ended_at.set(Some(Instant::now()));
+                    progress.note(true);
+                    end_copy(copy, End::Proper);
                 }
                 Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers)))
             }
@@ -82,6 +145,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Whole(bytes) => bytes.is_none(),
             RequestBody::Streamed { frames, .. } => frames.is_end_stream(),
+            RequestBody::Teed { held, frames, .. } => held.len() == 0 && frames.is_end_stream(),
         }
     }
 
@@ -91,6 +155,8 @@ impl Body for RequestBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             RequestBody::Streamed { frames, .. } => frames.size_hint(),
+            // The head says how long it is, and hyper goes by that.
+            RequestBody::Teed { .. } => SizeHint::default(),
         }
     }
 }
@@ -110,12 +176,19 @@ enum Answer {
         /// The connection it comes over; `None` once it went back.
         lease: Option<Lease>,
     },
+    /// The application's to an audited request.
+    Teed(Box<Teed>),
 }
 
 impl AnswerBody {
     /// One of ours.
     pub(crate) fn whole(bytes: Bytes) -> AnswerBody {
         AnswerBody(Answer::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+
+    /// The application's to an audited request.
+    pub(super) fn teed(body: Teed) -> AnswerBody {
+        AnswerBody(Answer::Teed(Box::new(body)))
     }
 
     /// The application's.
@@ -138,6 +211,7 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Answer::Teed(body) => body.poll_frame(context),
             Answer::Streamed { frames, lease } => {
                 let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
                 // hyper does not ask again once it knows that a frame was the last.
@@ -154,6 +228,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Answer::Whole(bytes) => bytes.is_none(),
+            Answer::Teed(body) => body.is_end_stream(),
             Answer::Streamed { frames, .. } => frames.is_end_stream(),
         }
     }
@@ -163,6 +238,7 @@ impl Body for AnswerBody {
             Answer::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            Answer::Teed(body) => body.size_hint(),
             Answer::Streamed { frames, .. } => frames.size_hint(),
         }
     }

@@ -10,13 +10,23 @@
 //! The application's address comes from the configuration only. Nothing that a client or the application
 //! sends may panic this code or make it wait without a limit.
 
+mod audit;
+mod audited;
 mod body;
 mod failure;
 mod forwarding;
+mod held;
 mod hops;
 mod ids;
 mod pool;
+mod reads;
+mod tasks;
+mod tee;
+mod teed;
 
+pub use audit::{Audit, Auditor};
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,39 +43,59 @@ use self::failure::{Failure, answer};
 use self::forwarding::Peer;
 use self::ids::Ids;
 use self::pool::{Lease, Pool};
+use self::reads::Reader;
+use self::tasks::Tasks;
+use self::tee::Budget;
 use crate::config::Config;
+use crate::rules::router::HeadView;
 use crate::serve::{Face, Refusal};
 use crate::telemetry::{Metrics, RequestKind};
 
 /// What all workers share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Proxy {
     config: Arc<Config>,
+    audit: Arc<dyn Audit>,
     metrics: Arc<Metrics>,
+    /// All copies of bodies of all workers together.
+    budget: Arc<Budget>,
 }
 
 impl Proxy {
     /// A proxy as configured.
-    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Proxy {
-        Proxy { config, metrics }
+    pub fn new(config: Arc<Config>, audit: Arc<dyn Audit>, metrics: Arc<Metrics>) -> Proxy {
+        let budget = Budget::new(config.limits.capture_total_bytes_max);
+        Proxy { config, audit, metrics, budget }
     }
 
     /// What one worker needs; to be called on its thread.
     pub fn worker(&self) -> Worker {
+        let limits = &self.config.limits;
+        let pool = Pool::new(&self.config.upstream, limits);
         Worker {
-            pool: Pool::new(&self.config.upstream, &self.config.limits),
+            reader: Reader::new(&pool, &self.budget, &self.metrics, limits.capture_bytes_max),
+            pool,
             ids: Ids::new(),
+            tasks: Tasks::new(),
             proxy: self.clone(),
         }
     }
 }
 
-/// A worker's part of the proxy: its pool and its ids. It never leaves its thread.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Proxy").field("upstream", &self.config.upstream).finish_non_exhaustive()
+    }
+}
+
+/// A worker's part of the proxy: its pool, its ids, its tasks. It never leaves its thread.
 #[derive(Debug)]
 pub struct Worker {
     proxy: Proxy,
     pool: Rc<Pool>,
+    reader: Rc<Reader>,
     ids: Ids,
+    tasks: Rc<Tasks>,
 }
 
 impl Face for Worker {
@@ -78,14 +108,18 @@ impl Face for Worker {
 
     async fn answer(self: Rc<Self>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (mut parts, body) = request.into_parts();
+        let candidates = self.proxy.audit.candidates(&HeadView {
+            method: parts.method.as_str(),
+            target: target_of(&parts),
+            host: host_of(&parts),
+            headers: &parts.headers,
+            is_trusted: peer.is_trusted,
+        });
+        if !candidates.is_empty() {
+            return audited::serve(self, peer, parts, body, candidates).await;
+        }
         match self.prepare(&mut parts, &peer) {
-            Ok(id) => match self.pass(parts, body).await {
-                Ok(response) => {
-                    self.proxy.metrics.request(RequestKind::Passed);
-                    response
-                }
-                Err(failure) => self.fail(failure, &id),
-            },
+            Ok(id) => self.pass_through(parts, body, &id).await,
             Err(failure) => self.fail(failure, &self.ids.header()),
         }
     }
@@ -94,7 +128,9 @@ impl Face for Worker {
         self.fail(Failure::Refused(refusal), &self.ids.header())
     }
 
-    async fn finish(self: Rc<Self>) {}
+    async fn finish(self: Rc<Self>) {
+        self.tasks.finish().await;
+    }
 }
 
 impl Worker {
@@ -116,6 +152,17 @@ impl Worker {
         parts.version = Version::HTTP_11;
         parts.extensions.clear();
         Ok(id)
+    }
+
+    /// Answers a request that no rule concerns.
+    async fn pass_through(&self, parts: Parts, body: Incoming, id: &HeaderValue) -> Response<AnswerBody> {
+        match self.pass(parts, body).await {
+            Ok(response) => {
+                self.proxy.metrics.request(RequestKind::Passed);
+                response
+            }
+            Err(failure) => self.fail(failure, id),
+        }
     }
 
     /// The plain way: both bodies streamed, nothing kept.
@@ -171,4 +218,15 @@ impl Worker {
         self.proxy.metrics.request(failure.kind());
         answer(failure, id.to_str().unwrap_or_default())
     }
+}
+
+/// Path and query as received.
+fn target_of(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+/// The host as received; that of an absolute-form target, which agrees with it, where HTTP/1.0 sent none.
+fn host_of(parts: &Parts) -> &str {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or_default()
 }

@@ -1,6 +1,5 @@
 //! One worker: accepts, serves each connection in a task of its own, and at shutdown waits for them all.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -15,12 +14,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::gate::Gate;
 use super::wire::{Look, Wire};
 use super::{Face, Shared};
+use crate::config::Limits;
 
 /// Runs a worker until it is told to stop and its connections have ended.
 pub(super) fn run<F: Face>(listener: TcpListener, shared: &Shared, make: impl Fn() -> F) {
@@ -38,18 +39,22 @@ async fn serve<F: Face>(listener: TcpListener, shared: &Shared, face: Rc<F>) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a worker could not use the listener"),
     };
-    let open = Rc::new(Open::default());
+    let mut connections = JoinSet::new();
     let mut stop = shared.stop.clone();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            Some(ended) = connections.join_next() => {
+                tell_panic(ended);
+                continue;
+            }
+            () = wait_for_stop(&mut stop) => break,
         };
         match accepted {
             Ok((socket, peer)) => {
-                if let Some(place) = Place::take(shared, &open) {
+                if let Some(place) = Place::take(shared) {
                     let connection = serve_connection(socket, peer, shared.clone(), Rc::clone(&face));
-                    tokio::task::spawn_local(async move {
+                    connections.spawn_local(async move {
                         connection.await;
                         drop(place);
                     });
@@ -65,13 +70,33 @@ async fn serve<F: Face>(listener: TcpListener, shared: &Shared, face: Rc<F>) {
         }
     }
     drop(listener);
-    let deadline = Instant::now() + Duration::from_millis(shared.limits.shutdown_ms);
-    let finished = async {
-        open.wait_until_none().await;
-        face.finish().await;
+    leave(connections, &shared.limits, face).await;
+}
+
+/// Lets the connections finish, cuts those that do not, and waits for the work that none of them owns.
+async fn leave<F: Face>(mut connections: JoinSet<()>, limits: &Limits, face: Rc<F>) {
+    let finish = async {
+        while let Some(ended) = connections.join_next().await {
+            tell_panic(ended);
+        }
     };
-    if timeout_at(deadline, finished).await.is_err() {
-        tracing::warn!(connections = open.count.get(), "shutdown_ms passed: connections are cut");
+    if timeout(Duration::from_millis(limits.shutdown_ms), finish).await.is_err() {
+        tracing::warn!(connections = connections.len(), "shutdown_ms passed: connections are cut");
+        connections.shutdown().await;
+    }
+    // Every wait in there has its own limit; this one stands above them.
+    let records = Duration::from_millis(limits.record_ms + limits.before_ms) + RECORD_GRACE;
+    if timeout(records, face.finish()).await.is_err() {
+        tracing::error!("work was still under way when the worker stopped");
+    }
+}
+
+/// A panic ends one connection, never the worker (THREATS D12).
+fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "serving a connection panicked");
     }
 }
 
@@ -174,48 +199,25 @@ fn turn_away(socket: TcpStream, shared: &Shared) {
     }
 }
 
-/// The connections of this worker.
-#[derive(Debug, Default)]
-struct Open {
-    count: Cell<usize>,
-    none: Notify,
-}
-
-impl Open {
-    async fn wait_until_none(&self) {
-        while self.count.get() > 0 {
-            self.none.notified().await;
-        }
-    }
-}
-
 /// One connection's place among `connections_max`; given back when dropped.
-struct Place {
-    shared: Shared,
-    open: Rc<Open>,
-}
+struct Place(Shared);
 
 impl Place {
-    fn take(shared: &Shared, open: &Rc<Open>) -> Option<Place> {
+    fn take(shared: &Shared) -> Option<Place> {
         let before = shared.connections.fetch_add(1, Ordering::Relaxed);
         if before >= shared.limits.connections_max {
             shared.connections.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         shared.metrics.connections.inc();
-        open.count.set(open.count.get() + 1);
-        Some(Place { shared: shared.clone(), open: Rc::clone(open) })
+        Some(Place(shared.clone()))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-        self.shared.metrics.connections.dec();
-        self.open.count.set(self.open.count.get() - 1);
-        if self.open.count.get() == 0 {
-            self.open.none.notify_one();
-        }
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connections.dec();
     }
 }
 
@@ -223,6 +225,7 @@ const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: t
 content-length: 50\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
 503 Service Unavailable: too many connections now\n";
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const RECORD_GRACE: Duration = Duration::from_secs(1);
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// hyper's own least.
 const BUFFER_BYTES_MIN: usize = 8192;

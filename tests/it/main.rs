@@ -1,6 +1,7 @@
 //! Integration tests: a real proxy and a real upstream on port 0, spoken to in raw bytes. One binary, one
 //! file per subject.
 
+mod audited;
 mod framing;
 mod proxying;
 mod rig;

@@ -4,13 +4,19 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use earwitness::config::{Admin, Config, Limits, Upstream};
-use earwitness::proxy::Proxy;
+use earwitness::derive::{Answers, Plan, ReadRequest};
+use earwitness::event::Event;
+use earwitness::exchange::{Capture, Client, Exchange, Request};
+use earwitness::proxy::{Audit, Proxy};
+use earwitness::record::RecordError;
+use earwitness::rules::router::{Candidate, HeadView};
 use earwitness::serve::Workers;
 use earwitness::telemetry::Metrics;
 use parking_lot::Mutex;
@@ -33,20 +39,22 @@ impl Rig {
 
     /// The same, with other settings.
     pub(crate) fn with(upstream: SocketAddr, change: impl FnOnce(&mut Config)) -> Rig {
+        Rig::audited(upstream, Arc::new(Nothing), change)
+    }
+
+    /// A proxy that asks that audit.
+    pub(crate) fn audited(
+        upstream: SocketAddr,
+        audit: Arc<dyn Audit>,
+        change: impl FnOnce(&mut Config),
+    ) -> Rig {
         let mut config = config(upstream);
         change(&mut config);
         let metrics = Metrics::new();
-        let proxy = Proxy::new(Arc::new(config.clone()), Arc::clone(&metrics));
-        Rig::serve(&config, metrics, move || proxy.worker())
-    }
-
-    pub(crate) fn serve<F: earwitness::serve::Face>(
-        config: &Config,
-        metrics: Arc<Metrics>,
-        make: impl Fn() -> F + Clone + Send + 'static,
-    ) -> Rig {
+        let proxy = Proxy::new(Arc::new(config.clone()), audit, Arc::clone(&metrics));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let make = move || proxy.worker();
         let workers = Workers::start(listener, config.workers, &config.limits, &metrics, make).unwrap();
         Rig { address, metrics, workers: Some(workers) }
     }
@@ -80,6 +88,41 @@ impl Drop for Rig {
     fn drop(&mut self) {
         // Not waited for: a failing test must not hang in its own clean-up.
         drop(self.workers.take());
+    }
+}
+
+/// An audit that no request concerns.
+struct Nothing;
+
+impl Audit for Nothing {
+    fn candidates(&self, _: &HeadView<'_>) -> Vec<Candidate> {
+        Vec::new()
+    }
+
+    fn plan(&self, _: Vec<Candidate>, _: &Request, _: &Client) -> Plan {
+        Plan::default()
+    }
+
+    fn plan_with_body(&self, plan: Plan, _: &Request, _: &Client, _: &Capture) -> Plan {
+        plan
+    }
+
+    fn reads_after(&self, _: &Plan, _: &Exchange, _: &Answers) -> Vec<ReadRequest> {
+        Vec::new()
+    }
+
+    fn derive(
+        &self,
+        _: &[Candidate],
+        _: &Exchange,
+        _: &Answers,
+        _: &mut dyn FnMut() -> uuid::Uuid,
+    ) -> Vec<Event> {
+        Vec::new()
+    }
+
+    fn record(&self, _: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
@@ -302,4 +345,16 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not in time: {what}");
         thread::yield_now();
     }
+}
+
+/// The least event.
+pub(crate) fn event(exchange: uuid::Uuid) -> Event {
+    serde_json::from_value(serde_json::json!({
+        "format": 1, "id": exchange, "time": "2026-01-01T00:00:00Z", "exchangeId": exchange, "action": "X",
+        "title": "X", "message": { "text": "X", "parts": [{ "text": "X" }] }, "actor": { "type": "user", "assurance": "none" },
+        "result": "success", "before": { "state": "none" }, "client": { "ip": "127.0.0.1" },
+        "request": { "id": "x", "method": "POST", "url": "http://x/" },
+        "rule": { "id": "x", "version": "x" }, "match": { "certainty": "certain", "by": "raw" },
+    }))
+    .unwrap()
 }

@@ -1,0 +1,106 @@
+//! What the proxy asks of the audit: which rules a request may concern, what to read, and to derive and
+//! record. One seam, so that the way of the bytes can be tested without a rule, a journal or a store.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
+use crate::event::Event;
+use crate::exchange::{Capture, Client, Exchange, Request};
+use crate::record::{Log, RecordError};
+use crate::rules::router::{Candidate, HeadView};
+use crate::telemetry::Metrics;
+
+/// The audit as the proxy sees it. Shared by all workers; nothing here waits but [`Audit::record`].
+pub trait Audit: Send + Sync + 'static {
+    /// The rules that a request may concern. Called for every request: it must not allocate when there is
+    /// none.
+    fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate>;
+
+    /// What has to happen around the forwarding, from the head alone.
+    fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan;
+
+    /// The same once the body is held, or could not be.
+    fn plan_with_body(&self, plan: Plan, request: &Request, client: &Client, body: &Capture) -> Plan;
+
+    /// What must be read after the answer.
+    fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest>;
+
+    /// The events of an exchange; `ids` hands out their ids.
+    fn derive(
+        &self,
+        candidates: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Vec<Event>;
+
+    /// Makes them durable.
+    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
+}
+
+/// The audit by rules, into the log.
+#[derive(Clone)]
+pub struct Auditor {
+    engine: Arc<Engine>,
+    log: Log,
+    metrics: Arc<Metrics>,
+}
+
+impl Auditor {
+    /// An audit by those rules, into that log.
+    pub fn new(engine: Arc<Engine>, log: Log, metrics: Arc<Metrics>) -> Auditor {
+        Auditor { engine, log, metrics }
+    }
+
+    fn count(&self, derived: &Derived) {
+        self.metrics.loosened_not_found.inc_by(u64::from(derived.loosened_not_found));
+        for (rule, field) in &derived.missing {
+            self.metrics.rule_missing.with_label_values(&[rule, field]).inc();
+        }
+        if derived.cut > 0 {
+            self.metrics.drops.with_label_values(&["batch"]).inc_by(derived.cut as u64);
+        }
+        for rule in &derived.failed {
+            tracing::error!(rule, "a rule failed: only the least of its event could be recorded");
+        }
+    }
+}
+
+impl Audit for Auditor {
+    fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate> {
+        self.engine.rules().candidates(head)
+    }
+
+    fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan {
+        self.engine.plan(candidates, request, client)
+    }
+
+    fn plan_with_body(&self, plan: Plan, request: &Request, client: &Client, body: &Capture) -> Plan {
+        self.engine.plan_with_body(plan, request, client, body)
+    }
+
+    fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest> {
+        self.engine.reads_after(&plan.candidates, exchange, answers)
+    }
+
+    fn derive(
+        &self,
+        candidates: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Vec<Event> {
+        let derived = self.engine.derive(candidates, exchange, answers, ids);
+        self.count(&derived);
+        derived.events
+    }
+
+    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+        let log = self.log.clone();
+        Box::pin(async move { log.record(events).await })
+    }
+}

@@ -1,0 +1,324 @@
+//! The story of a request that a rule may concern.
+//!
+//! ```text
+//! plan ─► (hold the body) ─► reads ─► application ─tee─► client
+//!                                          └─► derive ─► record ─► the end of the answer is let go
+//! ```
+//!
+//! It runs in tasks that the client's connection does not own: whoever leaves, the exchange is recorded,
+//! once. With a durable plan the client gets the last of the answer only when the record is synced, at most
+//! `record_ms` later; a body past its copy's limit and an event stream are never held.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::Worker;
+use super::body::{AnswerBody, RequestBody};
+use super::failure::{Failure, answer};
+use super::forwarding::Peer;
+use super::hops;
+use super::pool::Lease;
+use super::tee::{Copy, End, Share};
+use super::teed::{Hold, Teed};
+use crate::derive::{Answers, Plan};
+use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
+use crate::rules::router::Candidate;
+use crate::telemetry::RequestKind;
+
+/// One audited request on its way.
+#[derive(Debug)]
+pub(crate) struct Story {
+    worker: Rc<Worker>,
+    plan: Plan,
+    answers: Answers,
+    client: Client,
+    request: exchange::Request,
+    /// Also held by the body on its way to the application; taken when the story ends.
+    copy: Rc<RefCell<Option<Copy>>>,
+    /// The head as forwarded: on whose behalf reads are asked.
+    head: HeaderMap,
+    id: HeaderValue,
+    received_at: Timestamp,
+    begun: Instant,
+}
+
+/// Answers an audited request. Dropped, it leaves the story running.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    peer: Rc<Peer>,
+    mut parts: Parts,
+    body: Incoming,
+    candidates: Vec<Candidate>,
+) -> Response<AnswerBody> {
+    let received = parts.headers.clone();
+    let (method, target) = (parts.method.to_string(), super::target_of(&parts).to_owned());
+    let host = super::host_of(&parts).to_owned();
+    let id = match worker.prepare(&mut parts, &peer) {
+        Ok(id) => id,
+        Err(failure) => return worker.fail(failure, &worker.ids.header()),
+    };
+    let ip = peer.client_ip(&received, &worker.proxy.config.trusted_proxies);
+    let client = Client {
+        ip,
+        port: (ip == peer.ip).then(|| peer.address.port()),
+        peer: peer.ip,
+        is_trusted: peer.is_trusted,
+    };
+    let request = exchange::Request {
+        method,
+        target,
+        scheme: "http",
+        host,
+        id: id.to_str().unwrap_or_default().to_owned(),
+        headers: received,
+        body: Capture::default(),
+    };
+    let plan = worker.proxy.audit.plan(candidates, &request, &client);
+    if plan.candidates.is_empty() {
+        // The head excludes every rule.
+        return worker.pass_through(parts, body, &id).await;
+    }
+    let limits = &worker.proxy.config.limits;
+    let story = Story {
+        plan,
+        answers: Answers::new(),
+        client,
+        request,
+        copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget)))),
+        head: parts.headers.clone(),
+        id: id.clone(),
+        received_at: Timestamp::now(),
+        begun: Instant::now(),
+        worker: Rc::clone(&worker),
+    };
+    let (told, answered) = oneshot::channel();
+    worker.tasks.spawn(story.run(parts, body, told));
+    match answered.await {
+        Ok(response) => response,
+        // The task panicked: this exchange ends, the worker goes on (THREATS D12).
+        Err(_) => worker.fail(Failure::Gone, &id),
+    }
+}
+
+impl Story {
+    /// From the complete head to the head of the answer; what follows is up to the answer's body.
+    async fn run(mut self, parts: Parts, body: Incoming, mut client: oneshot::Sender<Response<AnswerBody>>) {
+        let worker = Rc::clone(&self.worker);
+        let abandoned = Duration::from_millis(worker.proxy.config.limits.abandoned_ms);
+        let outcome = {
+            let mut forwarding = std::pin::pin!(self.forward(parts, body));
+            tokio::select! {
+                outcome = forwarding.as_mut() => Some(outcome),
+                () = client.closed() => tokio::select! {
+                    outcome = forwarding => Some(outcome),
+                    () = worker.tasks.patience(abandoned) => None,
+                },
+            }
+        };
+        let response = match outcome {
+            Some(Ok((response, lease))) => {
+                worker.proxy.metrics.request(RequestKind::Audited);
+                self.respond(response, lease).await
+            }
+            Some(Err(failure)) => {
+                let id = self.id.clone();
+                wait(self.end(None, failure.ending())).await;
+                worker.fail(failure, &id)
+            }
+            None => {
+                let id = self.id.clone();
+                wait(self.end(None, Ending::ClientGone)).await;
+                answer(Failure::RequestBroken, id.to_str().unwrap_or_default())
+            }
+        };
+        // Nobody there: the dropped body goes on without a client.
+        drop(client.send(response));
+    }
+
+    async fn forward(
+        &mut self,
+        parts: Parts,
+        mut frames: Incoming,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        if let (Some(copy), Some(length)) = (&mut *self.copy.borrow_mut(), frames.size_hint().exact()) {
+            copy.expect(length);
+        }
+        let held = if self.plan.needs_body { self.hold(&mut frames).await? } else { Vec::new() };
+        self.ask_before().await;
+        let (body, progress) = RequestBody::teed(held, frames, &self.copy);
+        let added = self.begun.elapsed();
+        let result = self.worker.ask(Request::from_parts(parts, body), progress.as_deref()).await;
+        self.worker.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
+        result
+    }
+
+    /// Reads the body up to its end, `held_body_bytes_max` or `held_body_ms`; what was read goes first when
+    /// the request is forwarded.
+    async fn hold(&mut self, frames: &mut Incoming) -> Result<Vec<http_body::Frame<bytes::Bytes>>, Failure> {
+        let limits = &self.worker.proxy.config.limits;
+        let mut held = super::held::Held::default();
+        let reading = held.read(frames, limits.held_body_bytes_max, &self.copy);
+        match timeout(Duration::from_millis(limits.held_body_ms), reading).await {
+            Ok(result) => result?,
+            Err(_) => self.worker.proxy.metrics.limits_hit.with_label_values(&["held_body_ms"]).inc(),
+        }
+        self.request.body = self.copy.borrow().as_ref().map(Copy::so_far).unwrap_or_default();
+        let plan = std::mem::take(&mut self.plan);
+        self.plan =
+            self.worker.proxy.audit.plan_with_body(plan, &self.request, &self.client, &self.request.body);
+        Ok(held.frames)
+    }
+
+    async fn ask_before(&mut self) {
+        if !self.plan.reads.is_empty() {
+            let deadline = Instant::now() + Duration::from_millis(self.worker.proxy.config.limits.before_ms);
+            let reads = self.plan.reads.clone();
+            self.worker.reader.ask(reads, &self.head, deadline, &mut self.answers).await;
+        }
+    }
+
+    /// Makes the application's answer the client's.
+    async fn respond(self, response: Response<Incoming>, lease: Lease) -> Response<AnswerBody> {
+        let (mut head, frames) = response.into_parts();
+        let mut seen = exchange::Response {
+            status: head.status.as_u16(),
+            headers: head.headers.clone(),
+            body: Capture::default(),
+        };
+        hops::strip_answer(&mut head.headers);
+        head.version = Version::HTTP_11;
+        let body = if frames.is_end_stream() {
+            lease.give_back();
+            wait(self.end(Some(seen), Ending::Complete)).await;
+            AnswerBody::whole(bytes::Bytes::new())
+        } else if is_event_stream(&head.headers) {
+            // It may go on for hours (THREATS E47).
+            seen.body.state = CaptureState::Skipped;
+            drop(self.end(Some(seen), Ending::Complete));
+            AnswerBody::streamed(frames, lease)
+        } else {
+            AnswerBody::teed(Teed::new(self, seen, frames, lease))
+        };
+        Response::from_parts(head, body)
+    }
+
+    pub(super) fn new_copy(&self) -> Copy {
+        Copy::new(self.worker.proxy.config.limits.capture_bytes_max, &self.worker.proxy.budget)
+    }
+
+    pub(super) fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// Ends the story: derives and records in a task of its own. What comes back is how long the client may
+    /// be kept waiting for it; `None` when no rule asks for that.
+    fn end(self, response: Option<exchange::Response>, ending: Ending) -> Option<Hold> {
+        self.end_holding(response, None, ending)
+    }
+
+    /// The same for an answer with a body; its share of the budget lives as long as the copy.
+    pub(super) fn end_with(self, response: exchange::Response, share: Share, ending: Ending) -> Option<Hold> {
+        self.end_holding(Some(response), Some(share), ending)
+    }
+
+    fn end_holding(
+        self,
+        response: Option<exchange::Response>,
+        share: Option<Share>,
+        ending: Ending,
+    ) -> Option<Hold> {
+        let tasks = Rc::clone(&self.worker.tasks);
+        let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
+        let is_durable = self.plan.is_durable;
+        let (recorded, is_recorded) = oneshot::channel();
+        tasks.spawn(async move {
+            self.record(response, ending).await;
+            drop(share);
+            // The client is gone, or was never made to wait.
+            let _ = recorded.send(());
+        });
+        is_durable.then(|| Box::pin(timeout(limit, is_recorded)))
+    }
+
+    async fn record(mut self, response: Option<exchange::Response>, ending: Ending) {
+        let copy = self.copy.borrow_mut().take();
+        // The shares live until the copies do not.
+        let (body, _share) = copy.map(Copy::finish).unzip();
+        self.request.body = body.unwrap_or_default();
+        let proxy = self.worker.proxy.clone();
+        for (side, state) in [
+            ("request", Some(self.request.body.state)),
+            ("response", response.as_ref().map(|response| response.body.state)),
+        ] {
+            if state == Some(CaptureState::Cut) {
+                proxy.metrics.capture_truncations.with_label_values(&[side]).inc();
+            }
+        }
+        let exchange = Exchange {
+            id: self.worker.ids.id(),
+            received_at: self.received_at,
+            client: self.client,
+            request: self.request,
+            response,
+            ending,
+            duration_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        let reads = proxy.audit.reads_after(&self.plan, &exchange, &self.answers);
+        if !reads.is_empty() {
+            let deadline = Instant::now() + Duration::from_millis(proxy.config.limits.before_ms);
+            self.worker.reader.ask(reads, &self.head, deadline, &mut self.answers).await;
+        }
+        // Promised not to panic; should it, this exchange's record is lost and counted, not the worker.
+        let derived = catch_unwind(AssertUnwindSafe(|| {
+            let ids = &self.worker.ids;
+            proxy.audit.derive(&self.plan.candidates, &exchange, &self.answers, &mut || ids.id())
+        }));
+        match derived {
+            Ok(events) if events.is_empty() => {}
+            Ok(events) => {
+                if let Err(error) = proxy.audit.record(events).await {
+                    tracing::error!(%error, exchange = %exchange.id, "an exchange was not recorded");
+                }
+            }
+            Err(_) => {
+                proxy.metrics.drops.with_label_values(&["derive"]).inc();
+                tracing::error!(exchange = %exchange.id, "deriving panicked: an exchange was not recorded");
+            }
+        }
+    }
+}
+
+/// Waits for a record as long as the client may be kept waiting.
+async fn wait(hold: Option<Hold>) {
+    if let Some(hold) = hold {
+        // Not recorded in time, or not at all: said and counted where it happens.
+        let _ = hold.await;
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.len() >= EVENT_STREAM.len() && value[..EVENT_STREAM.len()].eq_ignore_ascii_case(EVENT_STREAM)
+    })
+}
+
+/// The end of a request's body for its copy, where there is none.
+pub(super) fn end_copy(copy: &RefCell<Option<Copy>>, end: End) {
+    if let Some(copy) = &mut *copy.borrow_mut() {
+        copy.end(end);
+    }
+}
+
+const EVENT_STREAM: &[u8] = b"text/event-stream";

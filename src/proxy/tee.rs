@@ -1,0 +1,196 @@
+//! Bounded copies of bodies. The traffic never waits for a copy: past the limit of one body, or of all
+//! bodies together, the copy stops, says so, and the bytes go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+use crate::exchange::{Capture, CaptureState};
+
+/// What all copies of the process together may hold. Each copy is assured its first [`ASSURED_BYTES`], so
+/// that a neighbour's large bodies cannot leave a small request without a copy (THREATS E25).
+#[derive(Debug)]
+pub(crate) struct Budget {
+    used: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes_max: usize) -> Arc<Budget> {
+        Arc::new(Budget { used: AtomicUsize::new(0), bytes_max })
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.bytes_max {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    #[cfg(test)]
+    fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+/// A share of the budget; given back when dropped, so it lives as long as the bytes do.
+#[derive(Debug)]
+pub(crate) struct Share {
+    bytes: usize,
+    budget: Arc<Budget>,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A copy under way.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    bytes: Vec<u8>,
+    seen_bytes: u64,
+    bytes_max: usize,
+    is_cut: bool,
+    end: Option<End>,
+    share: Share,
+}
+
+/// How a body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At its proper end, trailers or not.
+    Proper,
+    /// Its sender went away.
+    Broken,
+}
+
+impl Copy {
+    /// A copy of at most `bytes_max`.
+    pub(crate) fn new(bytes_max: usize, budget: &Arc<Budget>) -> Copy {
+        Copy {
+            bytes: Vec::new(),
+            seen_bytes: 0,
+            bytes_max,
+            is_cut: false,
+            end: None,
+            share: Share { bytes: 0, budget: Arc::clone(budget) },
+        }
+    }
+
+    /// Makes room for a body of a known length at once instead of growing to it.
+    pub(crate) fn expect(&mut self, length: u64) {
+        let room = usize::try_from(length).unwrap_or(usize::MAX).min(self.bytes_max).min(ROOM_BYTES_MAX);
+        self.bytes.reserve_exact(room);
+    }
+
+    /// Bytes go by.
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        self.seen_bytes += data.len() as u64;
+        if self.is_cut {
+            return;
+        }
+        let mut kept = data.len().min(self.bytes_max - self.bytes.len());
+        let assured = ASSURED_BYTES.saturating_sub(self.bytes.len()).min(kept);
+        if kept > assured {
+            if self.share.budget.take(kept - assured) {
+                self.share.bytes += kept - assured;
+            } else {
+                kept = assured;
+            }
+        }
+        self.bytes.extend_from_slice(&data[..kept]);
+        self.is_cut = kept < data.len();
+    }
+
+    /// The body is over.
+    pub(crate) fn end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    /// Whether the copy stopped before the body did.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// What was copied so far, without ending the copy.
+    pub(crate) fn so_far(&self) -> Capture {
+        Capture {
+            bytes: Bytes::copy_from_slice(&self.bytes),
+            seen_bytes: self.seen_bytes,
+            state: self.state(),
+        }
+    }
+
+    /// The copy, and the share that must live as long as it.
+    pub(crate) fn finish(self) -> (Capture, Share) {
+        let state = self.state();
+        (Capture { bytes: Bytes::from(self.bytes), seen_bytes: self.seen_bytes, state }, self.share)
+    }
+
+    fn state(&self) -> CaptureState {
+        match self.end {
+            Some(End::Proper) if self.seen_bytes == 0 => CaptureState::Empty,
+            _ if self.is_cut => CaptureState::Cut,
+            Some(End::Proper) => CaptureState::Complete,
+            Some(End::Broken) | None => CaptureState::Broken,
+        }
+    }
+}
+
+const ASSURED_BYTES: usize = 16 << 10;
+/// A length that was only announced reserves no more than this.
+const ROOM_BYTES_MAX: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pushed: &[usize], end: Option<End>, kept: usize, seen: u64, state: CaptureState) {
+        let budget = Budget::new(40 << 10);
+        let mut copy = Copy::new(32 << 10, &budget);
+        for size in pushed {
+            copy.push(&vec![7; *size]);
+        }
+        if let Some(end) = end {
+            copy.end(end);
+        }
+        let (capture, share) = copy.finish();
+        assert_eq!((capture.bytes.len(), capture.seen_bytes, capture.state), (kept, seen, state));
+        assert_eq!(budget.used(), kept.saturating_sub(ASSURED_BYTES));
+        drop(share);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_copy_says_how_much_it_holds_and_how_its_body_ended() {
+        let limit = 32 << 10;
+        check(&[], Some(End::Proper), 0, 0, CaptureState::Empty);
+        check(&[], None, 0, 0, CaptureState::Broken);
+        check(&[10, 20], Some(End::Proper), 30, 30, CaptureState::Complete);
+        check(&[10, 20], Some(End::Broken), 30, 30, CaptureState::Broken);
+        check(&[limit], Some(End::Proper), limit, limit as u64, CaptureState::Complete);
+        check(&[limit, 1], Some(End::Proper), limit, limit as u64 + 1, CaptureState::Cut);
+        check(&[limit + 1, 5], None, limit, limit as u64 + 6, CaptureState::Cut);
+    }
+
+    // THREATS E25
+    #[test]
+    fn large_bodies_of_others_leave_each_copy_its_assured_bytes() {
+        let budget = Budget::new(20 << 10);
+        let mut large = Copy::new(1 << 20, &budget);
+        large.push(&vec![7; 36 << 10]);
+        let mut small = Copy::new(1 << 20, &budget);
+        small.push(&vec![7; 10 << 10]);
+        small.push(&vec![7; 10 << 10]);
+        small.end(End::Proper);
+        let (capture, _share) = small.finish();
+        assert_eq!((capture.bytes.len(), capture.state), (16 << 10, CaptureState::Cut));
+        drop(large);
+        assert_eq!(budget.used(), 0);
+    }
+}

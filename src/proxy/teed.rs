@@ -1,0 +1,156 @@
+//! An audited answer's body: streams to the client, copies as it goes, and ends the story in each of the
+//! four endings of a body: the plain end, trailers, an error, and being dropped because the client left.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use tokio::time::Timeout;
+
+use super::audited::Story;
+use super::body::without_forbidden_trailers;
+use super::pool::Lease;
+use super::tee::{Copy, End};
+use crate::exchange::{Ending, Response};
+use crate::serve::BodyError;
+
+/// How long the end of an answer is held: until the record is synced, within a limit.
+pub(super) type Hold = Pin<Box<Timeout<oneshot::Receiver<()>>>>;
+
+/// The body of an audited answer.
+#[derive(Debug)]
+pub(super) struct Teed {
+    /// `None` once it is over.
+    open: Option<Open>,
+    /// The end is held back until this is over.
+    hold: Option<Hold>,
+    /// The frame that completes the body.
+    last: Option<Frame<Bytes>>,
+}
+
+/// What there is while the body streams.
+#[derive(Debug)]
+struct Open {
+    story: Story,
+    response: Response,
+    copy: Copy,
+    frames: Incoming,
+    lease: Lease,
+}
+
+impl Teed {
+    pub(super) fn new(story: Story, response: Response, frames: Incoming, lease: Lease) -> Teed {
+        let mut copy = story.new_copy();
+        if let Some(length) = frames.size_hint().exact() {
+            copy.expect(length);
+        }
+        Teed { open: Some(Open { story, response, copy, frames, lease }), hold: None, last: None }
+    }
+
+    pub(super) fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(open) = &mut self.open {
+            match ready!(Pin::new(&mut open.frames).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        open.copy.push(data);
+                    }
+                    // hyper does not ask again once it knows that a frame was the last.
+                    if !frame.is_trailers() && !open.frames.is_end_stream() {
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    self.last = Some(without_forbidden_trailers(frame));
+                    self.complete();
+                }
+                None => self.complete(),
+                Some(Err(error)) => {
+                    if let Some(open) = self.open.take() {
+                        drop(open.end(End::Broken, Ending::UpstreamGone));
+                    }
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+        if let Some(hold) = &mut self.hold {
+            // Not recorded in time, or not at all: said and counted where it happens.
+            let _ = ready!(hold.as_mut().poll(context));
+            self.hold = None;
+        }
+        Poll::Ready(self.last.take().map(Ok))
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.open.is_none() && self.hold.is_none() && self.last.is_none()
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.open.as_ref().map_or_else(SizeHint::default, |open| open.frames.size_hint())
+    }
+
+    fn complete(&mut self) {
+        if let Some(open) = self.open.take() {
+            let is_cut = open.copy.is_cut();
+            let hold = open.end(End::Proper, Ending::Complete);
+            // A body that was too large to copy is not worth anybody's waiting.
+            self.hold = hold.filter(|_| !is_cut);
+        }
+    }
+}
+
+impl Open {
+    fn end(self, end: End, ending: Ending) -> Option<Hold> {
+        let Open { story, mut response, mut copy, lease, .. } = self;
+        if end == End::Proper {
+            lease.give_back();
+        }
+        copy.end(end);
+        let (body, share) = copy.finish();
+        response.body = body;
+        story.end_with(response, share, ending)
+    }
+
+    /// The client is gone: reads the rest of the answer for the record, within a limit.
+    async fn end_alone(mut self, limit: Duration) {
+        let worker = std::rc::Rc::clone(self.story.worker());
+        let end = tokio::select! {
+            end = read_rest(&mut self.frames, &mut self.copy) => end,
+            () = worker.tasks.patience(limit) => End::Broken,
+        };
+        drop(self.end(end, Ending::ClientGone));
+    }
+}
+
+async fn read_rest(frames: &mut Incoming, copy: &mut Copy) -> End {
+    while let Some(frame) = frames.frame().await {
+        match frame {
+            Ok(frame) => {
+                if let Some(data) = frame.data_ref() {
+                    copy.push(data);
+                }
+                // What is past the copy's limit is not worth the reading.
+                if copy.is_cut() {
+                    return End::Broken;
+                }
+            }
+            Err(_) => return End::Broken,
+        }
+    }
+    End::Proper
+}
+
+impl Drop for Teed {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            let worker = std::rc::Rc::clone(open.story.worker());
+            let limit = Duration::from_millis(worker.proxy.config.limits.abandoned_ms);
+            worker.tasks.spawn(open.end_alone(limit));
+        }
+    }
+}
