@@ -3,5 +3,8 @@
 
 mod audited;
 mod framing;
+mod house;
+mod process;
 mod proxying;
+mod restart;
 mod rig;
