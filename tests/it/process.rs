@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// A running `earwitness serve`.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Where clients connect.
-    pub proxy: SocketAddr,
+    pub(crate) proxy: SocketAddr,
     /// Where auditors connect.
-    pub audit: SocketAddr,
+    pub(crate) audit: SocketAddr,
 }
 
 impl Process {
     /// Starts it in `folder`, with the rules in `folder/rules`, before `upstream`.
-    pub fn start(folder: &Path, upstream: SocketAddr) -> Process {
+    pub(crate) fn start(folder: &Path, upstream: SocketAddr) -> Process {
         let config = format!(
             "listen: 127.0.0.1:0\nupstream: http://{upstream}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
              data_dir: data\nrules: rules\n"
@@ -54,20 +54,20 @@ impl Process {
     }
 
     /// SIGKILL, and wait until it is gone.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM; the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
         self.child.wait().unwrap().code()
     }
 
     /// Every event, oldest first, page by page.
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let (mut events, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = get(self.audit, &format!("/audit/v1/events?limit=100{cursor}"));
@@ -90,14 +90,19 @@ impl Drop for Process {
 }
 
 /// The JSON at a path of the audit listener.
-pub fn get(address: SocketAddr, target: &str) -> Value {
+pub(crate) fn get(address: SocketAddr, target: &str) -> Value {
     let (status, body) = request(address, &format!("GET {target} HTTP/1.1"), "", "").unwrap();
     assert_eq!(status, 200, "{body}");
     serde_json::from_str(&body).unwrap()
 }
 
 /// One request on a connection of its own; status and body, or the way it broke.
-pub fn request(address: SocketAddr, line: &str, headers: &str, body: &str) -> std::io::Result<(u16, String)> {
+pub(crate) fn request(
+    address: SocketAddr,
+    line: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let length = body.len();
@@ -130,7 +135,7 @@ fn dechunked(mut body: &str) -> String {
 }
 
 /// An application that answers every request with 200 and the same JSON, one thread a connection.
-pub fn simple_upstream() -> SocketAddr {
+pub(crate) fn simple_upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -174,7 +179,7 @@ fn answer_all(stream: TcpStream) {
 }
 
 /// Waits until `condition` holds; fails the test after ten seconds.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "not within ten seconds: {what}");
