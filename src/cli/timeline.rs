@@ -62,9 +62,12 @@ fn person(actor: &Actor) -> String {
 
 fn change_line(change: &Change) -> String {
     let label = change.label.as_deref().unwrap_or(&change.field);
+    // One element of a list: `Attendees[a@x.org]`.
+    let element = change.field.find('[').map_or("", |at| &change.field[at..]);
+    let element = if label == change.field { "" } else { element };
     let before = change.before.as_ref().map_or_else(|| "(none)".to_owned(), shown);
     let after = change.after.as_ref().map_or_else(|| "(none)".to_owned(), shown);
-    format!("{}: {before} → {after}", visible(label))
+    format!("{}{}: {before} → {after}", visible(label), visible(element))
 }
 
 fn shown(value: &Value) -> String {

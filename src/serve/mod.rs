@@ -2,7 +2,7 @@
 //!
 //! One thread per worker, each with a runtime of its own, all accepting on one socket: a request lives and
 //! dies on one thread, so nothing it touches needs a lock. What answers is a [`Face`]; this folder knows
-//! neither rules nor records. Every head passes the [`gate`] before hyper reads it.
+//! neither rules nor records. Every head passes the gate before hyper reads it.
 
 mod chunks;
 mod gate;
