@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may unwrap: its failure is the message")]
 
 mod audited;
+mod endings;
 mod framing;
 mod proxying;
+mod reads;
 mod rig;
+mod script;
