@@ -1,1 +1,29 @@
-fn main() {}
+//! The program: arguments in, exit code out. Everything else is in the library.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use earwitness::app;
+use earwitness::cli::{self, Cli, Command, Exit};
+
+fn main() -> ExitCode {
+    let result = match &Cli::parse().command {
+        Command::Serve(args) => app::serve(args),
+        Command::Demo(args) => app::demo(args),
+        Command::Check(args) => cli::check(args),
+        Command::Test(args) => cli::test(args),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        let is_broken_pipe = error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+        // Whoever closed the pipe has read enough: that is no failure (`earwitness check | head`).
+        if is_broken_pipe {
+            return Exit::Done;
+        }
+        let _ = writeln!(std::io::stderr(), "earwitness: {error:#}");
+        Exit::Failed
+    });
+    ExitCode::from(exit.code())
+}

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 ///
 /// # Errors
 /// When the file cannot be read or made, holds something else, or is open to other users.
-pub fn load_or_create(path: &Path) -> Result<[u8; 32]> {
+pub(super) fn load_or_create(path: &Path) -> Result<[u8; 32]> {
     match create(path) {
         Ok(key) => Ok(key),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => load(path),

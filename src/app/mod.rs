@@ -1,3 +1,108 @@
 //! The roof: builds every part from the configuration, starts them, waits, and stops them in order.
+//!
+//! Order matters at the end: first the proxy, so that nothing new happens; then the log, which takes what
+//! the last requests recorded; last the audit listener, which could still be asked about it.
 
-pub mod key;
+mod demo;
+mod key;
+mod serve;
+
+pub use demo::demo;
+pub use serve::serve;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::api::{self, Readiness, Setup};
+use crate::config::Config;
+use crate::derive::Engine;
+use crate::proxy::{Auditor, Proxy};
+use crate::record::{self, Log};
+use crate::rules::model::RuleSet;
+use crate::rules::redact::Key;
+use crate::serve::Workers;
+use crate::telemetry::Metrics;
+
+/// All parts, running.
+struct App {
+    /// Where clients connect.
+    proxy: SocketAddr,
+    /// Where operators and auditors connect.
+    audit: SocketAddr,
+    log: Log,
+    workers: Workers,
+    listener: JoinHandle<std::io::Result<()>>,
+    stop_listener: oneshot::Sender<()>,
+    shutdown_ms: u64,
+}
+
+impl App {
+    /// Opens the log, binds both listeners, and starts.
+    ///
+    /// # Errors
+    /// When the log cannot be opened, the key cannot be read, or an address cannot be bound: nothing runs
+    /// then.
+    async fn start(config: Config, rules: RuleSet) -> Result<App> {
+        let key = key::load_or_create(&config.key_file)?;
+        let metrics = Metrics::new();
+        let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
+            .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
+        let clients = std::net::TcpListener::bind(config.listen)
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let readers = TcpListener::bind(config.admin.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.admin.listen))?;
+        let (proxy, audit) = (clients.local_addr()?, readers.local_addr()?);
+        let rules = Arc::new(rules);
+        let (stop_listener, stopped) = oneshot::channel();
+        let state = api::State::new(Setup {
+            reader: Arc::new(log.clone()),
+            metrics: Arc::clone(&metrics),
+            readiness: readiness(&log, &rules),
+            admin: config.admin.clone(),
+            limits: config.limits.clone(),
+            key,
+        });
+        let listener = tokio::spawn(api::serve(readers, state, async {
+            // A sender that is gone says the same.
+            let _ = stopped.await;
+        }));
+        let engine = Arc::new(Engine::new(rules, Key::new(key), &config.limits));
+        let auditor = Arc::new(Auditor::new(engine, log.clone(), Arc::clone(&metrics)));
+        let (count, limits) = (config.workers, config.limits.clone());
+        let face = Proxy::new(Arc::new(config), auditor, Arc::clone(&metrics));
+        let workers = Workers::start(clients, count, &limits, &metrics, move || face.worker())?;
+        Ok(App { proxy, audit, log, workers, listener, stop_listener, shutdown_ms: limits.shutdown_ms })
+    }
+
+    /// Finishes what is in flight, within `limits.shutdown_ms`, and closes the log.
+    async fn stop(self) -> Result<()> {
+        let App { log, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        tokio::task::spawn_blocking(move || {
+            workers.stop();
+            log.close(Duration::from_millis(shutdown_ms));
+        })
+        .await?;
+        // The listener is gone already when this fails.
+        let _ = stop_listener.send(());
+        listener.await??;
+        Ok(())
+    }
+}
+
+fn readiness(log: &Log, rules: &Arc<RuleSet>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (log, rules) = (log.clone(), rules.packs.iter().map(|pack| pack.rules.len()).sum());
+    Arc::new(move || {
+        let journal = match log.state() {
+            record::State::Ready | record::State::Troubled(_) => Ok(()),
+            record::State::NotRecording(why) => Err(why),
+        };
+        Readiness { rules, journal }
+    })
+}

@@ -3,11 +3,15 @@
 //! Standard output carries answers, standard error carries everything else. Exit codes: 0 done, 1 it
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
+mod check;
 mod terminal;
 mod timeline;
+mod trial;
 
+pub use check::{check, load, show};
 pub use terminal::visible;
 pub use timeline::Timeline;
+pub use trial::test;
 
 use std::path::PathBuf;
 
@@ -20,6 +24,28 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// It could not be done, or a test failed.
+    Failed,
+    /// What the user wrote is wrong.
+    Wrong,
+}
+
+impl Exit {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Wrong => 2,
+        }
+    }
 }
 
 /// What can be asked for.

@@ -1,6 +1,7 @@
 //! The log as its users see it: what is acknowledged is there, at once and after everything.
 
 mod crash;
+mod damage;
 mod pages;
 
 use std::fs;

@@ -32,7 +32,7 @@ def free_port():
 class Process:
     """A child process whose output is kept for the failure report."""
 
-    def __init__(self, name, command, folder, env=None):
+    def __init__(self, name, command, folder):
         self.name = name
         self._log_path = folder / f"{name}.log"
         self._log_file = open(self._log_path, "ab")
@@ -42,7 +42,8 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=self._log_file,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            # Only the file configures Earwitness here, whatever the shell around has set.
+            env={name: value for name, value in os.environ.items() if not name.startswith("EARWITNESS_")},
         )
 
     def wait_until(self, what, condition, limit_s=20):
@@ -140,9 +141,9 @@ class Earwitness:
 
 
 def binary():
-    """The binary under test: EARWITNESS_BIN, or the newest that cargo built."""
-    if "EARWITNESS_BIN" in os.environ:
-        return pathlib.Path(os.environ["EARWITNESS_BIN"])
+    """The binary under test: E2E_BINARY, or the newest that cargo built."""
+    if "E2E_BINARY" in os.environ:
+        return pathlib.Path(os.environ["E2E_BINARY"])
     return newest("earwitness")
 
 

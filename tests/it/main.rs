@@ -1,12 +1,15 @@
 //! Integration tests: a real proxy and a real upstream on port 0, spoken to in raw bytes. One binary, one
 //! file per subject.
 
-#![allow(clippy::unwrap_used, reason = "a test may unwrap: its failure is the message")]
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place and the value")]
 
 mod audited;
 mod endings;
 mod framing;
+mod house;
+mod process;
 mod proxying;
 mod reads;
+mod restart;
 mod rig;
 mod script;

@@ -40,7 +40,8 @@ impl Process {
             let line = lines.next().and_then(Result::ok).unwrap_or_else(|| {
                 panic!("it did not start:\n{}", std::fs::read_to_string(folder.join("log")).unwrap())
             });
-            let address = line.rsplit("http://").next().and_then(|rest| rest.trim_end_matches('/').parse().ok());
+            let address =
+                line.rsplit("http://").next().and_then(|rest| rest.trim_end_matches('/').parse().ok());
             match line.split(' ').next() {
                 Some("proxy") => proxy = address,
                 Some("audit") => audit = address,
@@ -162,7 +163,10 @@ fn answer_all(stream: TcpStream) {
             return;
         }
         let body = r#"{"ok":true}"#;
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() {
             return;
         }

@@ -1,0 +1,140 @@
+//! What an audited exchange costs beyond its forwarding: planning its reads and deriving its event, with the
+//! Cal.com rules on a rescheduled booking (two bodies, a snapshot before, an identity, two changes, a
+//! sentence).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use divan::{Bencher, black_box};
+use earwitness::config::Limits;
+use earwitness::derive::{Answer, Answers, Engine, Purpose};
+use earwitness::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
+use earwitness::rules::model::RuleSet;
+use earwitness::rules::redact::Key;
+use earwitness::rules::router::HeadView;
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn plan_with_reads(bencher: Bencher) {
+    let stage = Stage::new();
+    bencher.bench(|| {
+        let exchange = black_box(&stage.exchange);
+        let candidates = stage.engine.rules().candidates(&head(&exchange.request));
+        stage.engine.plan(candidates, &exchange.request, &exchange.client)
+    });
+}
+
+#[divan::bench]
+fn derive_a_typical_event(bencher: Bencher) {
+    let stage = Stage::new();
+    let candidates = stage.engine.rules().candidates(&head(&stage.exchange.request));
+    bencher.bench(|| {
+        let derived =
+            stage.engine.derive(&candidates, black_box(&stage.exchange), &stage.answers, &mut Uuid::now_v7);
+        assert_eq!(derived.events.len(), 1);
+        derived
+    });
+}
+
+#[divan::bench]
+fn serialise_a_typical_event(bencher: Bencher) {
+    let stage = Stage::new();
+    let candidates = stage.engine.rules().candidates(&head(&stage.exchange.request));
+    let events = stage.engine.derive(&candidates, &stage.exchange, &stage.answers, &mut Uuid::now_v7).events;
+    bencher.bench(|| serde_json::to_vec(black_box(&events[0])));
+}
+
+struct Stage {
+    engine: Engine,
+    exchange: Exchange,
+    answers: Answers,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("rules/calcom");
+        let rules = RuleSet::load(&[folder]).expect("the pack is sound").rules;
+        let engine = Engine::new(Arc::new(rules), Key::new([1; 32]), &Limits::default());
+        let exchange = exchange();
+        let candidates = engine.rules().candidates(&head(&exchange.request));
+        let plan = engine.plan(candidates, &exchange.request, &exchange.client);
+        let answer = |purpose| match purpose {
+            Purpose::Identity => ME,
+            Purpose::Before | Purpose::After => BEFORE,
+        };
+        let answers = plan
+            .reads
+            .iter()
+            .map(|read| {
+                let answered =
+                    Answer::Answered { status: 200, headers: headers(), body: capture(answer(read.purpose)) };
+                (read.key.clone(), answered)
+            })
+            .collect();
+        Stage { engine, exchange, answers }
+    }
+}
+
+fn exchange() -> Exchange {
+    let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+    let mut headers = headers();
+    headers.insert(
+        "authorization",
+        HeaderValue::from_static("Bearer cal_live_0123456789abcdef0123456789abcdef"),
+    );
+    headers.insert("user-agent", HeaderValue::from_static("Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"));
+    headers.insert("cal-api-version", HeaderValue::from_static("2024-08-13"));
+    Exchange {
+        id: Uuid::now_v7(),
+        received_at: Timestamp::now(),
+        client: Client { ip, port: Some(40_000), peer: ip, is_trusted: false },
+        request: Request {
+            method: "POST".to_owned(),
+            target: "/v2/bookings/bk_7f3a9/reschedule".to_owned(),
+            scheme: "http",
+            host: "cal.example".to_owned(),
+            id: "0198c0de".to_owned(),
+            headers,
+            body: capture(
+                r#"{"start":"2026-01-15T10:00:00Z","reschedulingReason":"ill","rescheduledBy":"a@x.org"}"#,
+            ),
+        },
+        response: Some(Response { status: 201, headers: self::headers(), body: capture(AFTER) }),
+        ending: Ending::Complete,
+        duration_ms: 12,
+    }
+}
+
+fn head(request: &Request) -> HeadView<'_> {
+    HeadView {
+        method: &request.method,
+        target: &request.target,
+        host: &request.host,
+        headers: &request.headers,
+        is_trusted: false,
+    }
+}
+
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))])
+}
+
+fn capture(text: &'static str) -> Capture {
+    Capture {
+        bytes: Bytes::from_static(text.as_bytes()),
+        seen_bytes: text.len() as u64,
+        state: CaptureState::Complete,
+    }
+}
+
+const ME: &str = r#"{"status":"success","data":{"id":7,"email":"ada@x.org","username":"ada","name":"Ada","organizationId":3}}"#;
+const BEFORE: &str = r#"{"status":"success","data":{"id":91,"uid":"bk_7f3a9","title":"Intro between Ada and Bob","status":"accepted","start":"2026-01-10T10:00:00Z","end":"2026-01-10T10:30:00Z","duration":30,"eventTypeId":12,"hosts":[{"id":7,"name":"Ada","email":"ada@x.org","username":"ada","timeZone":"Europe/Zurich"}],"attendees":[{"name":"Bob","email":"bob@x.org","timeZone":"Europe/Zurich","language":"en","absent":false}],"location":"https://meet.x.org/1","absentHost":false,"createdAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}"#;
+const AFTER: &str = r#"{"status":"success","data":{"id":92,"uid":"bk_8c11d","title":"Intro between Ada and Bob","status":"accepted","start":"2026-01-15T10:00:00Z","end":"2026-01-15T10:30:00Z","duration":30,"eventTypeId":12,"hosts":[{"id":7,"name":"Ada","email":"ada@x.org","username":"ada","timeZone":"Europe/Zurich"}],"attendees":[{"name":"Bob","email":"bob@x.org","timeZone":"Europe/Zurich","language":"en","absent":false}],"location":"https://meet.x.org/1","absentHost":false,"rescheduledFromUid":"bk_7f3a9","reschedulingReason":"ill","createdAt":"2026-01-12T00:00:00Z","updatedAt":"2026-01-12T00:00:00Z"}}"#;

@@ -1,0 +1,123 @@
+//! `earwitness demo`: the whole of it on one machine, with nothing but this program.
+//!
+//! A booking application of the old kind starts, Earwitness starts before it with the rules that were
+//! written for it, a day of real requests goes through, and the records are read back from the query
+//! endpoint, as anybody would read them.
+
+#[path = "../../examples/legacy/app.rs"]
+mod legacy;
+#[path = "../../examples/legacy/script.rs"]
+mod script;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::App;
+use super::serve::{runtime, stop_asked};
+use crate::cli::{DemoArgs, Exit, Timeline, visible};
+use crate::config::{Admin, Config, Limits, Upstream};
+use crate::event::Event;
+use crate::rules::model::RuleSet;
+
+/// Plays the demonstration, shows the records, and stays up unless told otherwise.
+///
+/// # Errors
+/// When a part cannot be started, or a request of the script fails.
+pub fn demo(args: &DemoArgs) -> Result<Exit> {
+    runtime()?.block_on(async {
+        let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+        let application = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let upstream = application.local_addr()?;
+        tokio::spawn(legacy::serve(application));
+        let app = App::start(config(upstream, folder.path()), rules()?).await?;
+        let played = script::play(app.proxy).await.context("a request of the demonstration failed")?;
+        let events = events(app.audit).await.context("the records cannot be read")?;
+        show(&app, upstream, &played, &events)?;
+        if !args.exit {
+            stop_asked().await?;
+        }
+        app.stop().await?;
+        Ok(Exit::Done)
+    })
+}
+
+fn config(upstream: SocketAddr, folder: &Path) -> Config {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Config {
+        listen: any_port,
+        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        admin: Admin { listen: any_port, token: None, hosts: Vec::new() },
+        data_dir: folder.join("data"),
+        key_file: folder.join("earwitness.key"),
+        rules: Vec::new(),
+        trusted_proxies: Vec::new(),
+        limits: Limits::default(),
+        workers: 1,
+    }
+}
+
+/// The rules of examples/legacy, which the program carries so that the demonstration needs no checkout.
+fn rules() -> Result<RuleSet> {
+    let loaded = RuleSet::from_texts("legacy", RULES);
+    loaded.map(|loaded| loaded.rules).map_err(|problems| anyhow::anyhow!(problems.render()))
+}
+
+/// The newest events, oldest first, from the query endpoint.
+async fn events(audit: SocketAddr) -> Result<Vec<Event>> {
+    let stream = TcpStream::connect(audit).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = http::Request::get("/audit/v1/events?limit=100")
+        .header(http::header::HOST, audit.to_string())
+        .body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?.into_body();
+    let body =
+        Limited::new(answer, PAGE_BYTES_MAX).collect().await.map_err(|error| anyhow::anyhow!(error))?;
+    let mut page: Value = serde_json::from_slice(&body.to_bytes())?;
+    let mut events: Vec<Event> = serde_json::from_value(page["data"].take())?;
+    events.reverse();
+    Ok(events)
+}
+
+fn show(app: &App, upstream: SocketAddr, played: &[script::Played], events: &[Event]) -> Result<()> {
+    let (proxy, audit) = (app.proxy, app.audit);
+    let mut text = format!(
+        "\nA booking office that knows nothing of audit runs on http://{upstream}.\n\
+         Earwitness stands before it on http://{proxy}. These requests went through:\n\n"
+    );
+    for step in played {
+        writeln!(text, "  {:<42} {:<34} {}", visible(&step.what), visible(&step.line), step.status)?;
+    }
+    write!(text, "\nWhat Earwitness recorded of them, {} events:\n\n", events.len())?;
+    for event in events {
+        writeln!(text, "{}", Timeline(event))?;
+    }
+    write!(
+        text,
+        "Ask for yourself:\n  \
+         curl 'http://{audit}/audit/v1/events?action=BOOKING_MOVED'\n  \
+         curl 'http://{audit}/audit/v1/events?result=denied&result=failure'\n  \
+         curl 'http://{audit}/audit/v1/events?actor=alma&limit=5'\n\
+         The application, through Earwitness: http://{proxy}/ (log in as ben, password ben-knows)\n"
+    )?;
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+const RULES: &[(&str, &str)] = &[
+    ("pack.yaml", include_str!("../../examples/legacy/rules/legacy/pack.yaml")),
+    ("bookings.yaml", include_str!("../../examples/legacy/rules/legacy/bookings.yaml")),
+    ("sessions.yaml", include_str!("../../examples/legacy/rules/legacy/sessions.yaml")),
+];
+
+const PAGE_BYTES_MAX: usize = 4 << 20;

@@ -1,0 +1,95 @@
+//! `earwitness serve`: the proxy and the audit listener, until somebody says stop.
+
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::App;
+use crate::cli::{Exit, LogFormat, ServeArgs, show};
+use crate::config::Config;
+use crate::rules::model::RuleSet;
+use crate::telemetry;
+
+/// Runs until SIGTERM or SIGINT; a second one ends it at once.
+///
+/// # Errors
+/// When a part cannot be started or does not end well.
+pub fn serve(args: &ServeArgs) -> Result<Exit> {
+    let format = match args.log_format {
+        LogFormat::Text => telemetry::LogFormat::Text,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    let config = match Config::load(args.config.as_deref(), environment()) {
+        Ok(config) => config,
+        Err(problems) => {
+            show(&problems)?;
+            return Ok(Exit::Wrong);
+        }
+    };
+    let rules = match RuleSet::load(&config.rules) {
+        Ok(loaded) => {
+            show(&loaded.problems)?;
+            loaded.rules
+        }
+        Err(problems) => {
+            show(&problems)?;
+            return Ok(Exit::Wrong);
+        }
+    };
+    telemetry::init(format, &args.log)?;
+    runtime()?.block_on(run(config, rules))?;
+    Ok(Exit::Done)
+}
+
+/// The variables that are text; `std::env::vars` panics at one that is not.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// The runtime of everything but the proxy's workers, which have their own.
+///
+/// # Errors
+/// When the system gives no thread or descriptor.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be started")
+}
+
+async fn run(config: Config, rules: RuleSet) -> Result<()> {
+    let is_open = config.admin.token.is_none();
+    let app = App::start(config, rules).await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "proxy listens on http://{}", app.proxy)?;
+    writeln!(out, "audit listens on http://{}", app.audit)?;
+    if is_open {
+        writeln!(
+            out,
+            "no admin.token is set: the audit log is open to every user of this machine, and to no other"
+        )?;
+    }
+    out.flush()?;
+    stop_asked().await?;
+    tracing::info!("stopping: finishing what is in flight");
+    tokio::spawn(async {
+        if stop_asked().await.is_ok() {
+            tracing::warn!("stopped at once, as asked a second time");
+            std::process::exit(1);
+        }
+    });
+    app.stop().await
+}
+
+/// Returns at the next SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the signals cannot be listened for.
+pub(super) async fn stop_asked() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `earwitness check`: every problem of rule packs at once.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{CheckArgs, Exit, ProblemFormat};
+use crate::rules::load::Loaded;
+use crate::rules::model::RuleSet;
+use crate::yaml::Problems;
+
+/// Loads the packs and tells what is wrong.
+///
+/// # Errors
+/// When standard output or error cannot be written.
+pub fn check(args: &CheckArgs) -> Result<Exit> {
+    let loaded = RuleSet::load(&args.paths);
+    let problems = match &loaded {
+        Ok(loaded) => &loaded.problems,
+        Err(problems) => problems,
+    };
+    match args.format {
+        ProblemFormat::Text => {
+            show(problems)?;
+            writeln!(std::io::stdout(), "{}", summary(&loaded))?;
+        }
+        ProblemFormat::Json => {
+            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&problems.to_json())?)?;
+        }
+    }
+    let is_strict_failure = args.strict && problems.warning_count() > 0;
+    Ok(if loaded.is_err() || is_strict_failure { Exit::Wrong } else { Exit::Done })
+}
+
+/// Loads the packs; what is wrong goes to standard error.
+///
+/// # Errors
+/// When standard error cannot be written.
+pub fn load(paths: &[PathBuf]) -> Result<Option<RuleSet>> {
+    match RuleSet::load(paths) {
+        Ok(loaded) => Ok(Some(loaded.rules)),
+        Err(problems) => {
+            show(&problems)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Problems for people, on standard error.
+///
+/// # Errors
+/// When standard error cannot be written.
+pub fn show(problems: &Problems) -> Result<()> {
+    let mut out = std::io::stderr();
+    let text = if out.is_terminal() { problems.render_coloured() } else { problems.render() };
+    write!(out, "{text}")?;
+    Ok(())
+}
+
+fn summary(loaded: &Result<Loaded, Problems>) -> String {
+    match loaded {
+        Ok(loaded) => {
+            let packs = loaded.rules.packs.len();
+            let rules: usize = loaded.rules.packs.iter().map(|pack| pack.rules.len()).sum();
+            let warnings = loaded.problems.warning_count();
+            format!("{rules} rules in {packs} packs are sound; {warnings} warnings")
+        }
+        Err(problems) => {
+            format!("{} errors, {} warnings", problems.error_count(), problems.warning_count())
+        }
+    }
+}
