@@ -169,9 +169,11 @@ impl Story {
         let limits = &self.worker.proxy.config.limits;
         let mut held = super::held::Held::default();
         let reading = held.read(frames, limits.held_body_bytes_max, &self.copy);
+        let limits_hit = &self.worker.proxy.metrics.limits_hit;
         match timeout(Duration::from_millis(limits.held_body_ms), reading).await {
-            Ok(result) => result?,
-            Err(_) => self.worker.proxy.metrics.limits_hit.with_label_values(&["held_body_ms"]).inc(),
+            Ok(result) if !result? => limits_hit.with_label_values(&["held_body_bytes_max"]).inc(),
+            Ok(_) => {}
+            Err(_) => limits_hit.with_label_values(&["held_body_ms"]).inc(),
         }
         self.request.body = self.copy.borrow().as_ref().map(Copy::so_far).unwrap_or_default();
         let plan = std::mem::take(&mut self.plan);

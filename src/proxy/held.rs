@@ -19,7 +19,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Reads until the body's end or the limit. Dropped halfway, what was read stays.
+    /// Reads until the body's end or the limit; true at the end. Dropped halfway, what was read stays.
     ///
     /// # Errors
     /// When the client broke off: then the application need not see the request.
@@ -28,7 +28,7 @@ impl Held {
         body: &mut Incoming,
         bytes_max: usize,
         copy: &RefCell<Option<Copy>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let mut bytes = 0;
         while bytes < bytes_max && !body.is_end_stream() {
             match body.frame().await {
@@ -46,9 +46,10 @@ impl Held {
                 None => break,
             }
         }
-        if bytes < bytes_max || body.is_end_stream() {
+        let is_whole = bytes < bytes_max || body.is_end_stream();
+        if is_whole {
             end_copy(copy, End::Proper);
         }
-        Ok(())
+        Ok(is_whole)
     }
 }

@@ -187,6 +187,8 @@ impl Identities {
     fn remember(&mut self, key: ReadKey, answer: &Answer) {
         let now = Instant::now();
         let keep = match answer {
+            // Nobody's name takes so much: asked again rather than kept.
+            Answer::Answered { body, .. } if body.bytes.len() > KNOWN_BYTES_MAX => return,
             Answer::Answered { status: 200..=299, .. } => KEEP,
             Answer::Answered { .. } => KEEP_REFUSAL,
             // It may be up again at once.
@@ -253,3 +255,4 @@ const FORWARDING: [HeaderName; 4] = [
 const KEEP: Duration = Duration::from_secs(300);
 const KEEP_REFUSAL: Duration = Duration::from_secs(30);
 const KNOWN_MAX: usize = 10_000;
+const KNOWN_BYTES_MAX: usize = 16 << 10;

@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place and the value")]
 
 mod audited;
+mod endings;
 mod framing;
 mod house;
 mod process;
 mod proxying;
+mod reads;
 mod restart;
 mod rig;
+mod script;

@@ -1,0 +1,124 @@
+//! A scripted audit in the place of rules and log.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use earwitness::derive::{Answer, Answers, Plan, Purpose, ReadRequest};
+use earwitness::event::{Event, MatchedBy};
+use earwitness::exchange::{Capture, Client, Exchange, Request};
+use earwitness::proxy::Audit;
+use earwitness::record::RecordError;
+use earwitness::rules::router::{Candidate, HeadView};
+use parking_lot::Mutex;
+
+use crate::rig::{App, Rig, eventually};
+
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub(crate) const POST: &str =
+    "POST /a?b=c HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eA==\r\nContent-Length: 5\r\n\r\nhello";
+
+/// An audit that concerns itself with every POST and keeps the exchanges that it is shown.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) seen: Mutex<Vec<(Exchange, Answers)>>,
+    pub(crate) is_durable: bool,
+    pub(crate) needs_body: bool,
+    pub(crate) panics: bool,
+    /// Paths to read, with their purpose and limit.
+    pub(crate) reads: Vec<(&'static str, Purpose, u64)>,
+    /// The record is synced when something comes through here.
+    pub(crate) gate: Option<Arc<tokio::sync::Semaphore>>,
+    /// Plans made from a held body.
+    pub(crate) held: Mutex<Vec<Capture>>,
+}
+
+impl Script {
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.seen.lock().iter().map(|(exchange, _)| exchange.clone()).collect()
+    }
+
+    pub(crate) fn only(&self) -> Exchange {
+        eventually("one exchange is recorded", || !self.seen.lock().is_empty());
+        let mut all = self.exchanges();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    pub(crate) fn answer(&self, key: &str) -> Answer {
+        eventually("one exchange is recorded", || !self.seen.lock().is_empty());
+        self.seen.lock()[0].1[key].clone()
+    }
+
+    pub(crate) fn reads(&self, purpose: impl Fn(Purpose) -> bool) -> Vec<ReadRequest> {
+        let wanted = self.reads.iter().filter(|(_, found, _)| purpose(*found));
+        wanted
+            .map(|(target, purpose, timeout_ms)| ReadRequest {
+                key: (*target).to_owned(),
+                purpose: *purpose,
+                method: http::Method::GET,
+                target: (*target).to_owned(),
+                headers: vec![(http::header::AUTHORIZATION, "Basic eA==".parse().unwrap())],
+                body: bytes::Bytes::new(),
+                timeout_ms: *timeout_ms,
+            })
+            .collect()
+    }
+}
+
+impl Audit for Script {
+    fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate> {
+        let candidate = Candidate {
+            pack: 0,
+            rule: 0,
+            line: 0,
+            parts: Vec::new(),
+            by: MatchedBy::Raw,
+            method_from_body: None,
+            notes: Vec::new(),
+        };
+        if head.method == "POST" { vec![candidate] } else { Vec::new() }
+    }
+
+    fn plan(&self, candidates: Vec<Candidate>, _: &Request, _: &Client) -> Plan {
+        let reads =
+            if self.needs_body { Vec::new() } else { self.reads(|purpose| purpose != Purpose::After) };
+        Plan { candidates, reads, needs_body: self.needs_body, is_durable: self.is_durable }
+    }
+
+    fn plan_with_body(&self, plan: Plan, _: &Request, _: &Client, body: &Capture) -> Plan {
+        self.held.lock().push(body.clone());
+        Plan { reads: self.reads(|purpose| purpose != Purpose::After), ..plan }
+    }
+
+    fn reads_after(&self, _: &Plan, _: &Exchange, _: &Answers) -> Vec<ReadRequest> {
+        self.reads(|purpose| purpose == Purpose::After)
+    }
+
+    fn derive(
+        &self,
+        _: &[Candidate],
+        exchange: &Exchange,
+        answers: &Answers,
+        _: &mut dyn FnMut() -> uuid::Uuid,
+    ) -> Vec<Event> {
+        assert!(!self.panics, "as the test asks");
+        self.seen.lock().push((exchange.clone(), answers.clone()));
+        vec![crate::rig::event(exchange.id)]
+    }
+
+    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+        assert_eq!(events.len(), 1);
+        let gate = self.gate.clone();
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await.unwrap().forget();
+            }
+            Ok(())
+        })
+    }
+}
+
+pub(crate) fn rig(app: &App, script: Script) -> (Rig, Arc<Script>) {
+    let script = Arc::new(script);
+    (Rig::audited(app.address, Arc::clone(&script) as Arc<dyn Audit>, |_| {}), script)
+}
