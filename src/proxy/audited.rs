@@ -33,6 +33,7 @@ use super::tee::{Copy, End, Share};
 use super::teed::{Hold, Teed};
 use crate::derive::{Answers, Plan};
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
+use crate::record::Urgency;
 use crate::rules::router::Candidate;
 use crate::telemetry::RequestKind;
 
@@ -289,7 +290,8 @@ impl Story {
         match derived {
             Ok(events) if events.is_empty() => {}
             Ok(events) => {
-                if let Err(error) = proxy.audit.record(events).await {
+                let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
+                if let Err(error) = proxy.audit.record(events, urgency).await {
                     tracing::error!(%error, exchange = %exchange.id, "an exchange was not recorded");
                 }
             }
