@@ -12,7 +12,7 @@ use super::situation::{self, Before, Ended, Situation};
 use super::{actor, carry, events};
 use crate::event::{Event, Note, NoteCode, Outcome};
 use crate::exchange::Exchange;
-use crate::rules::expr::{Condition, Doubt, Root, Scope, Verdict};
+use crate::rules::expr::{Condition, Doubt, Phase, Root, Scope, Verdict};
 use crate::rules::model::{ChangeSpec, Entry};
 use crate::rules::router::Candidate;
 
@@ -94,6 +94,10 @@ fn derive_item(
     let doubts: Vec<Doubt> = case.document.doubts.iter().cloned().chain(var_doubts).collect();
     let mut scope = scope.with(Root::Vars, &vars);
     scope.doubts = &doubts;
+    // What the request excludes needs no answers read and no snapshots compared.
+    if !case.rule.when.may_hold(&scope, Phase::Body) {
+        return;
+    }
     let who = actor::identify(case, &scope, exchange, decoded);
     let scope =
         scope.with(Root::Actor, &who.document).with_option(Root::OnBehalfOf, who.behalf_document.as_ref());
