@@ -92,6 +92,11 @@ impl<'a> Redactor<'a> {
         }
     }
 
+    /// False when there is nothing for [`Redactor::paths`] to do.
+    pub fn has_paths(&self) -> bool {
+        self.secrets.iter().any(|secrets| !secrets.paths.is_empty())
+    }
+
     /// Redacts what `redact` paths find in a whole document, `{"request": …, "response": …}`.
     pub fn paths(&self, document: &mut Value) {
         for path in self.secrets.iter().flat_map(|secrets| &secrets.paths) {
