@@ -76,9 +76,10 @@ impl Document {
 
     /// Adds `request.body`.
     pub(super) fn add_request_body(&mut self, reading: Reading<'_>, headers: &HeaderMap, body: &Capture) {
-        let decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
-        self.notes.extend(decoded.notes.clone());
-        push_doubts(&mut self.doubts, &["request", "body"], decoded.doubts.clone(), reading.redactor);
+        let mut decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
+        self.notes.append(&mut decoded.notes);
+        let doubts = std::mem::take(&mut decoded.doubts);
+        push_doubts(&mut self.doubts, &["request", "body"], doubts, reading.redactor);
         put_body(&mut self.request, reading.redactor, "request", decoded);
     }
 
@@ -103,6 +104,9 @@ impl Document {
 
     /// Redacts what `redact` paths find, once all parts are there.
     pub(super) fn redact_paths(&mut self, redactor: &Redactor<'_>) {
+        if !redactor.has_paths() {
+            return;
+        }
         let mut whole = Map::new();
         whole.insert("request".to_owned(), self.request.take());
         if let Some(response) = self.response.take() {

@@ -92,6 +92,11 @@ impl<'a> Redactor<'a> {
         }
     }
 
+    /// False when there is nothing for [`Redactor::paths`] to do.
+    pub fn has_paths(&self) -> bool {
+        self.secrets.iter().any(|secrets| !secrets.paths.is_empty())
+    }
+
     /// Redacts what `redact` paths find in a whole document, `{"request": …, "response": …}`.
     pub fn paths(&self, document: &mut Value) {
         for path in self.secrets.iter().flat_map(|secrets| &secrets.paths) {
@@ -127,7 +132,7 @@ impl<'a> Redactor<'a> {
                 }
             }
             Value::Number(number) => {
-                let is_secret = kind.is_some() || shapes::is_card(&number.to_string());
+                let is_secret = kind.is_some() || shapes::is_card_number(number);
                 if is_secret && !self.is_revealed(at) {
                     *value = Value::String(PLAIN.to_owned());
                 }
@@ -150,9 +155,11 @@ impl<'a> Redactor<'a> {
         if name.len() > names::NAME_BYTES_MAX {
             return None;
         }
-        let folded = names::fold(name);
-        let is_added = || self.secrets.iter().any(|secrets| secrets.names.contains(&folded));
-        names::kind(&folded).or_else(|| is_added().then_some(Kind::Token))
+        names::with_folded(name, |folded| {
+            let is_folded = |name: &String| name.as_bytes() == folded;
+            let is_added = || self.secrets.iter().any(|secrets| secrets.names.iter().any(is_folded));
+            names::kind(folded).or_else(|| is_added().then_some(Kind::Token))
+        })
     }
 
     fn replacement(&self, text: &str, kind: Kind) -> String {
