@@ -188,9 +188,12 @@ impl<'a> Redactor<'a> {
 
     /// The lines of a header, joined by `, `, redacted.
     pub fn header(&self, headers: &HeaderMap, name: &http::HeaderName) -> String {
-        let lines: Vec<_> =
-            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let text = lines.join(", ");
+        let mut lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let mut text = lines.next().unwrap_or_default();
+        for line in lines {
+            text.to_mut().push_str(", ");
+            text.to_mut().push_str(&line);
+        }
         match name.as_str() {
             "authorization" | "proxy-authorization" => self.credentials(&text),
             "cookie" | "set-cookie" => self.replacement(&text, Kind::Token),
