@@ -221,17 +221,24 @@ pub(super) fn split_target(target: &str) -> (&str, &str) {
 
 /// Decoded once, without dot segments, empty ones and the last slash.
 pub(super) fn clean_path(path: &str) -> String {
-    let mut segments: Vec<String> = Vec::new();
+    // Where the segments kept so far begin: one that holds an escaped slash is taken back as a whole.
+    let mut begins: Vec<usize> = Vec::new();
+    let mut clean = String::with_capacity(path.len() + 1);
     for segment in path.split('/') {
         match percent_decode_str(segment).decode_utf8_lossy().as_ref() {
             "" | "." => {}
-            ".." => {
-                segments.pop();
+            ".." => clean.truncate(begins.pop().unwrap_or(0)),
+            plain => {
+                begins.push(clean.len());
+                clean.push('/');
+                clean.push_str(plain);
             }
-            plain => segments.push(plain.to_owned()),
         }
     }
-    format!("/{}", segments.join("/"))
+    if clean.is_empty() {
+        clean.push('/');
+    }
+    clean
 }
 
 const COOKIES_MAX: usize = 200;
