@@ -26,6 +26,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use super::Worker;
 use super::body::{AnswerBody, RequestBody};
@@ -36,6 +37,7 @@ use super::pool::Lease;
 use super::tee::{Copy, End, Share};
 use super::teed::{Hold, Teed};
 use crate::derive::{Answers, Plan};
+use crate::event::Event;
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
 use crate::record::Urgency;
 use crate::rules::router::Candidate;
@@ -57,6 +59,7 @@ pub(crate) struct Story {
     /// The head as forwarded: on whose behalf reads are asked.
     head: HeaderMap,
     id: HeaderValue,
+    exchange_id: Uuid,
     received_at: Timestamp,
     begun: Instant,
 }
@@ -106,6 +109,7 @@ pub(crate) async fn serve(
         copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget)))),
         head: parts.headers.clone(),
         id: id.clone(),
+        exchange_id: worker.ids.id(),
         received_at: Timestamp::now(),
         begun: Instant::now(),
         worker: Rc::clone(&worker),
@@ -275,12 +279,26 @@ impl Story {
         is_durable.then(|| Box::pin(timeout(limit, is_recorded)))
     }
 
-    async fn record(mut self, response: Option<exchange::Response>, ending: Ending) {
+    async fn record(self, response: Option<exchange::Response>, ending: Ending) {
+        let worker = Rc::clone(&self.worker);
+        let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
+        // The story ends before the wait: its headers and bodies hold on to the connections' read buffers,
+        // which are wanted again at once.
+        let (id, events) = self.derive(response, ending).await;
+        if !events.is_empty()
+            && let Err(error) = worker.proxy.audit.record(events, urgency).await
+        {
+            tracing::error!(%error, exchange = %id, "an exchange was not recorded");
+        }
+    }
+
+    /// The exchange's id and its events.
+    async fn derive(mut self, response: Option<exchange::Response>, ending: Ending) -> (Uuid, Vec<Event>) {
         let copy = self.copy.borrow_mut().take();
         // The shares live until the copies do not.
         let (body, _share) = copy.map(Copy::finish).unzip();
         self.request.body = body.unwrap_or_default();
-        let proxy = self.worker.proxy.clone();
+        let proxy = &self.worker.proxy;
         for (side, state) in [
             ("request", Some(self.request.body.state)),
             ("response", response.as_ref().map(|response| response.body.state)),
@@ -290,7 +308,7 @@ impl Story {
             }
         }
         let exchange = Exchange {
-            id: self.worker.ids.id(),
+            id: self.exchange_id,
             received_at: self.received_at,
             client: self.client,
             request: self.request,
@@ -308,22 +326,12 @@ impl Story {
             let ids = &self.worker.ids;
             proxy.audit.derive(&self.plan.candidates, &exchange, &self.answers, &mut || ids.id())
         }));
-        let id = exchange.id;
-        // Its headers and bodies hold on to the connections' read buffers, which are wanted again at once.
-        drop(exchange);
-        match derived {
-            Ok(events) if events.is_empty() => {}
-            Ok(events) => {
-                let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
-                if let Err(error) = proxy.audit.record(events, urgency).await {
-                    tracing::error!(%error, exchange = %id, "an exchange was not recorded");
-                }
-            }
-            Err(_) => {
-                proxy.metrics.drops.with_label_values(&["derive"]).inc();
-                tracing::error!(exchange = %id, "deriving panicked: an exchange was not recorded");
-            }
-        }
+        let events = derived.unwrap_or_else(|_| {
+            proxy.metrics.drops.with_label_values(&["derive"]).inc();
+            tracing::error!(exchange = %exchange.id, "deriving panicked: an exchange was not recorded");
+            Vec::new()
+        });
+        (exchange.id, events)
     }
 }
 
