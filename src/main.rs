@@ -7,6 +7,9 @@ use clap::Parser;
 use earwitness::app;
 use earwitness::cli::{self, Cli, Command, Exit};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let result = match &Cli::parse().command {
         Command::Serve(args) => app::serve(args),

@@ -5,6 +5,7 @@
 //! condition on the body silently false. So this reader goes on where it can and says where it did; it
 //! keeps its own stack, because an overflow of the program's cannot be caught.
 
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::Doubtful;
@@ -56,7 +57,12 @@ struct Reader<'a> {
 /// An array or object whose end is not reached yet.
 enum Frame {
     Array(Vec<Value>),
-    Object { members: Map<String, Value>, name: String },
+    /// `name` goes into `members` with its value; where it stood, for what is said about the place later.
+    Object {
+        members: Map<String, Value>,
+        name: String,
+        name_at: usize,
+    },
 }
 
 /// What stands at a value's place.
@@ -113,8 +119,8 @@ impl Reader<'_> {
         if self.take(b'}') {
             return Ok(Step::Value(Value::Object(Map::new())));
         }
-        let name = self.name()?;
-        self.enter(Frame::Object { members: Map::new(), name })
+        let (name, name_at) = self.name()?;
+        self.enter(Frame::Object { members: Map::new(), name, name_at })
     }
 
     fn enter(&mut self, frame: Frame) -> Result<Step, JsonError> {
@@ -125,15 +131,16 @@ impl Reader<'_> {
         Ok(Step::Opened)
     }
 
-    fn name(&mut self) -> Result<String, JsonError> {
+    fn name(&mut self) -> Result<(String, usize), JsonError> {
         self.blanks();
         if self.peek() != Some(b'"') {
             return Err(JsonError::Unexpected(self.at));
         }
+        let name_at = self.at;
         let name = self.string()?;
         self.blanks();
         match self.take(b':') {
-            true => Ok(name),
+            true => Ok((name, name_at)),
             false => Err(JsonError::Unexpected(self.at)),
         }
     }
@@ -144,11 +151,17 @@ impl Reader<'_> {
                 elements.push(value);
                 None
             }
-            Some(Frame::Object { members, name }) => {
-                let shown = members.contains_key(name).then(|| brief(&value));
-                let old = members.insert(name.clone(), value);
-                shown.zip(old).map(|(new, old)| vec![brief(&old), new])
-            }
+            Some(Frame::Object { members, name, .. }) => match members.entry(std::mem::take(name)) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                    None
+                }
+                Entry::Occupied(mut known) => {
+                    let shown = vec![brief(known.get()), brief(&value)];
+                    known.insert(value);
+                    Some(shown)
+                }
+            },
             None => None,
         };
         if let Some(values) = duplicate {
@@ -179,9 +192,9 @@ impl Reader<'_> {
             return Err(JsonError::Unexpected(self.at));
         }
         if is_object {
-            let next = self.name()?;
-            if let Some(Frame::Object { name, .. }) = self.stack.last_mut() {
-                *name = next;
+            let (next, next_at) = self.name()?;
+            if let Some(Frame::Object { name, name_at, .. }) = self.stack.last_mut() {
+                (*name, *name_at) = (next, next_at);
             }
         }
         Ok(None)
@@ -192,11 +205,19 @@ impl Reader<'_> {
         let mut content = String::new();
         loop {
             let start = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
-            }
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            let is_odd = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+            self.at += rest.iter().position(is_odd).unwrap_or(rest.len());
             // Both ends stand beside an ASCII byte or the text's end: always on a character boundary.
-            content.push_str(self.text.get(start..self.at).unwrap_or_default());
+            let plain = self.text.get(start..self.at).unwrap_or_default();
+            match self.peek() {
+                // Nearly every string is one piece.
+                Some(b'"') if content.is_empty() => {
+                    self.at += 1;
+                    return Ok(plain.to_owned());
+                }
+                _ => content.push_str(plain),
+            }
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -323,6 +344,7 @@ impl Reader<'_> {
         }
         let path = self.stack.iter().map(|frame| match frame {
             Frame::Array(elements) => elements.len().to_string(),
+            Frame::Object { name, name_at, .. } if name.is_empty() => name_of(self.text, *name_at),
             Frame::Object { name, .. } => name.clone(),
         });
         let path = path.collect();
@@ -346,6 +368,12 @@ impl Reader<'_> {
         }
         is_there
     }
+}
+
+/// The name at this place, read once more.
+fn name_of(text: &str, at: usize) -> String {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at, stack: Vec::new(), doubts: Vec::new() };
+    reader.string().unwrap_or_default()
 }
 
 /// A value as a doubt tells it: whole copies of nested duplicates would multiply.

@@ -93,7 +93,6 @@ fn try_way(
     decoded: &Decoded<'_>,
     way: &ActorWay,
 ) -> Option<Who> {
-    let answer;
     let mut scope = *scope;
     if let Some(read) = &way.ask {
         // What can be told without the answer is tested first: no question for nothing.
@@ -102,8 +101,7 @@ fn try_way(
         }
         let asked = case.asking(scope, Purpose::Identity).build(read).ok()?;
         let Heard::Found(found) = decoded.hear(&asked.request.key) else { return None };
-        answer = found;
-        scope = scope.with(Root::Answer, &answer);
+        scope = scope.with(Root::Answer, found);
     }
     let verdict = way.when.test(&scope);
     if verdict == Verdict::No {
@@ -158,7 +156,7 @@ pub(super) fn named(
 pub(super) fn person(members: &[(String, Expr)], scope: &Scope<'_>) -> Option<Actor> {
     let mut actor = Actor { r#type: "unknown".to_owned(), ..Actor::default() };
     for (name, expr) in members {
-        let Some(value) = expr.eval(scope).as_ref().and_then(text) else { continue };
+        let Some(value) = expr.look_up(scope).as_deref().and_then(text) else { continue };
         match name.as_str() {
             "type" => actor.r#type = value,
             "id" => actor.id = Some(value),

@@ -72,7 +72,7 @@ fn of_item(case: &Case<'_>, all: &changes::Changes, fields: &[String], item: &Va
 pub(super) fn changes_of(
     case: &Case<'_>,
     scope: &Scope<'_>,
-    situation: &Situation,
+    situation: &Situation<'_>,
     indexes: impl Iterator<Item = usize>,
 ) -> Vec<Change> {
     indexes
@@ -95,7 +95,7 @@ pub(super) fn changes_of(
 /// A named field of a thing of which only one side is known: created, deleted, or not to be read before.
 fn one_sided(
     case: &Case<'_>,
-    situation: &Situation,
+    situation: &Situation<'_>,
     firing: &Firing<'_>,
     name: &str,
     scope: &Scope<'_>,
@@ -111,10 +111,10 @@ fn one_sided(
         return None;
     }
     let field = declared(case, name);
-    let side = |value: &Option<Value>| {
-        changes::at(value.as_ref()?, name).map(|value| shown(field, true, value.clone(), scope))
+    let side = |value: Option<&Value>| {
+        changes::at(value?, name).map(|value| shown(field, true, value.clone(), scope))
     };
-    let (before, after) = (side(&situation.before), side(&situation.after));
+    let (before, after) = (side(situation.before), side(situation.after.as_deref()));
     if before.is_none() && after.is_none() {
         return None;
     }

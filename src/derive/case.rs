@@ -114,6 +114,11 @@ impl<'a> Case<'a> {
         self.pack.resources.get(self.rule.before.as_ref()?.resource)
     }
 
+    /// Whether the rule's read has parameters.
+    pub(super) fn has_parameters(&self) -> bool {
+        self.rule.before.as_ref().is_some_and(|before| !before.with.is_empty())
+    }
+
     /// `$.with` of the rule's read.
     pub(super) fn with(&self, scope: &Scope<'_>) -> Value {
         let with = self.rule.before.iter().flat_map(|before| &before.with);

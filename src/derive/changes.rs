@@ -3,6 +3,7 @@
 //! A difference is kept twice: as `$.changes`, which conditions and `for_each` look at, and as atoms, the
 //! smallest pieces that an event can carry, so that none is lost between the entries of a rule.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
@@ -44,11 +45,21 @@ pub(super) fn compare(before: &Value, after: &Value, resource: Option<&Resource>
         }
         return changes;
     };
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for name in names {
-        compare_member(&mut changes, name, old.get(name), new.get(name), resource);
+    // Both sides are sorted by name.
+    let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return changes,
+        };
+        let old = if order.is_le() { olds.next() } else { None };
+        let new = if order.is_ge() { news.next() } else { None };
+        if let Some((name, _)) = old.or(new) {
+            compare_member(&mut changes, name, old.map(|old| old.1), new.map(|new| new.1), resource);
+        }
     }
-    changes
 }
 
 fn compare_member(
@@ -63,9 +74,10 @@ fn compare_member(
     if ignore.iter().any(|ignored| ignored == name) || is_equal(old, new) {
         return;
     }
-    let below = format!("{name}.");
-    let nested: Vec<&Field> = fields.iter().filter(|field| field.name.starts_with(&below)).collect();
-    let ignored: Vec<&str> = ignore.iter().filter_map(|field| field.strip_prefix(&below)).collect();
+    let below = |field: &'_ str| field.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    let nested: Vec<&Field> = fields.iter().filter(|field| below(&field.name)).collect();
+    let ignored: Vec<&str> =
+        ignore.iter().filter(|field| below(field)).map(|field| &field[name.len() + 1..]).collect();
     if nested.is_empty() && ignored.is_empty() {
         let key = fields.iter().find(|field| field.name == name).and_then(|field| field.key.as_deref());
         return compare_field(changes, name, old, new, key);
@@ -77,7 +89,7 @@ fn compare_member(
     }
     let mut has_nested = false;
     for field in nested {
-        let way = &field.name[below.len()..];
+        let way = &field.name[name.len() + 1..];
         let (old, new) = (take(&mut old_rest, way), take(&mut new_rest, way));
         if !is_equal(old.as_ref(), new.as_ref()) {
             has_nested = true;

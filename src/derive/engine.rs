@@ -209,6 +209,12 @@ impl Engine {
 
     /// The format that a pack's `formats` names for this request.
     fn forced_format(&self, candidates: &[Candidate], request: &Request) -> Option<Format> {
+        let has_formats = |candidate: &Candidate| {
+            self.rules.packs.get(candidate.pack).is_some_and(|pack| !pack.formats.is_empty())
+        };
+        if !candidates.iter().any(has_formats) {
+            return None;
+        }
         let (path, _) = super::document::split_target(&request.target);
         let path = super::document::clean_path(path);
         candidates.iter().find_map(|candidate| {

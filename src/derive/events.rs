@@ -39,7 +39,7 @@ pub(super) fn default_outcome(exchange: &Exchange) -> Outcome {
 
 /// The outcome that the entry says, else the default.
 pub(super) fn outcome(entry: &Entry, scope: &Scope<'_>, exchange: &Exchange) -> Outcome {
-    let Some(value) = entry.result.as_ref().and_then(|result| result.eval(scope)) else {
+    let Some(value) = entry.result.as_ref().and_then(|result| result.look_up(scope)) else {
         return default_outcome(exchange);
     };
     value.as_str().and_then(Outcome::parse).unwrap_or_else(|| {
@@ -56,8 +56,8 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
         .as_ref()
         .and_then(|members| actor::named(case, &firing.scope, exchange, members, firing.outcome));
     let who = named.as_ref().unwrap_or(firing.who);
-    let (document, behalf) = (who.document.clone(), who.behalf_document.clone());
-    let scope = firing.scope.with(Root::Actor, &document).with_option(Root::OnBehalfOf, behalf.as_ref());
+    let scope = firing.scope.with(Root::Actor, &who.document);
+    let scope = scope.with_option(Root::OnBehalfOf, who.behalf_document.as_ref());
     let mut event = minimal(case.pack, case.rule, case.candidate, exchange, id);
     event.notes.clear();
     fill_words(&mut event, entry, &scope, case);
@@ -180,7 +180,7 @@ fn trace_id(header: &str) -> Option<String> {
 }
 
 fn fill_words(event: &mut Event, entry: &Entry, scope: &Scope<'_>, case: &Case<'_>) {
-    match entry.action.eval(scope).as_ref().and_then(text) {
+    match entry.action.look_up(scope).as_deref().and_then(text) {
         Some(action) => event.action = action,
         None => {
             event.action.clone_from(&case.rule.id);
@@ -226,7 +226,7 @@ fn target(
 ) -> Option<Target> {
     let spec = firing.entry.target.as_ref();
     let resource = case.resource();
-    let of = |expr: Option<&Expr>| expr.and_then(|expr| expr.eval(scope)).as_ref().and_then(text);
+    let of = |expr: Option<&Expr>| expr.and_then(|expr| expr.look_up(scope)).as_deref().and_then(text);
     let kind = of(spec.and_then(|spec| spec.kind.as_ref())).or_else(|| Some(resource?.kind.clone()));
     let own_id = spec.and_then(|spec| spec.id.as_ref());
     let id = match own_id {
@@ -261,7 +261,7 @@ fn target(
 /// The identifier as the application says it, and as the request spelled it where that differs: a deed
 /// must not hide under another spelling of its target (THREATS E11).
 fn spelled(case: &Case<'_>, firing: &Firing<'_>, id: String) -> (Option<String>, Option<String>) {
-    let snapshot = firing.situation.before.as_ref();
+    let snapshot = firing.situation.before;
     let canonical = ["uid", "id"].iter().filter_map(|name| text(snapshot?.get(*name)?));
     let canonical = canonical.into_iter().find(|own| *own != id && is_other_spelling(own, &id));
     if let Some(own) = canonical {
@@ -286,7 +286,7 @@ fn is_other_spelling(own: &str, requested: &str) -> bool {
 }
 
 fn links(entry: &Entry, scope: &Scope<'_>) -> Vec<Link> {
-    let of = |expr: &Expr| expr.eval(scope).as_ref().and_then(text);
+    let of = |expr: &Expr| expr.look_up(scope).as_deref().and_then(text);
     let link = |spec: &crate::rules::model::LinkSpec| {
         Some(Link { rel: of(&spec.rel)?, r#type: of(&spec.kind)?, id: of(&spec.id)? })
     };
@@ -322,7 +322,7 @@ fn notes(
 
 /// The text of an optional value.
 pub(super) fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
-    expr.as_ref()?.eval(scope).as_ref().and_then(text)
+    expr.as_ref()?.look_up(scope).as_deref().and_then(text)
 }
 
 /// A value where the event has text; null is nothing there.

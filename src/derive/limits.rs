@@ -6,9 +6,10 @@ use crate::event::{Actor, Event, Note, NoteCode, Part, Sentence};
 
 /// The event within its limits, with a note for what was cut.
 pub(super) fn fit(mut event: Event) -> Event {
-    let mut cut = Cut { fields: Vec::new(), value_bytes_max: VALUE_BYTES_MAX };
+    let mut cut = Cut { fields: Vec::new(), value_bytes_max: VALUE_BYTES_MAX, bytes_most: 0 };
     cut.event(&mut event);
-    if size(&event) > EVENT_BYTES_MAX {
+    // Serialised only to be measured, when it may be too large at all.
+    if cut.bytes_most > EVENT_BYTES_MAX && size(&event) > EVENT_BYTES_MAX {
         event.raw.clear();
         cut.fields.push("raw".to_owned());
         cut.value_bytes_max = SMALL_BYTES_MAX;
@@ -16,7 +17,7 @@ pub(super) fn fit(mut event: Event) -> Event {
         event.links.truncate(CHANGES_KEPT);
         cut.event(&mut event);
     }
-    if size(&event) > EVENT_BYTES_MAX {
+    if cut.bytes_most > EVENT_BYTES_MAX && size(&event) > EVENT_BYTES_MAX {
         event = least(event);
         cut.fields.push("everything else".to_owned());
     }
@@ -32,11 +33,14 @@ pub(super) fn fit(mut event: Event) -> Event {
 struct Cut {
     fields: Vec<String>,
     value_bytes_max: usize,
+    /// The JSON of the event has no more bytes than this.
+    bytes_most: usize,
 }
 
 impl Cut {
     fn event(&mut self, event: &mut Event) {
         let words_max = self.value_bytes_max.min(WORDS_BYTES_MAX);
+        self.bytes_most += FRAME_BYTES_MOST + unbounded_bytes_most(event);
         for (name, text) in [("action", &mut event.action), ("title", &mut event.title)] {
             self.text(name, text, NAME_BYTES_MAX);
         }
@@ -132,6 +136,7 @@ impl Cut {
             text.push_str(&format!("… ({whole} bytes)"));
             self.fields.push(name.to_owned());
         }
+        self.bytes_most += text_bytes_most(text);
     }
 
     /// A value that is too large or too deep becomes text that says so: cutting inside it would make up a
@@ -145,7 +150,9 @@ impl Cut {
             *value = Value::String("(too deep)".to_owned());
             return self.fields.push(name.to_owned());
         }
-        let bytes = value.to_string().len();
+        let bytes_most = value_bytes_most(value);
+        self.bytes_most += bytes_most;
+        let bytes = if bytes_most > bytes_max { value.to_string().len() } else { bytes_most };
         if bytes > bytes_max {
             *value = Value::String(format!("(too large: {bytes} bytes)"));
             self.fields.push(name.to_owned());
@@ -189,6 +196,36 @@ fn size(event: &Event) -> usize {
     serde_json::to_vec(event).map_or(usize::MAX, |bytes| bytes.len())
 }
 
+/// What the walk of [`Cut`] does not see: names, tags, labels and the parts of a sentence.
+fn unbounded_bytes_most(event: &Event) -> usize {
+    let texts = event.tags.iter().chain([&event.rule.id, &event.rule.version]);
+    let texts = texts.chain(event.changes.iter().filter_map(|change| change.label.as_ref()));
+    let texts = texts.chain(event.details.keys()).chain(event.raw.keys()).chain([&event.message.text]);
+    let texts = texts.map(|text| text_bytes_most(text));
+    let parts = event.message.parts.iter().map(|part| text_bytes_most(part.as_str()));
+    let notes = (event.notes.len() + event.changes.len() + event.links.len()) * FRAME_BYTES_MOST;
+    notes + texts.chain(parts).sum::<usize>()
+}
+
+/// Escaped and quoted, with a member name of ours and the marks around it.
+fn text_bytes_most(text: &str) -> usize {
+    text.len() * ESCAPED_BYTES_MOST + 64
+}
+
+/// The JSON of a value that is not too deep.
+fn value_bytes_most(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 8,
+        Value::Number(_) => 32,
+        Value::String(text) => text_bytes_most(text),
+        Value::Array(elements) => 8 + elements.iter().map(value_bytes_most).sum::<usize>(),
+        Value::Object(members) => {
+            let members = members.iter();
+            8 + members.map(|(name, value)| text_bytes_most(name) + value_bytes_most(value)).sum::<usize>()
+        }
+    }
+}
+
 fn is_deep(value: &Value, left: usize) -> bool {
     match value {
         Value::Array(elements) => left == 0 || elements.iter().any(|element| is_deep(element, left - 1)),
@@ -197,6 +234,11 @@ fn is_deep(value: &Value, left: usize) -> bool {
     }
 }
 
+/// `\u001f` of one byte.
+const ESCAPED_BYTES_MOST: usize = 6;
+/// Member names, ids, times and words of an event, far more than there are; as many for each note, change
+/// and link.
+const FRAME_BYTES_MOST: usize = 2 << 10;
 /// One event as JSON.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 /// One value of changes, details or raw.

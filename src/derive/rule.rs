@@ -12,7 +12,7 @@ use super::situation::{self, Before, Ended, Situation};
 use super::{actor, carry, events};
 use crate::event::{Event, Note, NoteCode, Outcome};
 use crate::exchange::Exchange;
-use crate::rules::expr::{Condition, Doubt, Root, Scope, Verdict};
+use crate::rules::expr::{Condition, Doubt, Phase, Root, Scope, Verdict};
 use crate::rules::model::{ChangeSpec, Entry};
 use crate::rules::router::Candidate;
 
@@ -30,8 +30,8 @@ pub(super) struct Recorded {
 pub(super) struct Firing<'f> {
     pub(super) entry: &'f Entry,
     pub(super) scope: Scope<'f>,
-    pub(super) situation: &'f Situation,
-    pub(super) before: &'f Before,
+    pub(super) situation: &'f Situation<'f>,
+    pub(super) before: &'f Before<'f>,
     pub(super) who: &'f actor::Who,
     pub(super) outcome: Outcome,
     pub(super) item: Option<&'f Item>,
@@ -94,6 +94,10 @@ fn derive_item(
     let doubts: Vec<Doubt> = case.doubts.iter().cloned().chain(var_doubts).collect();
     let mut scope = scope.with(Root::Vars, &vars);
     scope.doubts = &doubts;
+    // What the request excludes needs no answers read and no snapshots compared.
+    if !case.rule.when.may_hold(&scope, Phase::Body) {
+        return;
+    }
     let who = actor::identify(case, &scope, exchange, decoded);
     let scope =
         scope.with(Root::Actor, &who.document).with_option(Root::OnBehalfOf, who.behalf_document.as_ref());
@@ -133,26 +137,26 @@ struct Stage<'s> {
     exchange: &'s Exchange,
     decoded: &'s Decoded<'s>,
     scope: Scope<'s>,
-    before: &'s Before,
+    before: &'s Before<'s>,
     who: &'s actor::Who,
     item: Option<&'s Item>,
     reasons: &'s [String],
     /// By [`Ended`], made when first needed.
-    situations: [OnceCell<Situation>; 3],
+    situations: [OnceCell<Situation<'s>>; 3],
     /// Items of entries beyond the limit.
     cut: Cell<usize>,
 }
 
-impl Stage<'_> {
+impl<'s> Stage<'s> {
     fn fire(&self, entry: &Entry, ids: &mut dyn FnMut() -> Uuid, drafts: &mut Vec<Draft>) {
-        let shown = self.scope.with_option(Root::Before, self.before.value.as_ref());
+        let shown = self.scope.with_option(Root::Before, self.before.value.as_deref());
         let outcome = events::outcome(entry, &shown, self.exchange);
         let situation = self.situation(Ended::of(outcome));
         let result = Value::from(outcome.as_str());
         let scope = self
             .scope
-            .with_option(Root::Before, situation.before.as_ref())
-            .with_option(Root::After, situation.after.as_ref())
+            .with_option(Root::Before, situation.before)
+            .with_option(Root::After, situation.after.as_deref())
             .with(Root::Changes, &situation.document)
             .with(Root::Result, &result);
         let mut doubts: Vec<Doubt> = self.case.doubts.iter().chain(&situation.doubts).cloned().collect();
@@ -180,7 +184,7 @@ impl Stage<'_> {
         }
     }
 
-    fn situation(&self, ended: Ended) -> &Situation {
+    fn situation(&self, ended: Ended) -> &Situation<'s> {
         let slot = match ended {
             Ended::Done => &self.situations[0],
             Ended::Failed => &self.situations[1],

@@ -72,6 +72,15 @@ pub struct Journal {
     ended: Mutex<Receiver<()>>,
 }
 
+/// How soon an append has to be synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits for it.
+    Now,
+    /// Nobody does: within a few hundredths of a second.
+    Soon,
+}
+
 /// Why the journal refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
@@ -105,9 +114,10 @@ impl Journal {
     pub fn append(
         &self,
         payloads: Vec<Arc<[u8]>>,
+        urgency: Urgency,
         done: impl FnOnce(Result<Vec<Sealed>, JournalError>) + Send + 'static,
     ) {
-        let append = Append { payloads, done: Box::new(done) };
+        let append = Append { payloads, urgency, done: Box::new(done) };
         let refused = match &*self.queue.lock() {
             Some(queue) => queue.send(append).err().map(|error| error.0),
             None => Some(append),

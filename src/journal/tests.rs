@@ -29,7 +29,7 @@ fn settings(directory: &Path) -> Settings {
 fn append(journal: &Journal, payloads: &[&str]) -> Result<Vec<Sealed>, JournalError> {
     let (tell, told) = mpsc::channel();
     let payloads = payloads.iter().map(|text| Arc::from(text.as_bytes())).collect();
-    journal.append(payloads, move |result| drop(tell.send(result)));
+    journal.append(payloads, Urgency::Now, move |result| drop(tell.send(result)));
     told.recv_timeout(Duration::from_secs(10)).expect("the writer answers")
 }
 

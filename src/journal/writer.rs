@@ -1,5 +1,7 @@
-//! The one thread that writes: takes all that waits (natural batching, no timer), writes it with one call,
-//! syncs it with one call, then answers. While it syncs, the next batch gathers; so the disk sets the pace.
+//! The one thread that writes: takes all that waits, writes it with one call, syncs it with one call, then
+//! answers. While it syncs, the next batch gathers; so the disk sets the pace. When appends come fast, or
+//! nobody waits for them, it lets a batch gather a moment longer: a sync and the switch of threads around
+//! it cost more than the entries. It sleeps meanwhile, so that no append wakes it.
 //!
 //! After an error nothing half-written stays in the middle of a segment: the segment is cut back to its
 //! last good length, or left behind for a new one. A sync that failed is never tried again on the same
@@ -8,20 +10,21 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::JournalError;
 use super::disk::{self, Disk, Segment};
 use super::entry::{self, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX};
+use super::{JournalError, Urgency};
 use crate::store::{Head, Sealed};
 
 /// Payloads that wait, and who wants to know.
 pub(super) struct Append {
     pub payloads: Vec<Arc<[u8]>>,
+    pub urgency: Urgency,
     pub done: Done,
 }
 
@@ -82,15 +85,10 @@ impl Writer {
     /// Writes until the last sender is gone and all that waited is answered.
     pub(super) fn run(mut self, queue: &Receiver<Append>) {
         let mut buffer = Vec::new();
+        let mut pace = Pace { since: Instant::now(), appends_per_ms: 0.0 };
         while let Ok(first) = queue.recv() {
-            let mut bytes = size(&first);
-            let mut batch = vec![first];
-            while bytes < BATCH_BYTES_MAX
-                && let Ok(next) = queue.try_recv()
-            {
-                bytes += size(&next);
-                batch.push(next);
-            }
+            let batch = gather(first, queue, &pace);
+            pace.count(batch.len());
             self.commit(batch, &mut buffer);
         }
     }
@@ -203,10 +201,71 @@ impl Writer {
     }
 }
 
+/// How fast appends come.
+struct Pace {
+    since: Instant,
+    appends_per_ms: f64,
+}
+
+impl Pace {
+    /// Takes note of a batch: half of the estimate is the time since the batch before.
+    fn count(&mut self, appends: usize) {
+        let ms = (self.since.elapsed().as_secs_f64() * 1e3).max(1e-3);
+        let now = f64::from(u32::try_from(appends).unwrap_or(u32::MAX)) / ms;
+        self.appends_per_ms = (self.appends_per_ms + now) / 2.0;
+        self.since = Instant::now();
+    }
+
+    /// How long a batch for which somebody waits may gather: nothing, unless company is to be expected.
+    fn patience(&self) -> Duration {
+        if self.appends_per_ms * GATHER_MAX.as_secs_f64() * 1e3 >= COMPANY_MIN {
+            GATHER_MAX
+        } else {
+            Duration::ZERO
+        }
+    }
+}
+
+/// What is written together: all that waits, and all that comes while the batch may wait.
+fn gather(first: Append, queue: &Receiver<Append>, pace: &Pace) -> Vec<Append> {
+    let begun = Instant::now();
+    let mut bytes = size(&first);
+    let mut is_urgent = first.urgency == Urgency::Now;
+    let mut batch = vec![first];
+    loop {
+        loop {
+            if bytes >= BATCH_BYTES_MAX {
+                return batch;
+            }
+            match queue.try_recv() {
+                Ok(next) => {
+                    bytes += size(&next);
+                    is_urgent |= next.urgency == Urgency::Now;
+                    batch.push(next);
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return batch,
+            }
+        }
+        let patience = if is_urgent { pace.patience() } else { SOON_MAX };
+        let left = patience.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return batch;
+        }
+        std::thread::sleep(left.min(GATHER_MAX));
+    }
+}
+
 fn size(append: &Append) -> usize {
     append.payloads.iter().map(|payload| payload.len()).sum()
 }
 
+/// How long a batch gathers at the most when somebody waits for it.
+const GATHER_MAX: Duration = Duration::from_micros(700);
+/// How long when nobody does.
+const SOON_MAX: Duration = Duration::from_millis(20);
+/// A batch gathers only if so many appends are to be expected meanwhile: a lone client is never slowed.
+const COMPANY_MIN: f64 = 3.0;
 /// A batch is written when so much waits: more would make its first callers wait for its last.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// What the buffer keeps between batches.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
 use crate::event::Event;
 use crate::exchange::{Capture, Client, Exchange, Request};
-use crate::record::{Log, RecordError};
+use crate::record::{Log, RecordError, Urgency};
 use crate::rules::router::{Candidate, HeadView};
 use crate::telemetry::Metrics;
 
@@ -39,7 +39,11 @@ pub trait Audit: Send + Sync + 'static {
     ) -> Vec<Event>;
 
     /// Makes them durable.
-    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
+    fn record(
+        &self,
+        events: Vec<Event>,
+        urgency: Urgency,
+    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
 }
 
 /// The audit by rules, into the log.
@@ -99,8 +103,12 @@ impl Audit for Auditor {
         derived.events
     }
 
-    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+    fn record(
+        &self,
+        events: Vec<Event>,
+        urgency: Urgency,
+    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
         let log = self.log.clone();
-        Box::pin(async move { log.record(events).await })
+        Box::pin(async move { log.record(events, urgency).await })
     }
 }

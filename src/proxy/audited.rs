@@ -10,18 +10,23 @@
 //! `record_ms` later; a body past its copy's limit and an event stream are never held.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use super::Worker;
 use super::body::{AnswerBody, RequestBody};
@@ -32,9 +37,14 @@ use super::pool::Lease;
 use super::tee::{Copy, End, Share};
 use super::teed::{Hold, Teed};
 use crate::derive::{Answers, Plan};
+use crate::event::Event;
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
+use crate::record::Urgency;
 use crate::rules::router::Candidate;
 use crate::telemetry::RequestKind;
+
+/// The client's side of a story: where its answer goes.
+type Waiting = oneshot::Sender<Response<AnswerBody>>;
 
 /// One audited request on its way.
 #[derive(Debug)]
@@ -49,6 +59,7 @@ pub(crate) struct Story {
     /// The head as forwarded: on whose behalf reads are asked.
     head: HeaderMap,
     id: HeaderValue,
+    exchange_id: Uuid,
     received_at: Timestamp,
     begun: Instant,
 }
@@ -98,6 +109,7 @@ pub(crate) async fn serve(
         copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget)))),
         head: parts.headers.clone(),
         id: id.clone(),
+        exchange_id: worker.ids.id(),
         received_at: Timestamp::now(),
         begun: Instant::now(),
         worker: Rc::clone(&worker),
@@ -113,7 +125,7 @@ pub(crate) async fn serve(
 
 impl Story {
     /// From the complete head to the head of the answer; what follows is up to the answer's body.
-    async fn run(mut self, parts: Parts, body: Incoming, mut client: oneshot::Sender<Response<AnswerBody>>) {
+    async fn run(mut self, parts: Parts, body: Incoming, mut client: Waiting) {
         let worker = Rc::clone(&self.worker);
         let abandoned = Duration::from_millis(worker.proxy.config.limits.abandoned_ms);
         let outcome = {
@@ -126,24 +138,20 @@ impl Story {
                 },
             }
         };
-        let response = match outcome {
+        match outcome {
             Some(Ok((response, lease))) => {
                 worker.proxy.metrics.request(RequestKind::Audited);
-                self.respond(response, lease).await
+                self.respond(response, lease, client).await;
             }
             Some(Err(failure)) => {
-                let id = self.id.clone();
-                wait(self.end(None, failure.ending())).await;
-                worker.fail(failure, &id)
+                let response = worker.fail(failure, &self.id);
+                self.record_and_send(None, failure.ending(), response, client).await;
             }
             None => {
-                let id = self.id.clone();
-                wait(self.end(None, Ending::ClientGone)).await;
-                answer(Failure::RequestBroken, id.to_str().unwrap_or_default())
+                let response = answer(Failure::RequestBroken, self.id.to_str().unwrap_or_default());
+                self.record_and_send(None, Ending::ClientGone, response, client).await;
             }
-        };
-        // Nobody there: the dropped body goes on without a client.
-        drop(client.send(response));
+        }
     }
 
     async fn forward(
@@ -165,7 +173,7 @@ impl Story {
 
     /// Reads the body up to its end, `held_body_bytes_max` or `held_body_ms`; what was read goes first when
     /// the request is forwarded.
-    async fn hold(&mut self, frames: &mut Incoming) -> Result<Vec<http_body::Frame<bytes::Bytes>>, Failure> {
+    async fn hold(&mut self, frames: &mut Incoming) -> Result<Vec<Frame<Bytes>>, Failure> {
         let limits = &self.worker.proxy.config.limits;
         let mut held = super::held::Held::default();
         let reading = held.read(frames, limits.held_body_bytes_max, &self.copy);
@@ -190,9 +198,9 @@ impl Story {
         }
     }
 
-    /// Makes the application's answer the client's.
-    async fn respond(self, response: Response<Incoming>, lease: Lease) -> Response<AnswerBody> {
-        let (mut head, frames) = response.into_parts();
+    /// Makes the application's answer the client's, and sends it.
+    async fn respond(self, response: Response<Incoming>, lease: Lease, client: Waiting) {
+        let (mut head, mut frames) = response.into_parts();
         let mut seen = exchange::Response {
             status: head.status.as_u16(),
             headers: head.headers.clone(),
@@ -200,22 +208,53 @@ impl Story {
         };
         hops::strip_answer(&mut head.headers);
         head.version = Version::HTTP_11;
-        let body = if frames.is_end_stream() {
-            lease.give_back();
-            wait(self.end(Some(seen), Ending::Complete)).await;
-            AnswerBody::whole(bytes::Bytes::new())
-        } else if is_event_stream(&head.headers) {
+        if is_event_stream(&head.headers) && !frames.is_end_stream() {
             // It may go on for hours (THREATS E47).
             seen.body.state = CaptureState::Skipped;
-            drop(self.end(Some(seen), Ending::Complete));
-            AnswerBody::streamed(frames, lease)
-        } else {
-            AnswerBody::teed(Teed::new(self, seen, frames, lease))
-        };
-        Response::from_parts(head, body)
+            let response = Response::from_parts(head, AnswerBody::streamed(frames, lease));
+            drop(client.send(response));
+            return self.record(Some(seen), Ending::Complete).await;
+        }
+        let mut copy = self.new_copy();
+        match begin(&mut frames).await {
+            Begun::Whole(bytes) => {
+                lease.give_back();
+                copy.push(&bytes);
+                copy.end(End::Proper);
+                let (body, _share) = copy.finish();
+                seen.body = body;
+                let response = Response::from_parts(head, AnswerBody::whole(bytes));
+                let ending = if client.is_closed() { Ending::ClientGone } else { Ending::Complete };
+                self.record_and_send(Some(seen), ending, response, client).await;
+            }
+            Begun::Part(first) => {
+                let body = AnswerBody::teed(Teed::new(self, seen, copy, first, frames, lease));
+                drop(client.send(Response::from_parts(head, body)));
+            }
+        }
     }
 
-    pub(super) fn new_copy(&self) -> Copy {
+    /// Records, and sends the answer: afterwards where a rule asks for that, but not later than
+    /// `record_ms`; the record is made all the same.
+    async fn record_and_send(
+        self,
+        seen: Option<exchange::Response>,
+        ending: Ending,
+        response: Response<AnswerBody>,
+        client: Waiting,
+    ) {
+        let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
+        let is_durable = self.plan.is_durable;
+        let mut recording = std::pin::pin!(self.record(seen, ending));
+        let is_recorded = is_durable && timeout(limit, recording.as_mut()).await.is_ok();
+        // Nobody there: what is dropped was for a client that left.
+        drop(client.send(response));
+        if !is_recorded {
+            recording.await;
+        }
+    }
+
+    fn new_copy(&self) -> Copy {
         Copy::new(self.worker.proxy.config.limits.capture_bytes_max, &self.worker.proxy.budget)
     }
 
@@ -223,29 +262,16 @@ impl Story {
         &self.worker
     }
 
-    /// Ends the story: derives and records in a task of its own. What comes back is how long the client may
-    /// be kept waiting for it; `None` when no rule asks for that.
-    fn end(self, response: Option<exchange::Response>, ending: Ending) -> Option<Hold> {
-        self.end_holding(response, None, ending)
-    }
-
-    /// The same for an answer with a body; its share of the budget lives as long as the copy.
-    pub(super) fn end_with(self, response: exchange::Response, share: Share, ending: Ending) -> Option<Hold> {
-        self.end_holding(Some(response), Some(share), ending)
-    }
-
-    fn end_holding(
-        self,
-        response: Option<exchange::Response>,
-        share: Option<Share>,
-        ending: Ending,
-    ) -> Option<Hold> {
+    /// Ends the story of an answer whose body was streamed: derives and records in a task of its own. What
+    /// comes back is how long the client may be kept waiting for it; `None` when no rule asks for that. The
+    /// share of the budget lives as long as the copy.
+    pub(super) fn end(self, response: exchange::Response, share: Share, ending: Ending) -> Option<Hold> {
         let tasks = Rc::clone(&self.worker.tasks);
         let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
         let is_durable = self.plan.is_durable;
         let (recorded, is_recorded) = oneshot::channel();
         tasks.spawn(async move {
-            self.record(response, ending).await;
+            self.record(Some(response), ending).await;
             drop(share);
             // The client is gone, or was never made to wait.
             let _ = recorded.send(());
@@ -253,12 +279,26 @@ impl Story {
         is_durable.then(|| Box::pin(timeout(limit, is_recorded)))
     }
 
-    async fn record(mut self, response: Option<exchange::Response>, ending: Ending) {
+    async fn record(self, response: Option<exchange::Response>, ending: Ending) {
+        let worker = Rc::clone(&self.worker);
+        let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
+        // The story ends before the wait: its headers and bodies hold on to the connections' read buffers,
+        // which are wanted again at once.
+        let (id, events) = self.derive(response, ending).await;
+        if !events.is_empty()
+            && let Err(error) = worker.proxy.audit.record(events, urgency).await
+        {
+            tracing::error!(%error, exchange = %id, "an exchange was not recorded");
+        }
+    }
+
+    /// The exchange's id and its events.
+    async fn derive(mut self, response: Option<exchange::Response>, ending: Ending) -> (Uuid, Vec<Event>) {
         let copy = self.copy.borrow_mut().take();
         // The shares live until the copies do not.
         let (body, _share) = copy.map(Copy::finish).unzip();
         self.request.body = body.unwrap_or_default();
-        let proxy = self.worker.proxy.clone();
+        let proxy = &self.worker.proxy;
         for (side, state) in [
             ("request", Some(self.request.body.state)),
             ("response", response.as_ref().map(|response| response.body.state)),
@@ -268,7 +308,7 @@ impl Story {
             }
         }
         let exchange = Exchange {
-            id: self.worker.ids.id(),
+            id: self.exchange_id,
             received_at: self.received_at,
             client: self.client,
             request: self.request,
@@ -286,27 +326,40 @@ impl Story {
             let ids = &self.worker.ids;
             proxy.audit.derive(&self.plan.candidates, &exchange, &self.answers, &mut || ids.id())
         }));
-        match derived {
-            Ok(events) if events.is_empty() => {}
-            Ok(events) => {
-                if let Err(error) = proxy.audit.record(events).await {
-                    tracing::error!(%error, exchange = %exchange.id, "an exchange was not recorded");
-                }
-            }
-            Err(_) => {
-                proxy.metrics.drops.with_label_values(&["derive"]).inc();
-                tracing::error!(exchange = %exchange.id, "deriving panicked: an exchange was not recorded");
-            }
-        }
+        let events = derived.unwrap_or_else(|_| {
+            proxy.metrics.drops.with_label_values(&["derive"]).inc();
+            tracing::error!(exchange = %exchange.id, "deriving panicked: an exchange was not recorded");
+            Vec::new()
+        });
+        (exchange.id, events)
     }
 }
 
-/// Waits for a record as long as the client may be kept waiting.
-async fn wait(hold: Option<Hold>) {
-    if let Some(hold) = hold {
-        // Not recorded in time, or not at all: said and counted where it happens.
-        let _ = hold.await;
+/// How an answer's body begins.
+enum Begun {
+    /// With all of it.
+    Whole(Bytes),
+    /// With this, or with nothing yet.
+    Part(Option<Result<Frame<Bytes>, hyper::Error>>),
+}
+
+/// Looks once at what came with the head, without waiting: a short answer is nearly always there as a
+/// whole, and then goes to the client in one piece, with one write.
+async fn begin(frames: &mut Incoming) -> Begun {
+    if frames.is_end_stream() {
+        return Begun::Whole(Bytes::new());
     }
+    poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *frames).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) if frames.is_end_stream() => {
+                frame.into_data().map_or_else(|frame| Begun::Part(Some(Ok(frame))), Begun::Whole)
+            }
+            Poll::Ready(None) => Begun::Whole(Bytes::new()),
+            Poll::Ready(first) => Begun::Part(first),
+            Poll::Pending => Begun::Part(None),
+        })
+    })
+    .await
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

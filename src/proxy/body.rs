@@ -163,7 +163,12 @@ impl Body for RequestBody {
 
 /// An answer's body on its way to the client.
 #[derive(Debug)]
-pub struct AnswerBody(Answer);
+pub struct AnswerBody {
+    answer: Answer,
+    /// An error to be told at the next call: hyper sends what it has only when a body has it wait, and what
+    /// came before the error is the client's.
+    error: Option<BodyError>,
+}
 
 #[derive(Debug)]
 enum Answer {
@@ -183,33 +188,33 @@ enum Answer {
 impl AnswerBody {
     /// One of ours.
     pub(crate) fn whole(bytes: Bytes) -> AnswerBody {
-        AnswerBody(Answer::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+        Answer::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())).into()
     }
 
     /// The application's to an audited request.
     pub(super) fn teed(body: Teed) -> AnswerBody {
-        AnswerBody(Answer::Teed(Box::new(body)))
+        Answer::Teed(Box::new(body)).into()
     }
 
     /// The application's.
     pub(crate) fn streamed(frames: Incoming, lease: Lease) -> AnswerBody {
         if frames.is_end_stream() {
             lease.give_back();
-            return AnswerBody(Answer::Whole(None));
+            return Answer::Whole(None).into();
         }
-        AnswerBody(Answer::Streamed { frames, lease: Some(lease) })
+        Answer::Streamed { frames, lease: Some(lease) }.into()
     }
 }
 
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = BodyError;
+impl From<Answer> for AnswerBody {
+    fn from(answer: Answer) -> AnswerBody {
+        AnswerBody { answer, error: None }
+    }
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.0 {
+impl Answer {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Answer::Teed(body) => body.poll_frame(context),
             Answer::Streamed { frames, lease } => {
@@ -224,9 +229,34 @@ impl Body for AnswerBody {
             }
         }
     }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match ready!(self.answer.poll_frame(context)) {
+            Some(Err(error)) => {
+                self.error = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => Poll::Ready(frame),
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        if self.error.is_some() {
+            return false;
+        }
+        match &self.answer {
             Answer::Whole(bytes) => bytes.is_none(),
             Answer::Teed(body) => body.is_end_stream(),
             Answer::Streamed { frames, .. } => frames.is_end_stream(),
@@ -234,7 +264,7 @@ impl Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.answer {
             Answer::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }

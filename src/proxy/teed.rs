@@ -39,17 +39,25 @@ struct Open {
     story: Story,
     response: Response,
     copy: Copy,
+    /// What came with the head.
+    first: Option<Result<Frame<Bytes>, hyper::Error>>,
     frames: Incoming,
     lease: Lease,
 }
 
 impl Teed {
-    pub(super) fn new(story: Story, response: Response, frames: Incoming, lease: Lease) -> Teed {
-        let mut copy = story.new_copy();
+    pub(super) fn new(
+        story: Story,
+        response: Response,
+        mut copy: Copy,
+        first: Option<Result<Frame<Bytes>, hyper::Error>>,
+        frames: Incoming,
+        lease: Lease,
+    ) -> Teed {
         if let Some(length) = frames.size_hint().exact() {
             copy.expect(length);
         }
-        Teed { open: Some(Open { story, response, copy, frames, lease }), hold: None, last: None }
+        Teed { open: Some(Open { story, response, copy, first, frames, lease }), hold: None, last: None }
     }
 
     pub(super) fn poll_frame(
@@ -57,7 +65,11 @@ impl Teed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(open) = &mut self.open {
-            match ready!(Pin::new(&mut open.frames).poll_frame(context)) {
+            let next = match open.first.take() {
+                Some(first) => Some(first),
+                None => ready!(Pin::new(&mut open.frames).poll_frame(context)),
+            };
+            match next {
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
                         open.copy.push(data);
@@ -91,7 +103,7 @@ impl Teed {
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
-        self.open.as_ref().map_or_else(SizeHint::default, |open| open.frames.size_hint())
+        self.open.as_ref().map_or_else(SizeHint::default, Open::size_hint)
     }
 
     fn complete(&mut self) {
@@ -105,6 +117,16 @@ impl Teed {
 }
 
 impl Open {
+    /// What is still to come: the first frame has left the connection, but not this body.
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref());
+        let first = first.map_or(0, |data| data.len() as u64);
+        match self.frames.size_hint().exact() {
+            Some(rest) => SizeHint::with_exact(rest + first),
+            None => SizeHint::default(),
+        }
+    }
+
     fn end(self, end: End, ending: Ending) -> Option<Hold> {
         let Open { story, mut response, mut copy, lease, .. } = self;
         if end == End::Proper {
@@ -113,23 +135,32 @@ impl Open {
         copy.end(end);
         let (body, share) = copy.finish();
         response.body = body;
-        story.end_with(response, share, ending)
+        story.end(response, share, ending)
     }
 
     /// The client is gone: reads the rest of the answer for the record, within a limit.
     async fn end_alone(mut self, limit: Duration) {
         let worker = std::rc::Rc::clone(self.story.worker());
         let end = tokio::select! {
-            end = read_rest(&mut self.frames, &mut self.copy) => end,
+            end = read_rest(self.first.take(), &mut self.frames, &mut self.copy) => end,
             () = worker.tasks.patience(limit) => End::Broken,
         };
         drop(self.end(end, Ending::ClientGone));
     }
 }
 
-async fn read_rest(frames: &mut Incoming, copy: &mut Copy) -> End {
-    while let Some(frame) = frames.frame().await {
-        match frame {
+async fn read_rest(
+    mut first: Option<Result<Frame<Bytes>, hyper::Error>>,
+    frames: &mut Incoming,
+    copy: &mut Copy,
+) -> End {
+    loop {
+        let next = match first.take() {
+            Some(first) => Some(first),
+            None => frames.frame().await,
+        };
+        let Some(next) = next else { return End::Proper };
+        match next {
             Ok(frame) => {
                 if let Some(data) = frame.data_ref() {
                     copy.push(data);
@@ -142,7 +173,6 @@ async fn read_rest(frames: &mut Incoming, copy: &mut Copy) -> End {
             Err(_) => return End::Broken,
         }
     }
-    End::Proper
 }
 
 impl Drop for Teed {

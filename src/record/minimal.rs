@@ -91,9 +91,14 @@ fn cut(text: &str) -> String {
     text.chars().take(TEXT_CHARACTERS_MAX).collect()
 }
 
-/// How deep objects and arrays are nested. Deeper than the parser reads, an event could be written and
+/// How deep objects and arrays are nested at most. Deeper than the parser reads, an event could be written and
 /// never read again.
 fn depth(json: &[u8]) -> usize {
+    // Nearly always few enough to be sure of, at a fraction of the cost.
+    let opened = json.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    if opened <= DEPTH_MAX {
+        return opened;
+    }
     let (mut depth, mut deepest) = (0usize, 0);
     let (mut is_text, mut is_escaped) = (false, false);
     for byte in json {

@@ -33,6 +33,8 @@ use crate::telemetry::Metrics;
 use directory::Directory;
 use tail::Tail;
 
+pub use crate::journal::Urgency;
+
 /// Where events go and where they are read. Cheap to clone; the last clone's drop does not stop the
 /// threads: [`Log::close`] does.
 #[derive(Clone)]
@@ -167,7 +169,7 @@ impl Log {
     ///
     /// # Errors
     /// When they could not be; counted as drops.
-    pub async fn record(&self, events: Vec<Event>) -> Result<(), RecordError> {
+    pub async fn record(&self, events: Vec<Event>, urgency: Urgency) -> Result<(), RecordError> {
         let inner = &self.inner;
         if events.is_empty() {
             return Ok(());
@@ -187,7 +189,7 @@ impl Log {
         }
         let (tell, told) = oneshot::channel();
         let (tail, metrics) = (Arc::clone(&inner.tail), Arc::clone(&inner.metrics));
-        inner.journal.append(payloads, move |written| {
+        inner.journal.append(payloads, urgency, move |written| {
             let answer = match written {
                 Ok(entries) => {
                     tail.push(&entries);

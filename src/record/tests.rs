@@ -41,7 +41,7 @@ fn close(log: Log) {
 }
 
 fn record(log: &Log, numbers: std::ops::RangeInclusive<u64>) {
-    run(log.record(numbers.map(event).collect())).expect("the events are recorded");
+    run(log.record(numbers.map(event).collect(), Urgency::Now)).expect("the events are recorded");
 }
 
 fn question(below: Option<u64>, limit: usize) -> Query {
@@ -109,7 +109,7 @@ fn a_closed_log_refuses_and_counts() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path(), brisk());
     log.close(Duration::from_secs(20));
-    assert_eq!(run(log.record(vec![event(1), event(2)])), Err(RecordError::Closed));
+    assert_eq!(run(log.record(vec![event(1), event(2)], Urgency::Soon)), Err(RecordError::Closed));
     assert_eq!(log.inner.metrics.drops.with_label_values(&["closed"]).get(), 2);
     assert!(!log.is_healthy());
 }
@@ -130,7 +130,7 @@ fn an_event_that_is_too_large_is_recorded_as_a_minimal_one() {
     let log = open(directory.path(), brisk());
     let mut large = event(1);
     large.details.insert("x".to_owned(), "y".repeat(2 << 20).into());
-    run(log.record(vec![large])).unwrap();
+    run(log.record(vec![large], Urgency::Now)).unwrap();
     let found = all(&log);
     assert_eq!(found[0].event.notes[0].code, NoteCode::EventMinimal);
     close(log);

@@ -15,7 +15,7 @@ use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::Event;
 use earwitness::exchange::{Capture, Client, Exchange, Request};
 use earwitness::proxy::{Audit, Proxy};
-use earwitness::record::RecordError;
+use earwitness::record::{RecordError, Urgency};
 use earwitness::rules::router::{Candidate, HeadView};
 use earwitness::serve::Workers;
 use earwitness::telemetry::Metrics;
@@ -121,7 +121,11 @@ impl Audit for Nothing {
         Vec::new()
     }
 
-    fn record(&self, _: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+    fn record(
+        &self,
+        _: Vec<Event>,
+        _: Urgency,
+    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

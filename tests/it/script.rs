@@ -7,7 +7,7 @@ use earwitness::derive::{Answer, Answers, Plan, Purpose, ReadRequest};
 use earwitness::event::{Event, MatchedBy};
 use earwitness::exchange::{Capture, Client, Exchange, Request};
 use earwitness::proxy::Audit;
-use earwitness::record::RecordError;
+use earwitness::record::{RecordError, Urgency};
 use earwitness::rules::router::{Candidate, HeadView};
 use parking_lot::Mutex;
 
@@ -107,7 +107,11 @@ impl Audit for Script {
         vec![crate::rig::event(exchange.id)]
     }
 
-    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+    fn record(
+        &self,
+        events: Vec<Event>,
+        _: Urgency,
+    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
         assert_eq!(events.len(), 1);
         let gate = self.gate.clone();
         Box::pin(async move {

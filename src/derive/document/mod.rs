@@ -78,9 +78,10 @@ impl Document {
 
     /// Adds `request.body`.
     pub(super) fn add_request_body(&mut self, reading: Reading<'_>, headers: &HeaderMap, body: &Capture) {
-        let decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
-        self.notes.extend(decoded.notes.clone());
-        push_doubts(&mut self.doubts, &["request", "body"], decoded.doubts.clone(), reading.redactor);
+        let mut decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
+        self.notes.append(&mut decoded.notes);
+        let doubts = std::mem::take(&mut decoded.doubts);
+        push_doubts(&mut self.doubts, &["request", "body"], doubts, reading.redactor);
         put_body(&mut self.request, reading.redactor, "request", decoded);
     }
 
@@ -105,6 +106,9 @@ impl Document {
 
     /// Redacts what `redact` paths find, once all parts are there.
     pub(super) fn redact_paths(&mut self, redactor: &Redactor<'_>) {
+        if !redactor.has_paths() {
+            return;
+        }
         let mut whole = Map::new();
         whole.insert("request".to_owned(), self.request.take());
         if let Some(response) = self.response.take() {
@@ -219,17 +223,24 @@ pub(super) fn split_target(target: &str) -> (&str, &str) {
 
 /// Decoded once, without dot segments, empty ones and the last slash.
 pub(super) fn clean_path(path: &str) -> String {
-    let mut segments: Vec<String> = Vec::new();
+    // Where the segments kept so far begin: one that holds an escaped slash is taken back as a whole.
+    let mut begins: Vec<usize> = Vec::new();
+    let mut clean = String::with_capacity(path.len() + 1);
     for segment in path.split('/') {
         match percent_decode_str(segment).decode_utf8_lossy().as_ref() {
             "" | "." => {}
-            ".." => {
-                segments.pop();
+            ".." => clean.truncate(begins.pop().unwrap_or(0)),
+            plain => {
+                begins.push(clean.len());
+                clean.push('/');
+                clean.push_str(plain);
             }
-            plain => segments.push(plain.to_owned()),
         }
     }
-    format!("/{}", segments.join("/"))
+    if clean.is_empty() {
+        clean.push('/');
+    }
+    clean
 }
 
 const COOKIES_MAX: usize = 200;

@@ -1,29 +1,28 @@
 //! Answers to questions as documents, each decoded once however many rules look at it.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::cell::OnceCell;
 
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::super::document::{Reading, headers};
 use super::{Answer, Answers, ReadFailure};
 use crate::capture;
+use crate::exchange::Capture;
 
 /// Decoded answers.
 pub(in crate::derive) struct Decoded<'a> {
-    answers: &'a Answers,
     reading: Reading<'a>,
     /// An actor's members, in place of what the pack's ways would find.
     pub(in crate::derive) given: Option<&'a Value>,
-    documents: RefCell<HashMap<String, Rc<Value>>>,
+    documents: Vec<(&'a str, &'a Answer, OnceCell<Value>)>,
 }
 
 /// What came of a question.
 #[derive(Debug)]
-pub(in crate::derive) enum Heard {
+pub(in crate::derive) enum Heard<'d> {
     /// `{status, headers, body}`, of a 2xx.
-    Found(Rc<Value>),
+    Found(&'d Value),
     /// 404 or 410.
     Absent,
     /// Anything else, and why.
@@ -36,24 +35,29 @@ impl<'a> Decoded<'a> {
         reading: Reading<'a>,
         given: Option<&'a Value>,
     ) -> Decoded<'a> {
-        Decoded { answers, reading, given, documents: RefCell::default() }
+        let answers = answers.iter();
+        let documents = answers.map(|(key, answer)| (key.as_str(), answer, OnceCell::new())).collect();
+        Decoded { reading, given, documents }
     }
 
     /// What came of the question with this key.
-    pub(in crate::derive) fn hear(&self, key: &str) -> Heard {
-        let (status, head, body) = match self.answers.get(key) {
-            Some(Answer::Answered { status, headers, body }) => (*status, headers, body),
-            Some(Answer::Failed(failure)) => return Heard::Unavailable(why(*failure).to_owned()),
-            None => return Heard::Unavailable(why(ReadFailure::NotAsked).to_owned()),
+    pub(in crate::derive) fn hear(&self, key: &str) -> Heard<'_> {
+        let Some((_, answer, document)) = self.documents.iter().find(|(known, _, _)| *known == key) else {
+            return Heard::Unavailable(why(ReadFailure::NotAsked).to_owned());
+        };
+        let (status, head, body) = match answer {
+            Answer::Answered { status, headers, body } => (*status, headers, body),
+            Answer::Failed(failure) => return Heard::Unavailable(why(*failure).to_owned()),
         };
         match status {
             200..=299 => {}
             404 | 410 => return Heard::Absent,
             other => return Heard::Unavailable(format!("status {other}")),
         }
-        if let Some(known) = self.documents.borrow().get(key) {
-            return Heard::Found(Rc::clone(known));
-        }
+        Heard::Found(document.get_or_init(|| self.document(status, head, body)))
+    }
+
+    fn document(&self, status: u16, head: &HeaderMap, body: &Capture) -> Value {
         let decoded = capture::decode(body, head, None, self.reading.decoded_bytes_max);
         let redactor = self.reading.redactor;
         let mut document = json!({ "status": status, "headers": headers(redactor, head) });
@@ -61,9 +65,7 @@ impl<'a> Decoded<'a> {
             redactor.value(&["answer", "body"], &mut value);
             document["body"] = value;
         }
-        let document = Rc::new(document);
-        self.documents.borrow_mut().insert(key.to_owned(), Rc::clone(&document));
-        Heard::Found(document)
+        document
     }
 }
 

@@ -54,7 +54,7 @@ fn writer_to_be_killed() {
     run(async {
         loop {
             let next = log.head().sequence + 1;
-            log.record((next..next + next % 4 + 1).map(event).collect()).await.unwrap();
+            log.record((next..next + next % 4 + 1).map(event).collect(), Urgency::Now).await.unwrap();
             println!("{MARK}{}", log.head().sequence);
         }
     });

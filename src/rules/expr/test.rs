@@ -111,7 +111,8 @@ fn against(right: &Expr, matches: &[&Value], scope: &Scope<'_>, holds: fn(&Value
     if let Expr::Literal(right) = right {
         return matches.iter().any(|one| holds(one, right));
     }
-    !matches.is_empty() && right.eval(scope).is_some_and(|right| matches.iter().any(|one| holds(one, &right)))
+    !matches.is_empty()
+        && right.look_up(scope).is_some_and(|right| matches.iter().any(|one| holds(one, &right)))
 }
 
 fn is_equal(left: &Value, right: &Value) -> bool {

@@ -1,5 +1,7 @@
 //! Evaluating values: never fails, never panics; what is not there is missing.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::condition::Verdict;
@@ -12,25 +14,32 @@ use crate::event::{Note, NoteCode, Part, Sentence};
 impl Expr {
     /// The value; `None` is missing.
     pub fn eval(&self, scope: &Scope<'_>) -> Option<Value> {
-        match self {
-            Expr::Literal(value) => Some(value.clone()),
-            Expr::Path(path) | Expr::FirstOf(path) => path.first(scope).cloned(),
-            Expr::Template(template) => template.eval(scope),
-            Expr::First(alternatives) => chosen(alternatives, scope, Expr::eval),
+        self.look_up(scope).map(Cow::into_owned)
+    }
+
+    /// The same without a copy of what stands in the document or in the rule: snapshots are large.
+    pub fn look_up<'a>(&'a self, scope: &Scope<'a>) -> Option<Cow<'a, Value>> {
+        let made = match self {
+            Expr::Literal(value) => return Some(Cow::Borrowed(value)),
+            Expr::Path(path) | Expr::FirstOf(path) => return path.first(scope).map(Cow::Borrowed),
+            Expr::First(alternatives) => return chosen(alternatives, scope, Expr::look_up),
+            Expr::Template(template) => template.eval(scope)?,
             Expr::All(path) => {
                 let all = path.all(scope);
-                (!all.is_empty()).then_some(Value::Array(all))
+                if all.is_empty() {
+                    return None;
+                }
+                Value::Array(all)
             }
-            Expr::Count(path) => Some(Value::from(path.all_ref(scope).len())),
+            Expr::Count(path) => Value::from(path.all_ref(scope).len()),
             Expr::Map(members) => {
                 let known =
                     members.iter().filter_map(|(name, value)| Some((name.clone(), value.eval(scope)?)));
-                Some(Value::Object(known.collect::<Map<_, _>>()))
+                Value::Object(known.collect::<Map<_, _>>())
             }
-            Expr::List(items) => {
-                Some(Value::Array(items.iter().filter_map(|item| item.eval(scope)).collect()))
-            }
-        }
+            Expr::List(items) => Value::Array(items.iter().filter_map(|item| item.eval(scope)).collect()),
+        };
+        Some(Cow::Owned(made))
     }
 
     /// The value as a sentence with its parts; literals are words, paths are values.
@@ -147,10 +156,10 @@ pub(super) fn floor(text: &str, at: usize) -> usize {
 }
 
 /// The first alternative that exists and whose condition holds; doubt does not count.
-fn chosen<T>(
-    alternatives: &[Alternative],
-    scope: &Scope<'_>,
-    eval: impl Fn(&Expr, &Scope<'_>) -> Option<T>,
+fn chosen<'a, T>(
+    alternatives: &'a [Alternative],
+    scope: &Scope<'a>,
+    eval: impl Fn(&'a Expr, &Scope<'a>) -> Option<T>,
 ) -> Option<T> {
     alternatives
         .iter()
@@ -167,7 +176,7 @@ fn doubt_of_first(alternatives: &[Alternative], scope: &Scope<'_>) -> Option<Str
             Some(Verdict::Yes) | None => {}
         }
         let doubt = one.value.doubt(scope);
-        if doubt.is_some() || one.value.eval(scope).is_some() {
+        if doubt.is_some() || one.value.look_up(scope).is_some() {
             return doubt;
         }
     }

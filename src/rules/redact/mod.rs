@@ -52,6 +52,10 @@ impl Secrets {
         secrets.reveal = reveal.iter().filter_map(|path| exact(&path.text)).collect();
         secrets
     }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.paths.is_empty() && self.reveal.is_empty()
+    }
 }
 
 /// Replaces secrets in the parts of one exchange's document.
@@ -76,7 +80,9 @@ enum Place<'p> {
 
 impl<'a> Redactor<'a> {
     /// With the built-in names and shapes, and what these packs and rules add.
-    pub fn new(key: &'a Key, secrets: Vec<&'a Secrets>) -> Redactor<'a> {
+    pub fn new(key: &'a Key, mut secrets: Vec<&'a Secrets>) -> Redactor<'a> {
+        // Most rules add nothing, and what is left is looked through for every name.
+        secrets.retain(|secrets| !secrets.is_empty());
         Redactor { key, secrets }
     }
 
@@ -90,6 +96,11 @@ impl<'a> Redactor<'a> {
             [] => self.walk(value, &at, None),
             [name, rest @ ..] => self.under(At { parent: Some(&at), step: Place::Name(name) }, rest, value),
         }
+    }
+
+    /// False when there is nothing for [`Redactor::paths`] to do.
+    pub fn has_paths(&self) -> bool {
+        self.secrets.iter().any(|secrets| !secrets.paths.is_empty())
     }
 
     /// Redacts what `redact` paths find in a whole document, `{"request": …, "response": …}`.
@@ -127,7 +138,7 @@ impl<'a> Redactor<'a> {
                 }
             }
             Value::Number(number) => {
-                let is_secret = kind.is_some() || shapes::is_card(&number.to_string());
+                let is_secret = kind.is_some() || shapes::is_card_number(number);
                 if is_secret && !self.is_revealed(at) {
                     *value = Value::String(PLAIN.to_owned());
                 }
@@ -150,9 +161,11 @@ impl<'a> Redactor<'a> {
         if name.len() > names::NAME_BYTES_MAX {
             return None;
         }
-        let folded = names::fold(name);
-        let is_added = || self.secrets.iter().any(|secrets| secrets.names.contains(&folded));
-        names::kind(&folded).or_else(|| is_added().then_some(Kind::Token))
+        names::with_folded(name, |folded| {
+            let is_folded = |name: &String| name.as_bytes() == folded;
+            let is_added = || self.secrets.iter().any(|secrets| secrets.names.iter().any(is_folded));
+            names::kind(folded).or_else(|| is_added().then_some(Kind::Token))
+        })
     }
 
     fn replacement(&self, text: &str, kind: Kind) -> String {
@@ -181,9 +194,12 @@ impl<'a> Redactor<'a> {
 
     /// The lines of a header, joined by `, `, redacted.
     pub fn header(&self, headers: &HeaderMap, name: &http::HeaderName) -> String {
-        let lines: Vec<_> =
-            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let text = lines.join(", ");
+        let mut lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let mut text = lines.next().unwrap_or_default();
+        for line in lines {
+            text.to_mut().push_str(", ");
+            text.to_mut().push_str(&line);
+        }
         match name.as_str() {
             "authorization" | "proxy-authorization" => self.credentials(&text),
             "cookie" | "set-cookie" => self.replacement(&text, Kind::Token),

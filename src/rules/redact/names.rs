@@ -14,16 +14,60 @@ pub(super) fn fold(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '[' | ']')).flat_map(char::to_lowercase).collect()
 }
 
+/// Hands the folded name on. Every name of every body comes here, so the usual ones, in ASCII, are folded
+/// without the heap.
+pub(super) fn with_folded<T>(name: &str, look: impl FnOnce(&[u8]) -> T) -> T {
+    if !name.is_ascii() || name.len() > NAME_BYTES_MAX {
+        return look(fold(name).as_bytes());
+    }
+    let mut folded = [0; NAME_BYTES_MAX];
+    let mut length = 0;
+    for byte in name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' ' | b'[' | b']')) {
+        folded[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    look(&folded[..length])
+}
+
 /// The kind of a folded name; whole names only, so that `passwordResetRequired` stays readable.
-pub(super) fn kind(folded: &str) -> Option<Kind> {
-    if TYPED.contains(&folded) {
+pub(super) fn kind(folded: &[u8]) -> Option<Kind> {
+    let bit = bit(folded);
+    if KNOWN[bit / 64] & (1 << (bit % 64)) == 0 {
+        return None;
+    }
+    if TYPED.iter().any(|name| name.as_bytes() == folded) {
         Some(Kind::Typed)
-    } else if TOKENS.contains(&folded) {
+    } else if TOKENS.iter().any(|name| name.as_bytes() == folded) {
         Some(Kind::Token)
     } else {
         None
     }
 }
+
+/// Length, first and last byte as a number below 4096: hardly two names share it, and few others have one
+/// of theirs.
+const fn bit(folded: &[u8]) -> usize {
+    match folded {
+        [] => 0,
+        [first, ..] => {
+            let last = folded[folded.len() - 1];
+            (folded.len() * 577 + *first as usize * 37 + last as usize * 5) % 4096
+        }
+    }
+}
+
+const fn bits(mut known: [u64; 64], names: &[&str]) -> [u64; 64] {
+    let mut at = 0;
+    while at < names.len() {
+        let bit = bit(names[at].as_bytes());
+        known[bit / 64] |= 1 << (bit % 64);
+        at += 1;
+    }
+    known
+}
+
+/// One bit for each [`bit`] that a known name has.
+const KNOWN: [u64; 64] = bits(bits([0; 64], TYPED), TOKENS);
 
 /// Longer names are not looked up.
 pub(super) const NAME_BYTES_MAX: usize = 128;

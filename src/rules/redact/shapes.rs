@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::names::Kind;
 use super::{At, PLAIN, Place, Redactor, is_redacted};
 
 /// The text without its secrets; `None` when it holds none.
 pub(super) fn replace(text: &str, redactor: &Redactor<'_>, depth: usize) -> Option<String> {
-    if text.len() < SECRET_BYTES_MIN {
+    if text.len() < SECRET_BYTES_MIN || is_harmless(text) {
         return None;
     }
     let mut safe = nested_json(text, redactor, depth);
@@ -40,6 +40,61 @@ pub(super) fn replace(text: &str, redactor: &Redactor<'_>, depth: usize) -> Opti
     pass(&|text| text.bytes().filter(u8::is_ascii_digit).count() >= CARD_DIGITS_MIN, &cards);
     safe
 }
+
+/// Whether no pass below can find anything, at the cost of one look at each byte. Nearly all text ends here;
+/// to be wrong the other way only costs the passes.
+fn is_harmless(text: &str) -> bool {
+    let (mut marks, mut digits, mut digits_most) = (0, 0, 0);
+    for byte in text.bytes() {
+        let mark = MARKS[usize::from(byte)];
+        marks |= mark;
+        digits = match mark {
+            DIGIT => digits + 1,
+            BETWEEN_DIGITS => digits,
+            _ => 0,
+        };
+        digits_most = digits_most.max(digits);
+    }
+    let has = |wanted: u8| marks & wanted != 0;
+    !(has(EQUALS)
+        || has(QUOTE)
+        || (has(BRACKET) && text.trim_start().starts_with(['{', '[']))
+        || (has(AT_SIGN) && text.contains("://"))
+        || (has(CAPITAL) && (text.contains("eyJ") || text.contains("-----BEGIN")))
+        || (has(UNDERSCORE) && text.contains("cal_"))
+        || digits_most >= CARD_DIGITS_MIN)
+}
+
+const EQUALS: u8 = 1;
+const QUOTE: u8 = 2;
+const BRACKET: u8 = 4;
+const AT_SIGN: u8 = 8;
+/// One that `eyJ` or `-----BEGIN` has.
+const CAPITAL: u8 = 16;
+const UNDERSCORE: u8 = 32;
+const DIGIT: u8 = 64;
+const BETWEEN_DIGITS: u8 = 128;
+
+/// What each byte may be a part of.
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    marks[b'=' as usize] = EQUALS;
+    marks[b'"' as usize] = QUOTE;
+    marks[b'{' as usize] = BRACKET;
+    marks[b'[' as usize] = BRACKET;
+    marks[b'@' as usize] = AT_SIGN;
+    marks[b'J' as usize] = CAPITAL;
+    marks[b'B' as usize] = CAPITAL;
+    marks[b'_' as usize] = UNDERSCORE;
+    marks[b' ' as usize] = BETWEEN_DIGITS;
+    marks[b'-' as usize] = BETWEEN_DIGITS;
+    let mut digit = b'0';
+    while digit <= b'9' {
+        marks[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    marks
+};
 
 /// JSON inside a string, as tRPC's `input` and webhook payloads have it.
 fn nested_json(text: &str, redactor: &Redactor<'_>, depth: usize) -> Option<String> {
@@ -69,7 +124,7 @@ fn walk(value: &mut Value, redactor: &Redactor<'_>, depth: usize) {
             }
         }
         Value::Number(number) => {
-            if is_card(&number.to_string()) {
+            if is_card_number(number) {
                 *value = Value::String(PLAIN.to_owned());
             }
         }
@@ -130,6 +185,12 @@ pub(super) fn is_card(text: &str) -> bool {
     is_issued && luhn(&digits)
 }
 
+/// The same of a number. Whole ones, which are nearly all, need no text when they are too short.
+pub(super) fn is_card_number(number: &Number) -> bool {
+    let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+    !whole.is_some_and(|whole| whole < CARD_NUMBER_MIN) && is_card(&number.to_string())
+}
+
 fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
@@ -163,5 +224,7 @@ static USERINFO: LazyLock<Regex> = LazyLock::new(|| shape(r"(://[^/\s:@?#]*:)[^@
 /// `pin=1`: no shorter text holds a name and a secret.
 const SECRET_BYTES_MIN: usize = 5;
 const CARD_DIGITS_MIN: usize = 15;
+/// The least number of so many digits.
+const CARD_NUMBER_MIN: u64 = 100_000_000_000_000;
 /// JSON in a string in JSON in a string.
 const NESTED_MAX: usize = 3;

@@ -25,7 +25,7 @@ use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
 use super::{Found, Head, Page, Query, Sealed, Store, StoreError};
-use block::Facts;
+use block::{Facts, Packer};
 use catalogue::Catalogue;
 use note::{Note, day_of};
 use partition::guarded;
@@ -39,8 +39,8 @@ pub struct Embedded {
     directory: PathBuf,
     /// How many bytes the disk has left; a test puts a full one in its place.
     free_bytes: fn(&Path) -> io::Result<u64>,
-    /// Held while a batch is written: there is one writer.
-    writer: Mutex<()>,
+    /// Held while a batch is written: there is one writer, with one packer.
+    writer: Mutex<Packer>,
 }
 
 impl Embedded {
@@ -78,7 +78,7 @@ impl Embedded {
             partition_events_max,
             directory: directory.to_owned(),
             free_bytes: |path| fs2::available_space(path),
-            writer: Mutex::default(),
+            writer: Mutex::new(Packer::new().map_err(|error| StoreError::Io(error.to_string()))?),
         })
     }
 
@@ -165,7 +165,12 @@ impl Embedded {
     }
 
     /// Hands over the first entries of `entries`, as many as one partition takes; returns how many.
-    fn hand_over(&self, entries: &[Sealed], facts: &[Facts]) -> Result<usize, StoreError> {
+    fn hand_over(
+        &self,
+        packer: &mut Packer,
+        entries: &[Sealed],
+        facts: &[Facts],
+    ) -> Result<usize, StoreError> {
         let (Some(first), Some(_)) = (facts.first(), entries.first()) else { return Ok(0) };
         let note = self.partition_for(*first)?;
         let mut after = Note { day: note.day.or(Some(day_of(first.time_ms))), ..note };
@@ -180,7 +185,7 @@ impl Embedded {
         let partition = self.catalogue.open(note.first)?;
         let grown = note.grown(last.head(), facts);
         let path = self.catalogue.path(note.first);
-        let written = partition.write(entries, facts).and_then(|()| partition.sync(&path, &grown));
+        let written = partition.write(packer, entries, facts).and_then(|()| partition.sync(&path, &grown));
         if let Err(trouble) = written {
             // After an error sled refuses everything until it is opened anew.
             self.catalogue.abandon(note.first, partition);
@@ -215,7 +220,7 @@ impl Embedded {
 
 impl Store for Embedded {
     fn append(&self, batch: &[Sealed]) -> Result<(), StoreError> {
-        let _one = self.writer.lock();
+        let mut packer = self.writer.lock();
         let broken = batch.windows(2).find(|pair| !pair[1].continues(pair[0].head()));
         if let Some(pair) = broken {
             return Err(StoreError::Fork { sequence: pair[1].sequence });
@@ -228,7 +233,7 @@ impl Store for Embedded {
         let facts: Vec<Facts> = entries.iter().map(|entry| Facts::of(&entry.json)).collect();
         let mut facts = &facts[..];
         while !entries.is_empty() {
-            let count = self.hand_over(entries, facts).map_err(|error| self.fall_back(error))?;
+            let count = self.hand_over(&mut packer, entries, facts).map_err(|error| self.fall_back(error))?;
             if count == 0 {
                 return Err(StoreError::Io("a partition takes nothing".to_owned()));
             }

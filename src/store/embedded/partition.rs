@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use sled::{Batch, Db};
 
-use super::block::{self, Block, Facts, Label, Span};
+use super::block::{self, Block, Facts, Label, Packer, Span};
 use super::note::Note;
 use crate::store::chain::{Head, Sealed};
 
@@ -76,7 +76,12 @@ impl Partition {
     ///
     /// # Errors
     /// When the database refuses.
-    pub(super) fn write(&self, entries: &[Sealed], facts: &[Facts]) -> Result<(), Trouble> {
+    pub(super) fn write(
+        &self,
+        packer: &mut Packer,
+        entries: &[Sealed],
+        facts: &[Facts],
+    ) -> Result<(), Trouble> {
         let (mut entries, mut facts) = (entries, facts);
         while !entries.is_empty() {
             let mut batch = Batch::default();
@@ -84,7 +89,7 @@ impl Partition {
             while done < entries.len() && keys < BATCH_KEYS_MAX && bytes < BATCH_BYTES_MAX {
                 let count = block::fitting(&entries[done..]);
                 let range = done..done + count;
-                let value = block::encode(&entries[range.clone()], &facts[range]).map_err(Trouble::Io)?;
+                let value = packer.encode(&entries[range.clone()], &facts[range]).map_err(Trouble::Io)?;
                 (keys, bytes) = (keys + 1, bytes + value.len());
                 batch.insert(&entries[done].sequence.to_be_bytes(), value);
                 done += count;
