@@ -9,7 +9,7 @@ use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::{Event, NoteCode};
 use earwitness::exchange::{Capture, Client, Exchange, Request};
 use earwitness::proxy::{Audit, Auditor};
-use earwitness::record::RecordError;
+use earwitness::record::{RecordError, Urgency};
 use earwitness::rules::router::{Candidate, HeadView};
 use uuid::Uuid;
 
@@ -204,8 +204,12 @@ impl Audit for Poisoned {
         self.auditor.derive(candidates, exchange, answers, &mut failing)
     }
 
-    fn record(&self, events: Vec<Event>) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
-        self.auditor.record(events)
+    fn record(
+        &self,
+        events: Vec<Event>,
+        urgency: Urgency,
+    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+        self.auditor.record(events, urgency)
     }
 }
 
