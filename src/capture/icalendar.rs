@@ -62,7 +62,7 @@ fn document(calendar: &ICalendar) -> Parsed {
         members.insert("overrides".to_owned(), Value::Array(overrides));
     }
     let doubts = second_masters(&components, master);
-    Parsed { value: Some(Value::Object(members)), doubts }
+    Parsed { value: Some(Value::Object(members)), doubts, ..Parsed::default() }
 }
 
 /// Two masters in one object break RFC 4791 section 4.1; which one counts is the application's secret.

@@ -84,6 +84,8 @@ impl Doubtful {
 struct Parsed {
     value: Option<Value>,
     doubts: Vec<Doubtful>,
+    /// Doubts that are no shortcoming by themselves: no note tells them.
+    quiet: Vec<Doubtful>,
 }
 
 /// Reads the copy of a body.
@@ -142,7 +144,7 @@ fn read(bytes: &[u8], forced: Option<Format>, declared: &format::Declared) -> Do
         Format::Json => json_document(&text.text),
         Format::Form => form_document(&text.text),
         Format::ICalendar => icalendar::parse(&text.text),
-        Format::Text | Format::Html => Parsed { value: Some(Value::String(text.text)), doubts: Vec::new() },
+        Format::Text | Format::Html => Parsed { value: Some(Value::String(text.text)), ..Parsed::default() },
         Format::Xml | Format::Multipart | Format::Binary => Parsed::default(),
     };
     if parsed.value.is_none() {
@@ -161,19 +163,20 @@ fn read(bytes: &[u8], forced: Option<Format>, declared: &format::Declared) -> Do
             notes.push(note);
         }
     }
+    doubts.extend(parsed.quiet);
     Document { value: parsed.value, format: format.as_str(), state: BodyState::Complete, doubts, notes }
 }
 
 fn json_document(text: &str) -> Parsed {
     match json::parse(text) {
-        Ok(reading) => Parsed { value: Some(reading.value), doubts: reading.doubts },
+        Ok(reading) => Parsed { value: Some(reading.value), doubts: reading.doubts, ..Parsed::default() },
         Err(_) => Parsed::default(),
     }
 }
 
 fn form_document(text: &str) -> Parsed {
     let reading = form::parse(text);
-    Parsed { value: Some(Value::Object(reading.members)), doubts: reading.doubts }
+    Parsed { value: Some(Value::Object(reading.members)), doubts: reading.doubts, quiet: reading.others }
 }
 
 fn bodiless() -> Document {

@@ -295,6 +295,30 @@ fn a_list_in_a_form_is_a_list_and_no_doubt() {
     assert_eq!((form.doubts[0].path[0].as_str(), form.doubts[0].values.len()), ("id", 3));
 }
 
+#[test]
+fn names_that_an_application_may_read_otherwise_are_known_without_a_note() {
+    // THREATS E10
+    let check = |text: &str, expected: &[(&str, &[&str])]| {
+        let others = form::parse(text).others;
+        let found: Vec<_> = others.iter().map(|one| (one.path[0].as_str(), one.values.clone())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, values)| (*name, values.iter().map(|v| json!(v)).collect()))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    };
+    check("a=1&b_c=2&d[]=3&e-f=4", &[]);
+    check("a.b=1&a%20b=2&a+b=3&a[b=4", &[("a_b", &["1", "2", "3", "4"])]);
+    check("id[0]=1&id[x][y]=2", &[("id", &["1", "2"])]);
+    check(".method=DELETE&+x=1&id%00y=2", &[("_method", &["DELETE"]), ("id", &["2"]), ("x", &["1"])]);
+    check("a=1;id=2&b=3;c", &[("a", &["1"]), ("b", &["3"]), ("c", &[""]), ("id", &["2"])]);
+    let many: String = (0..1_500).map(|n| format!("a.{n}=1&")).collect();
+    assert_eq!(form::parse(&many).others[0].path, Vec::<String>::new());
+    assert_eq!(form::parse(&"a;".repeat(100_000)).others.len(), 1);
+    let document = read_as("application/x-www-form-urlencoded", "user.name=x");
+    assert_eq!((document.notes.len(), document.doubts[0].path[0].as_str()), (0, "user_name"));
+}
+
 const TYPES: &[&str] =
     &["application/json", "application/x-www-form-urlencoded", "text/calendar", "text/html", "", "image/png"];
 const CODINGS: &[&str] = &["", "gzip", "deflate", "br", "zstd", "gzip, br, zstd", "x"];

@@ -1,12 +1,14 @@
 //! One rule against one exchange as data: the document as this rule sees it, its variables, its items.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::engine::{EVENTS_MAX, Engine};
 use super::read::ask::{Asked, Asking};
 use super::read::{Purpose, ReadFailure};
-use crate::event::NoteCode;
+use crate::event::{MatchedBy, NoteCode};
 use crate::exchange::Request;
 use crate::rules::expr::{Doubt, EvalLog, Expr, Root, Scope};
 use crate::rules::model::{ForEach, Pack, Resource, Rule};
@@ -27,6 +29,8 @@ pub(super) struct Case<'a> {
     based: Option<Value>,
     /// `$.path`.
     parts: Value,
+    /// Those of the document, and those of the way in which this rule was met.
+    pub(super) doubts: Cow<'a, [Doubt]>,
 }
 
 /// An element of `for_each`.
@@ -65,13 +69,18 @@ impl<'a> Case<'a> {
             true => None,
             false => Some(without_base(&document.request, &pack.base)),
         };
-        Case { engine, pack, rule, candidate, request, document, redactor, log, based, parts }
+        let met = met_doubts(candidate, document);
+        let doubts = match met.is_empty() {
+            true => Cow::Borrowed(document.doubts.as_slice()),
+            false => Cow::Owned(document.doubts.iter().cloned().chain(met).collect()),
+        };
+        Case { engine, pack, rule, candidate, request, document, redactor, log, based, parts, doubts }
     }
 
     /// The document, as far as it is the same for all items.
     pub(super) fn scope(&self) -> Scope<'_> {
         let document = self.document;
-        Scope::new(&document.doubts, self.log)
+        Scope::new(&self.doubts, self.log)
             .with(Root::Request, self.based.as_ref().unwrap_or(&document.request))
             .with(Root::Path, &self.parts)
             .with(Root::Client, &document.client)
@@ -155,6 +164,37 @@ impl<'a> Case<'a> {
             None => Items::Each(items),
         }
     }
+}
+
+/// What a rule cannot rely on because of how the request was meant for it: a condition on the path as it
+/// stands says nothing about the path that the application reads (THREATS chapter 2, rule 1).
+fn met_doubts(candidate: &Candidate, document: &Document) -> Vec<Doubt> {
+    let doubt = |path: [&str; 2], code: NoteCode, detail: &str| Doubt {
+        path: path.map(str::to_owned).to_vec(),
+        code,
+        detail: Some(detail.to_owned()),
+    };
+    let mut doubts = Vec::new();
+    if candidate.by != MatchedBy::Raw {
+        for name in ["path", "target"] {
+            doubts.push(doubt(
+                ["request", name],
+                NoteCode::PathNormalised,
+                "the rule met another form of it",
+            ));
+        }
+    }
+    for name in &candidate.uncertain {
+        doubts.push(doubt(["path", name], NoteCode::TargetUncertain, "it can be read in two ways"));
+    }
+    let request = &document.request;
+    let is_named = candidate.notes.iter().any(|note| note.code == NoteCode::MethodOverridden)
+        || request.get("body").is_some_and(|body| body.get("_method").is_some())
+        || candidate.method_from_body.is_some();
+    if is_named || request.get("method").is_some_and(|method| method == "HEAD") {
+        doubts.push(doubt(["request", "method"], NoteCode::MethodOverridden, "another method may be meant"));
+    }
+    doubts
 }
 
 /// The scope with the item at hand.

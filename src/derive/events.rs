@@ -13,8 +13,8 @@ use super::document::split_target;
 use super::rule::{Draft, Firing, method_note};
 use super::situation::{Ended, Situation, name_of};
 use crate::event::{
-    Actor, Certainty, ClientFacts, Event, FORMAT, Link, MatchFacts, Note, NoteCode, Outcome, RequestFacts,
-    ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
+    Actor, Certainty, ClientFacts, Event, FORMAT, Link, MatchFacts, MatchedBy, Note, NoteCode, Outcome,
+    RequestFacts, ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
 };
 use crate::exchange::{Ending, Exchange};
 use crate::rules::expr::{Expr, Root, Scope};
@@ -81,6 +81,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     let request = &exchange.request;
     event.request.url =
         case.redactor.text(&format!("{}://{}{}", request.scheme, request.host, request.target));
+    event.request.destination = destination(case, exchange);
     event.client.user_agent = header(exchange, "user-agent").map(|agent| case.redactor.text(&agent));
     if firing.outcome == Outcome::Success {
         missing.extend(situation.missing.iter().map(|field| (*field).to_owned()));
@@ -143,6 +144,8 @@ pub(super) fn minimal(
             trace_id: header(exchange, "traceparent").as_deref().and_then(trace_id),
             method: exchange.request.method.clone(),
             url: format!("{}://{}{path}", exchange.request.scheme, exchange.request.host),
+            // It may hold a query, which nothing has redacted yet.
+            destination: None,
         },
         response: exchange
             .response
@@ -154,6 +157,13 @@ pub(super) fn minimal(
         tags: Vec::new(),
         raw: BTreeMap::new(),
     }
+}
+
+/// Where a MOVE or COPY goes (RFC 4918 section 10.3); the method may also stand in a header (THREATS E16).
+fn destination(case: &Case<'_>, exchange: &Exchange) -> Option<String> {
+    let is_move = |method: &str| method.eq_ignore_ascii_case("MOVE") || method.eq_ignore_ascii_case("COPY");
+    let is_met = case.candidate.by == MatchedBy::Destination || is_move(&exchange.request.method);
+    header(exchange, "destination").filter(|_| is_met).map(|to| case.redactor.text(&to))
 }
 
 fn header(exchange: &Exchange, name: &str) -> Option<String> {

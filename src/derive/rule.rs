@@ -91,7 +91,7 @@ fn derive_item(
 ) {
     let scope = with_item(case.scope(), item);
     let (vars, var_doubts) = case.vars(&scope);
-    let doubts: Vec<Doubt> = case.document.doubts.iter().cloned().chain(var_doubts).collect();
+    let doubts: Vec<Doubt> = case.doubts.iter().cloned().chain(var_doubts).collect();
     let mut scope = scope.with(Root::Vars, &vars);
     scope.doubts = &doubts;
     // What the request excludes needs no answers read and no snapshots compared.
@@ -159,8 +159,7 @@ impl<'s> Stage<'s> {
             .with_option(Root::After, situation.after.as_deref())
             .with(Root::Changes, &situation.document)
             .with(Root::Result, &result);
-        let mut doubts: Vec<Doubt> =
-            self.case.document.doubts.iter().chain(&situation.doubts).cloned().collect();
+        let mut doubts: Vec<Doubt> = self.case.doubts.iter().chain(&situation.doubts).cloned().collect();
         let (vars, var_doubts) = self.case.vars(&scope);
         doubts.extend(var_doubts);
         let mut scope = scope.with(Root::Vars, &vars);
@@ -258,9 +257,13 @@ fn body_method(case: &Case<'_>) -> Meant {
         Some(value) => is_it(value),
         None => false,
     };
+    // A form keeps all values of a name: that there are several leaves nothing open.
+    let is_list = matches!(named, Some(Value::Array(_)));
+    let has_all = is_list && case.document.request.get("format").is_some_and(|format| format == "form");
     let doubt = case.document.doubts.iter().find(|doubt| {
         let path: Vec<&str> = doubt.path.iter().map(String::as_str).collect();
-        matches!(path.as_slice(), ["request", "body"] | ["request", "body", "_method", ..])
+        let is_told = has_all && doubt.code == NoteCode::DuplicateKey && path.len() == 3;
+        !is_told && matches!(path.as_slice(), ["request", "body"] | ["request", "body", "_method", ..])
     });
     match (is_named, doubt) {
         (true, _) => Meant::Yes,

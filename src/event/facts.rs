@@ -73,6 +73,9 @@ pub struct RequestFacts {
     pub method: String,
     /// Scheme, host and target, redacted.
     pub url: String,
+    /// The `Destination` of a MOVE or COPY, redacted: the other end of what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
 }
 
 /// The answer to a request.

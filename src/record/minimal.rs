@@ -55,6 +55,7 @@ fn minimal(event: &Event) -> Event {
             trace_id: event.request.trace_id.as_deref().map(cut),
             method: cut(&event.request.method),
             url: cut(&event.request.url),
+            destination: event.request.destination.as_deref().map(cut),
         },
         rule: RuleFacts { id: cut(&event.rule.id), version: cut(&event.rule.version) },
         r#match: MatchFacts { reasons: Vec::new(), ..event.r#match.clone() },

@@ -6,6 +6,7 @@
 //! business. A clean path costs one walk over a trie and, when no rule fits, no allocation.
 
 mod forms;
+mod headers;
 mod hosts;
 mod methods;
 mod parts;
@@ -55,6 +56,8 @@ pub struct Candidate {
     /// The line's method, where it is not the request's own but one that the body may still name
     /// (`_method=DELETE` in a POST): without it there, the rule does not fire.
     pub method_from_body: Option<String>,
+    /// Names of those parts that can also be read otherwise; the notes tell how.
+    pub uncertain: Vec<String>,
     /// What to tell with every event of this candidate: normalised path, overridden method, unknown host.
     pub notes: Vec<Note>,
 }
@@ -124,9 +127,11 @@ struct Found<'r> {
     method: &'r str,
     /// The line's number.
     number: u32,
-    /// Which of the paths, and which of its forms.
+    /// Which of the paths, and how it was met.
     said: usize,
-    form: MatchedBy,
+    by: MatchedBy,
+    /// Which of its loosened forms.
+    form: usize,
 }
 
 impl Router {
@@ -193,13 +198,13 @@ impl Router {
         let Some(said) = paths.last() else { return };
         let before = found.len();
         let mut excluded: Option<SmallVec<[usize; 4]>> = None;
-        for (form, folded) in said.forms() {
+        for (form, met, folded) in said.forms() {
             let mut excluded_here: SmallVec<[usize; 4]> = SmallVec::new();
             for end in self.trie.find(&folded).into_iter().flatten() {
                 let Some(standing) = methods.standing(&end.method) else { continue };
                 for number in &end.lines {
                     let line = &self.lines[*number as usize];
-                    let Some(by) = said.exactness(line, form) else { continue };
+                    let Some(by) = said.exactness(line, met) else { continue };
                     match line.owner {
                         Owner::Exclude { pack } => {
                             let is_exact = excluded.is_some() || by == MatchedBy::Raw;
@@ -212,7 +217,8 @@ impl Router {
                             method: &end.method,
                             number: *number,
                             said: paths.len() - 1,
-                            form: by,
+                            by,
+                            form,
                         }),
                     }
                 }
@@ -236,15 +242,18 @@ impl Router {
 
     fn candidate(&self, found: &Found<'_>, said: &Said<'_>, common: &[Note]) -> Candidate {
         let line = &self.lines[found.number as usize];
-        let (parts, doubt) = parts::named(&line.segments, said.raw, said.loosened.as_ref(), found.form);
+        let form = said.loosened.as_ref().filter(|_| found.by != MatchedBy::Raw);
+        let form = form.and_then(|forms| forms.get(found.form));
+        let (parts, doubts) = parts::named(&line.segments, said.raw, said.loosened.as_ref(), form);
         let mut notes = Vec::new();
-        if found.form != MatchedBy::Raw {
+        if found.by != MatchedBy::Raw {
             notes.push(Note::plain(NoteCode::PathNormalised));
         }
         if let Some(Channel::Override(header)) = said.channel {
             notes.push(Note::with(NoteCode::PathOverridden, header));
         }
-        notes.extend(doubt);
+        let (uncertain, doubts): (Vec<String>, Vec<Note>) = doubts.into_iter().unzip();
+        notes.extend(doubts);
         notes.extend_from_slice(common);
         let line_index = match line.owner {
             Owner::Rule { line, .. } => line,
@@ -255,6 +264,7 @@ impl Router {
             rule: found.rule,
             line: line_index,
             parts,
+            uncertain,
             by: found.rank.1,
             method_from_body: (found.rank.0 == Standing::InBody).then(|| found.method.to_owned()),
             notes,
@@ -263,22 +273,22 @@ impl Router {
 }
 
 impl<'a> Said<'a> {
-    /// The forms to look up, folded: the raw one, unless A is the same (as for a clean path), then the
-    /// loosened ones.
-    fn forms(&self) -> impl Iterator<Item = (MatchedBy, Cow<'_, str>)> {
+    /// The forms to look up, folded, with their index: the raw one, unless A is the same (as for a clean
+    /// path), then the loosened ones.
+    fn forms(&self) -> impl Iterator<Item = (usize, MatchedBy, Cow<'_, str>)> {
         let bare = self.raw.strip_prefix('/').unwrap_or(self.raw);
-        let (raw, a, b) = match &self.loosened {
-            None => (None, Some(bare), None),
-            Some(loosened) => {
+        let loosened = self.loosened.as_ref();
+        let raw = match loosened {
+            None => Some((0, MatchedBy::Normalised, Cow::Borrowed(bare))),
+            Some(forms) => {
                 let folded = forms::fold(bare.strip_suffix('/').unwrap_or(bare));
-                let raw = (folded != loosened.a.folded).then_some(Cow::Owned(folded));
-                let b = loosened.b.as_ref().map(|form| form.folded.as_str());
-                (raw, Some(loosened.a.folded.as_str()), b)
+                let is_another = forms.first().is_none_or(|a| a.folded != folded);
+                is_another.then_some((0, MatchedBy::Raw, Cow::Owned(folded)))
             }
         };
-        let raw = raw.map(|text| (MatchedBy::Raw, text));
-        let a = a.map(|text| (MatchedBy::Normalised, Cow::Borrowed(text)));
-        raw.into_iter().chain(a).chain(b.map(|text| (MatchedBy::Split, Cow::Borrowed(text))))
+        let loosened = loosened.into_iter().flatten().enumerate();
+        raw.into_iter()
+            .chain(loosened.map(|(index, form)| (index, form.by, Cow::Borrowed(form.folded.as_str()))))
     }
 
     /// How exactly a line that was found in a form meets the path; `None` when it was found only because
@@ -306,17 +316,26 @@ fn said_paths<'a>(
     head: &HeadView<'a>,
     methods: &Methods<'_>,
 ) -> impl Iterator<Item = (&'a str, Option<Channel>)> + use<'a> {
-    let headers = head.headers;
-    let values = move |name: &'static str, limit: usize| {
-        headers.get_all(name).iter().filter_map(|value| path_of(value.to_str().ok()?)).take(limit)
-    };
-    let trusted: &[&'static str] = if head.is_trusted { &PATH_HEADERS } else { &[] };
+    let own = path_of(head.target);
+    let trusted = |names: &'static [&'static str]| if head.is_trusted { names } else { &[] };
+    let overrides = headers::values(head.headers, trusted(&PATH_HEADERS))
+        .filter_map(|(name, value)| Some((path_of(value.to_str().ok()?)?, Some(Channel::Override(name)))));
+    let inside = headers::values(head.headers, trusted(&PREFIX_HEADERS)).filter_map(move |(name, value)| {
+        Some((below(own?, value.to_str().ok()?)?, Some(Channel::Override(name))))
+    });
     let moves = if methods.names("MOVE") || methods.names("COPY") { PATHS_MAX } else { 0 };
-    let overrides = trusted
-        .iter()
-        .flat_map(move |name| values(name, PATHS_MAX).map(|path| (path, Some(Channel::Override(name)))));
-    let destinations = values("destination", moves).map(|path| (path, Some(Channel::Destination)));
-    path_of(head.target).map(|path| (path, None)).into_iter().chain(overrides).chain(destinations)
+    let destinations = head.headers.get_all("destination").iter().take(moves);
+    let destinations =
+        destinations.filter_map(|value| Some((path_of(value.to_str().ok()?)?, Some(Channel::Destination))));
+    let moved = overrides.chain(inside).take(PATHS_MAX);
+    own.map(|path| (path, None)).into_iter().chain(moved).chain(destinations)
+}
+
+/// A path below a mount point: what an application that believes the prefix routes by.
+fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let prefix = prefix.trim().trim_end_matches('/');
+    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
+    rest.starts_with('/').then_some(rest)
 }
 
 /// The path of a target or URL reference, without query and fragment.
@@ -351,7 +370,10 @@ fn surest(found: &mut SmallVec<[Found<'_>; 8]>) {
 /// Headers by which a peer may name another path.
 const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
-/// Values that are looked at of each such header.
+/// Headers by which a peer may say where the application is mounted.
+const PREFIX_HEADERS: [&str; 2] = ["x-forwarded-prefix", "x-script-name"];
+
+/// Paths that are looked at beside the request line's, of each kind.
 const PATHS_MAX: usize = 4;
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ pub(crate) fn event(n: u64) -> Event {
             trace_id: None,
             method: "POST".to_owned(),
             url: "http://app/v2/bookings".to_owned(),
+            destination: None,
         },
         response: None,
         rule: RuleFacts { id: "calcom/booking".to_owned(), version: "0".to_owned() },

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place and the value")]
 
 mod audited;
+mod bad_input;
 mod endings;
 mod framing;
+mod gullible;
 mod house;
 mod process;
 mod proxying;
@@ -13,3 +15,4 @@ mod reads;
 mod restart;
 mod rig;
 mod script;
+mod threats;

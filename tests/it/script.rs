@@ -73,6 +73,7 @@ impl Audit for Script {
             line: 0,
             parts: Vec::new(),
             by: MatchedBy::Raw,
+            uncertain: Vec::new(),
             method_from_body: None,
             notes: Vec::new(),
         };

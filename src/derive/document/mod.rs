@@ -54,7 +54,8 @@ impl Document {
             redactor.value(&["credential", "claims"], claims);
         }
         let document = json!({
-            "method": request.method,
+            // Met in any case (THREATS E14), so a condition on it must not depend on the case either.
+            "method": request.method.to_ascii_uppercase(),
             "path": redactor.text(&clean_path(path)),
             "target": redactor.text(&request.target),
             "scheme": request.scheme,
@@ -70,6 +71,7 @@ impl Document {
             members.insert("port".to_owned(), port.into());
         }
         let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join("."))).collect();
+        push_doubts(&mut doubts, &["request", "query"], form.others, redactor);
         let client = Value::Object(members);
         Document { request: document, client, credential, response: None, doubts, notes, shown }
     }

@@ -158,6 +158,7 @@ fn a_rule_that_panics_leaves_the_least_and_the_others_go_on() {
         line: 0,
         parts: Vec::new(),
         by: crate::event::MatchedBy::Raw,
+        uncertain: Vec::new(),
         method_from_body: None,
         notes: Vec::new(),
     }];

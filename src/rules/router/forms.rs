@@ -2,7 +2,7 @@
 //!
 //! A rule must not be blind to `/v2/%62ookings//x/CANCEL;a=b`, nor may one spelling of an identifier hide
 //! behind another. So a path that is not clean is looked up as received and in two loosened forms: **A**,
-//! with encoded slashes kept as data, and **B**, with encoded slashes as separators. Both work on copies:
+//! with encoded slashes kept as data, and **B**, with encoded slashes as separators . Both work on copies:
 //! what is forwarded is never touched.
 //!
 //! Decoding goes on until nothing is left to decode (in one pass; applications decode once or twice), so
@@ -11,23 +11,24 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use smallvec::{SmallVec, smallvec};
 
-/// Both loosened forms of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Loosened {
-    /// Form A.
-    pub(super) a: Form,
-    /// Form B, where it is not the same as A.
-    pub(super) b: Option<Form>,
-}
+use crate::event::MatchedBy;
+
+/// The loosened forms of a path, each once; form A first.
+pub(super) type Loosened = SmallVec<[Form; 2]>;
 
 /// A loosened path: segments joined by `/`, without one in front or behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
+    /// `Normalised` for form A, `Split` for form B.
+    pub(super) by: MatchedBy,
     /// With letters as they came: identifiers keep their case.
     pub(super) kept: String,
     /// Folded, for the look-up; the same number of segments.
     pub(super) folded: String,
+    /// The same segments with what was cut off behind them, which to some applications is a part of the name.
+    pub(super) whole: String,
 }
 
 /// True when no application reads the path otherwise than as it stands: one look-up is enough.
@@ -37,17 +38,35 @@ pub(super) fn is_clean(path: &str) -> bool {
     if !bytes.iter().all(|byte| is_plain(byte) && !matches!(byte, b'%' | b'\\' | b';')) {
         return false;
     }
-    let is_odd_pair = |pair: &[u8]| pair == b"//" || pair == b"/.";
+    // (Windows cuts a dot off the end of any segment.)
+    let is_odd_pair = |pair: &[u8]| pair == b"//" || pair == b"/." || pair == b"./";
     !bytes.windows(2).any(is_odd_pair) && (path == "/" || !path.ends_with(['/', '.']))
 }
 
-/// Forms A and B of a path.
+/// Forms A and B of a path, each also with parameters that reach over a backslash, where that matters: Java
+/// servers end a parameter at a slash only, before they take a backslash for one.
 pub(super) fn loosen(path: &str) -> Loosened {
     let decoded = decode_wholly(path);
-    let a = form(&decoded);
+    let mut forms: Loosened = smallvec![form(MatchedBy::Normalised, &decoded)];
     let is_encoded = ENCODED.iter().any(|slash| decoded.contains(slash));
-    let b = is_encoded.then(|| form(&split_encoded(&decoded))).filter(|b| *b != a);
-    Loosened { a, b }
+    let is_mixed = decoded.contains(';') && (decoded.contains('\\') || is_encoded);
+    let bare = is_mixed.then(|| without_parameters(&decoded));
+    forms.extend(bare.as_ref().map(|bare| form(MatchedBy::Normalised, bare)));
+    for text in [Some(&decoded), bare.as_ref()].into_iter().flatten().filter(|_| is_encoded) {
+        forms.push(form(MatchedBy::Split, &split_encoded(text)));
+    }
+    let mut index = 0;
+    while index < forms.len() {
+        let is_known = forms[..index].iter().any(|form| form.is_as(&forms[index]));
+        if is_known { drop(forms.remove(index)) } else { index += 1 }
+    }
+    forms
+}
+
+impl Form {
+    fn is_as(&self, other: &Form) -> bool {
+        self.kept == other.kept && self.whole == other.whole
+    }
 }
 
 /// Letters without their case, character by character, so that no new escape can come of it.
@@ -76,22 +95,23 @@ pub(super) fn decode_slashes(kept: &str) -> String {
 }
 
 /// Segments without parameters, dots, and what file systems and frameworks cut off behind them.
-fn form(decoded: &str) -> Form {
-    let mut stack: Vec<&str> = Vec::new();
-    for segment in decoded.split(['/', '\\']) {
-        let segment = segment.split(';').next().unwrap_or("");
+fn form(by: MatchedBy, decoded: &str) -> Form {
+    let mut stack: Vec<(&str, &str)> = Vec::new();
+    for whole in decoded.split(['/', '\\']) {
+        let segment = whole.split(';').next().unwrap_or("");
         match segment.trim_end_matches(is_blank) {
             "" | "." => {}
             ".." => {
                 stack.pop();
             }
-            segment => stack.push(segment.trim_end_matches(is_blank_or_dot)),
+            segment => stack.push((segment.trim_end_matches(is_blank_or_dot), whole)),
         }
     }
-    stack.retain(|segment| !segment.is_empty());
-    let kept = stack.join("/");
+    stack.retain(|(segment, _)| !segment.is_empty());
+    let (kept, whole): (Vec<&str>, Vec<&str>) = stack.into_iter().unzip();
+    let kept = kept.join("/");
     let folded = fold(&kept);
-    Form { kept, folded }
+    Form { by, kept, folded, whole: whole.join("/") }
 }
 
 fn is_blank(letter: char) -> bool {
@@ -100,6 +120,12 @@ fn is_blank(letter: char) -> bool {
 
 fn is_blank_or_dot(letter: char) -> bool {
     letter == '.' || is_blank(letter)
+}
+
+/// Without what stands from a `;` to the next slash.
+fn without_parameters(decoded: &str) -> String {
+    let bare: Vec<&str> = decoded.split('/').map(|part| part.split(';').next().unwrap_or("")).collect();
+    bare.join("/")
 }
 
 fn split_encoded(decoded: &str) -> String {

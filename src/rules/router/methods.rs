@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::HeadView;
+use super::{HeadView, headers};
 use crate::event::{Note, NoteCode};
 
 /// The methods of one request.
@@ -27,16 +27,19 @@ pub(super) enum Standing {
 impl<'a> Methods<'a> {
     pub(super) fn of(head: &HeadView<'a>) -> Methods<'a> {
         let mut methods = Methods { wire: head.method, named: SmallVec::new() };
-        let values = METHOD_HEADERS.iter().flat_map(|name| head.headers.get_all(*name));
-        for value in values.take(VALUES_MAX) {
+        for (_, value) in headers::values(head.headers, &METHOD_HEADERS).take(VALUES_MAX) {
             for method in value.to_str().unwrap_or("").split(',').take(VALUES_MAX) {
                 methods.add(method);
             }
         }
         if let Some((_, query)) = head.target.split_once('?') {
-            let pairs = form_urlencoded::parse(query.as_bytes());
-            let is_method = |name: &str| name.trim_end_matches("[]").eq_ignore_ascii_case("_method");
-            for (_, method) in pairs.filter(|(name, _)| is_method(name)).take(VALUES_MAX) {
+            // Some readers split at `;` too, as Rack did.
+            let pairs = query.split(['&', ';']).take(PAIRS_MAX);
+            let named = pairs.filter(|pair| may_be_method(pair)).filter_map(|pair| {
+                let (name, method) = form_urlencoded::parse(pair.as_bytes()).next()?;
+                is_method(&name).then_some(method)
+            });
+            for method in named.take(VALUES_MAX) {
                 methods.add(&method);
             }
         }
@@ -80,6 +83,17 @@ impl<'a> Methods<'a> {
     }
 }
 
+/// A quick look before decoding: this runs for every request with a query.
+fn may_be_method(pair: &str) -> bool {
+    pair.starts_with(['_', '%', '.', '[']) && pair.contains('=')
+}
+
+/// `_method`, also as a list, and as PHP spells names (`.method`).
+fn is_method(name: &str) -> bool {
+    let rest = name.strip_prefix(['_', '.', '[']).unwrap_or_default();
+    rest.split('[').next().is_some_and(|rest| rest.eq_ignore_ascii_case("method"))
+}
+
 /// Headers by which frameworks let a client name the method.
 const METHOD_HEADERS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
@@ -88,3 +102,5 @@ const IN_BODY: [&str; 3] = ["PUT", "PATCH", "DELETE"];
 
 const METHOD_BYTES_MAX: usize = 24;
 const VALUES_MAX: usize = 8;
+/// Pairs of a query; a head is at most 64 KiB, so an honest one has fewer.
+const PAIRS_MAX: usize = 32 << 10;

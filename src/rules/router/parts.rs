@@ -6,8 +6,14 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::forms::{self, Form, Loosened};
-use crate::event::{MatchedBy, Note, NoteCode};
+use crate::event::{Note, NoteCode};
 use crate::rules::model::SegmentPattern;
+
+/// Named parts with what they hold.
+pub(super) type Parts = Vec<(String, String)>;
+
+/// The name of a part that can be read in another way, and the note that tells it.
+pub(super) type Uncertain = (String, Note);
 
 /// True when the path as received is what the line says: literal text to the letter (or in its one proper
 /// encoding), and nothing in a named part that an application would take away or split.
@@ -32,35 +38,43 @@ pub(super) fn fits_raw(line: &[SegmentPattern], ends_in_slash: bool, raw: &str) 
     })
 }
 
-/// The named parts of a line for a path in one of its forms, decoded, and the doubt that there may be
-/// another reading of one of them.
+/// The named parts of a line for a path as received or in one of its forms, decoded, and the doubts that there are other
+/// readings of one of them, by its name: the application may have acted on any (THREATS E11).
 pub(super) fn named(
     line: &[SegmentPattern],
     raw: &str,
     loosened: Option<&Loosened>,
-    form: MatchedBy,
-) -> (Vec<(String, String)>, Option<Note>) {
+    form: Option<&Form>,
+) -> (Parts, Vec<Uncertain>) {
     let loose = |form: &Form| read(line, &form.kept, forms::decode_slashes);
-    let of_form = match form {
-        MatchedBy::Normalised => loosened.map(|loosened| &loosened.a),
-        MatchedBy::Split => loosened.map(|loosened| loosened.b.as_ref().unwrap_or(&loosened.a)),
-        MatchedBy::Raw | MatchedBy::Override | MatchedBy::Destination => None,
-    };
-    if let Some(form) = of_form {
-        return (loose(form), None);
-    }
     let bare = raw.strip_prefix('/').unwrap_or(raw);
     let bare = bare.strip_suffix('/').unwrap_or(bare);
-    let parts = read(line, bare, |segment| forms::decode_once(segment).into_owned());
-    let others = loosened.map(|loosened| loose(&loosened.a)).unwrap_or_default();
-    let doubt = parts.iter().zip(&others).find(|(part, other)| part != other).map(|((name, _), _)| {
-        Note::with(NoteCode::TargetUncertain, format!("`{name}` can be read in two ways"))
-    });
-    (parts, doubt)
+    let once = || read(line, bare, |segment| forms::decode_once(segment).into_owned());
+    let parts = form.map_or_else(once, loose);
+    let Some(loosened) = loosened else { return (parts, Vec::new()) };
+    let twice = read(line, bare, |segment| forms::decode_once(&forms::decode_once(segment)).into_owned());
+    let read_forms =
+        loosened.iter().flat_map(|form| [loose(form), read(line, &form.whole, forms::decode_slashes)]);
+    let others: Vec<Parts> = [once(), twice].into_iter().chain(read_forms).collect();
+    let is_loose = form.is_some();
+    let doubt = |(index, (name, value)): (usize, &(String, String))| {
+        // That a tail holds empty or dot segments is what its form says already.
+        let is_tail = line.iter().any(|part| matches!(part, SegmentPattern::Tail(tail) if tail == name));
+        let mut read: Vec<&str> =
+            others.iter().filter_map(|other| Some(other.get(index)?.1.as_str())).collect();
+        read.retain(|other| other != value && !other.is_empty() && !(is_tail && is_loose));
+        read.sort_unstable();
+        read.dedup();
+        let told: Vec<_> = read.into_iter().map(|other| format!("`{other}`")).collect();
+        let detail = format!("`{name}` can also be read as {}", told.join(" or "));
+        (!told.is_empty()).then(|| (name.clone(), Note::with(NoteCode::TargetUncertain, detail)))
+    };
+    let doubts = parts.iter().enumerate().filter_map(doubt).collect();
+    (parts, doubts)
 }
 
 /// The named parts of a path whose segments are joined by `/`.
-fn read(line: &[SegmentPattern], joined: &str, decode: impl Fn(&str) -> String) -> Vec<(String, String)> {
+fn read(line: &[SegmentPattern], joined: &str, decode: impl Fn(&str) -> String) -> Parts {
     let pairs = align(line, forms::segments(joined).collect()).unwrap_or_default();
     let part = |(pattern, segments): (&SegmentPattern, Vec<&str>)| match pattern {
         SegmentPattern::Literal(_) => None,

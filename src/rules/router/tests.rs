@@ -156,11 +156,20 @@ fn other_paths_do_not_meet_the_rule() {
 #[test]
 fn a_part_that_can_be_read_in_two_ways_is_noted() {
     let rules = set(&[CANCEL]);
-    for (spelled, once) in [("%2561bc", "%61bc"), ("x%0a", "x\n"), ("a%3bb", "a;b"), ("%u0061", "%u0061")] {
+    for (spelled, once, other) in [
+        ("%2561bc", "%61bc", "abc"),
+        ("x%0a", "x\n", "x"),
+        ("a%3bb", "a;b", "a"),
+        ("a%253bb", "a%3bb", "a;b"),
+        ("%u0061", "%u0061", "a"),
+    ] {
         let found = ask(&rules, &format!("POST /v2/bookings/{spelled}/cancel"), &[]);
         assert_eq!(found[0].by, MatchedBy::Raw, "{spelled}");
         assert_eq!(found[0].parts[0].1, once);
         assert_eq!(codes(&found[0]), [NoteCode::TargetUncertain], "{spelled}");
+        assert_eq!(found[0].uncertain, ["bookingUid"]);
+        let told = found[0].notes[0].detail.clone().unwrap();
+        assert!(told.contains(&format!("`{other}`")), "{spelled}: {told}");
     }
 }
 
@@ -170,6 +179,23 @@ fn a_named_part_never_holds_path_parameters() {
     let found = ask(&set(&["GET /files/{rest*}"]), "GET /files/a;v=1/../b;x/c", &[]);
     assert_eq!(found[0].parts, [("rest".to_owned(), "b/c".to_owned())]);
     assert_eq!(found[0].by, MatchedBy::Normalised);
+}
+
+// THREATS E03
+#[test]
+fn a_parameter_may_or_may_not_end_at_a_backslash() {
+    let found = |path: &str| ask(&set(&[CANCEL]), &format!("POST {path}"), &[])[0].by;
+    assert_eq!(found("/v2\\bookings;v=1\\../abc/cancel"), MatchedBy::Normalised);
+    assert_eq!(found("/v2/x;\\..\\bookings/abc/cancel"), MatchedBy::Normalised);
+    assert_eq!(found("/v2%5cbookings%5cabc;v=1%5c../cancel"), MatchedBy::Split);
+    assert_eq!(found("/v2%5cbookings%5cx;v=1%5c..%5cabc/cancel"), MatchedBy::Split);
+}
+
+#[test]
+fn a_parameter_that_an_application_may_take_for_a_part_of_the_name_is_told() {
+    let found = ask(&set(&[CANCEL]), "POST /v2/bookings/abc;v=1/cancel", &[]);
+    assert_eq!((found[0].by, found[0].parts[0].1.as_str()), (MatchedBy::Normalised, "abc"));
+    assert!(found[0].notes[1].detail.as_ref().unwrap().contains("`abc;v=1`"), "{:?}", found[0].notes);
 }
 
 #[test]
@@ -279,9 +305,10 @@ fn clean_paths_are_told_from_others() {
     for path in ["/", "/a/b-c_d~e.f/1", "/a:b@c", "/a.b"] {
         assert!(is_clean(path), "{path}");
     }
-    for path in
-        ["/a/", "/a.", "/A", "/%61", "//a", "/a\\b", "/a;b", "/./a", "/../a", "/a/..", "/é", "/a ", "/\t"]
-    {
+    for path in [
+        "/a/", "/a.", "/a./b", "/A", "/%61", "//a", "/a\\b", "/a;b", "/./a", "/../a", "/a/..", "/é", "/a ",
+        "/\t",
+    ] {
         assert!(!is_clean(path), "{path:?}");
     }
 }
@@ -292,11 +319,11 @@ proptest! {
     fn path_forms_take_anything_and_a_form_of_a_form_is_itself(bytes in odd_paths()) {
         let path = String::from_utf8_lossy(&bytes).into_owned();
         let loosened = loosen(&path);
-        let again = loosen(&loosened.a.folded).a;
-        prop_assert_eq!(&again.folded, &loosened.a.folded);
-        let b = loosened.b.unwrap_or(loosened.a);
-        let again = loosen(&b.folded);
-        prop_assert_eq!(again.b.unwrap_or(again.a).folded, b.folded);
+        for form in &loosened {
+            let again = loosen(&form.folded);
+            let same = if form.by == MatchedBy::Split { again.last() } else { again.first() };
+            prop_assert_eq!(&same.unwrap().folded, &form.folded);
+        }
     }
 
     #[test]

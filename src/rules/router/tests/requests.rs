@@ -7,7 +7,10 @@ use super::*;
 fn every_method_that_a_header_or_the_query_names_is_tried_too() {
     let rules = set(&["PUT /b/{id}", "PATCH /b/{id}", "DELETE /b/{id}"]);
     for (rule, method) in ["PUT", "PATCH", "DELETE"].into_iter().enumerate() {
-        for carrier in ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override"] {
+        // CGI and WSGI give both spellings of a name to the application under one.
+        for carrier in
+            ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "X_HTTP-Method_Override"]
+        {
             for wire in ["GET", "POST"] {
                 let header = format!("{carrier}: {}", method.to_lowercase());
                 let found = ask(&rules, &format!("{wire} /b/1"), &[&header]);
@@ -17,8 +20,10 @@ fn every_method_that_a_header_or_the_query_names_is_tried_too() {
                 assert_eq!(codes(direct[0]), [NoteCode::MethodOverridden]);
             }
         }
-        let found = ask(&rules, &format!("GET /b/1?a=1&%5Fmethod={method}"), &[]);
-        assert_eq!(found.iter().map(|found| found.rule).collect::<Vec<_>>(), [rule]);
+        for query in ["a=1&%5Fmethod=", "_METHOD=", "a=1;_method=", ".method=", "_method[]=", "_method[0]="] {
+            let found = ask(&rules, &format!("GET /b/1?{query}{method}"), &[]);
+            assert_eq!(found.iter().map(|found| found.rule).collect::<Vec<_>>(), [rule], "{query}");
+        }
     }
 }
 
@@ -55,6 +60,11 @@ fn a_path_in_a_header_counts_only_from_trusted_peers() {
         assert_eq!(trusted[0].parts[0].1, "Abc");
         assert!(codes(&trusted[0]).contains(&NoteCode::PathOverridden));
         assert_eq!(ask_of(&rules, "POST", "/harmless", &[header], "h", false), []);
+    }
+    for (prefix, is_met) in [("/app", true), ("/app/", true), ("/ap", false), ("", false), ("/", false)] {
+        let header = format!("X_Script-Name: {prefix}");
+        let found = ask_of(&rules, "POST", "/app/v2/bookings/Abc/cancel", &[&header], "h", true);
+        assert_eq!(found.iter().any(|found| found.by == MatchedBy::Override), is_met, "{prefix}");
     }
     let both = ask_of(&rules, "GET", "/harmless", &["X-Original-URL: /harmless"], "h", true);
     assert_eq!(both.iter().map(|found| found.by).collect::<Vec<_>>(), [MatchedBy::Raw]);

@@ -1,0 +1,382 @@
+//! An application that believes everything: it reads paths, methods and keys as lenient frameworks do, does
+//! what it is asked, and journals each deed. What stands in its journal must stand in the audit log.
+//!
+//! Its habits are switches, because no two frameworks share all of them. It keeps every request as raw bytes,
+//! so that a test can see whether anything was changed on the way.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::Mutex;
+use percent_encoding::percent_decode_str;
+
+/// What an application takes for granted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    pub(crate) paths: Paths,
+    pub(crate) methods: Methods,
+    pub(crate) keys: Keys,
+}
+
+/// How it reads a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paths {
+    /// To the letter; named parts are decoded.
+    Raw,
+    /// Without case, with or without a slash at the end, as Express does.
+    Express,
+    /// Without `;parameters`, then decoded, then normalised, as Tomcat does.
+    Tomcat,
+    /// Decoded by the server and again by the framework, dot and empty segments resolved.
+    Php,
+    /// As Windows does: `%u` and overlong encodings, backslashes, no case, no dots or blanks at the end.
+    Iis,
+    /// As `Raw`, and a path in `X-Original-URL` or `X-Rewrite-URL` goes first.
+    Rewritten,
+}
+
+/// Which method it acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Methods {
+    /// The one on the wire, to the letter.
+    Wire,
+    /// The one on the wire, in any case.
+    AnyCase,
+    /// The one that a header, the query or the body names; CGI folds `_` and `-` in header names.
+    Overridden,
+}
+
+/// Which value it takes of a key that is given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    First,
+    Last,
+    /// All of them; `;` separates as `&` does.
+    All,
+    /// The last; `.`, blank and `[` in a name become `_`, and `name[]` is a list.
+    Php,
+}
+
+/// Something that it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deed {
+    pub(crate) verb: &'static str,
+    /// To what; several for a list or a move.
+    pub(crate) targets: Vec<String>,
+    /// The `X-Request-Id` that it saw.
+    pub(crate) request_id: String,
+}
+
+/// A request as it came: the bytes of its head, and its body without the framing.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) head: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The application, running.
+pub(crate) struct Gullible {
+    pub(crate) address: SocketAddr,
+    deeds: Arc<Mutex<Vec<Deed>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Gullible {
+    pub(crate) fn with(habits: Habits) -> Gullible {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Gullible { address, deeds: Arc::default(), seen: Arc::default() };
+        let (deeds, seen) = (Arc::clone(&app.deeds), Arc::clone(&app.seen));
+        thread::spawn(move || {
+            for socket in listener.incoming().map_while(Result::ok) {
+                let (deeds, seen) = (Arc::clone(&deeds), Arc::clone(&seen));
+                thread::spawn(move || serve(socket, habits, &deeds, &seen));
+            }
+        });
+        app
+    }
+
+    pub(crate) fn deeds(&self) -> Vec<Deed> {
+        self.deeds.lock().clone()
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().clone()
+    }
+}
+
+impl Habits {
+    /// The strictest application.
+    pub(crate) const STRICT: Habits = Habits { paths: Paths::Raw, methods: Methods::Wire, keys: Keys::First };
+
+    pub(crate) fn paths(paths: Paths) -> Habits {
+        Habits { paths, ..Habits::STRICT }
+    }
+
+    pub(crate) fn methods(methods: Methods) -> Habits {
+        Habits { methods, ..Habits::STRICT }
+    }
+
+    pub(crate) fn keys(keys: Keys) -> Habits {
+        Habits { keys, methods: Methods::Overridden, ..Habits::STRICT }
+    }
+}
+
+impl Seen {
+    /// The target of the request line.
+    pub(crate) fn target(&self) -> String {
+        let line = self.head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        String::from_utf8_lossy(line).split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// The first value of a header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers().find(|(found, _)| found == name).map(|(_, value)| value)
+    }
+
+    /// The first value of any of these headers, as CGI sees it: `_` and `-` are one.
+    fn folded(&self, names: &[&str]) -> Option<String> {
+        self.headers().find(|(name, _)| names.contains(&&*name.replace('_', "-"))).map(|(_, value)| value)
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (String, String)> {
+        let head = String::from_utf8_lossy(&self.head).into_owned();
+        let lines: Vec<_> = head.lines().skip(1).map(str::to_owned).collect();
+        lines.into_iter().filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        })
+    }
+}
+
+fn serve(socket: TcpStream, habits: Habits, deeds: &Mutex<Vec<Deed>>, seen: &Mutex<Vec<Seen>>) {
+    let mut writer = socket.try_clone().unwrap();
+    let mut reader = BufReader::new(socket);
+    while let Some(request) = read(&mut reader) {
+        seen.lock().push(request.clone());
+        let method = String::from_utf8_lossy(&request.head).split(' ').next().unwrap_or_default().to_owned();
+        let body = match act(habits, &request) {
+            Answer::Did(deed) => {
+                let body = format!(r#"{{"data":{{"uid":{:?}}}}}"#, deed.targets[0]);
+                deeds.lock().push(deed);
+                ("200 OK", body)
+            }
+            Answer::Showed => ("200 OK", "{}".to_owned()),
+            Answer::Unknown => ("404 Not Found", "{}".to_owned()),
+        };
+        let (status, body) = body;
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let sent = if method.eq_ignore_ascii_case("HEAD") { String::new() } else { body };
+        if writer.write_all((head + &sent).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// A whole request; `None` at the end of the connection, also in the midst of one.
+fn read(reader: &mut impl BufRead) -> Option<Seen> {
+    let mut request = Seen { head: Vec::new(), body: Vec::new() };
+    while !request.head.ends_with(b"\r\n\r\n") {
+        if reader.read_until(b'\n', &mut request.head).ok()? == 0 {
+            return None;
+        }
+    }
+    if request.header("transfer-encoding").is_some() {
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            let size = u64::from_str_radix(line.trim(), 16).ok()?;
+            if size == 0 {
+                break;
+            }
+            reader.take(size).read_to_end(&mut request.body).ok()?;
+            reader.read_line(&mut line).ok()?;
+        }
+        let mut end = String::new();
+        while end != "\r\n" {
+            end.clear();
+            reader.read_line(&mut end).ok().filter(|count| *count > 0)?;
+        }
+        return Some(request);
+    }
+    let length: u64 = request.header("content-length").map_or(0, |length| length.parse().unwrap());
+    reader.take(length).read_to_end(&mut request.body).ok()?;
+    (request.body.len() as u64 == length).then_some(request)
+}
+
+enum Answer {
+    Did(Deed),
+    Showed,
+    Unknown,
+}
+
+fn act(habits: Habits, request: &Seen) -> Answer {
+    let target = match habits.paths {
+        Paths::Rewritten => request.folded(&["x-original-url", "x-rewrite-url"]),
+        Paths::Raw | Paths::Express | Paths::Tomcat | Paths::Php | Paths::Iis => None,
+    };
+    let target = target.unwrap_or_else(|| request.target());
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let segments = habits.paths.segments(path);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let method = habits.methods.of(request, query);
+    let did = |verb, targets: Vec<String>| {
+        let request_id = request.header("x-request-id").unwrap_or_default();
+        Answer::Did(Deed { verb, targets, request_id })
+    };
+    let named = |name| habits.keys.values(query, name);
+    let is_like = |segment: &str, text: &str| habits.paths.is_like(segment, text);
+    let one = |id: &str| vec![habits.paths.part(id)];
+    match (method.as_str(), segments.as_slice()) {
+        ("MOVE" | "COPY", [.., name]) => {
+            let to = request.header("destination").unwrap_or_default();
+            did("move", vec![(*name).to_owned(), to.rsplit('/').next().unwrap_or_default().to_owned()])
+        }
+        ("POST", [cancel]) if is_like(cancel, "cancel") && !named("booking_id").is_empty() => {
+            did("cancel", named("booking_id"))
+        }
+        // A branch that means "not GET, so POST" does for HEAD what the routes let through.
+        ("GET" | "HEAD", [v2, bookings]) if is_like(v2, "v2") && is_like(bookings, "bookings") => {
+            match named("delete") {
+                ids if ids.is_empty() => Answer::Showed,
+                ids => did("delete", ids),
+            }
+        }
+        (method, [v2, bookings, id]) if is_like(v2, "v2") && is_like(bookings, "bookings") => match method {
+            "PUT" => did("replace", one(id)),
+            "PATCH" => did("patch", one(id)),
+            "DELETE" => did("delete", one(id)),
+            "GET" | "HEAD" => Answer::Showed,
+            _ => Answer::Unknown,
+        },
+        ("POST", [v2, bookings, id, cancel])
+            if is_like(v2, "v2") && is_like(bookings, "bookings") && is_like(cancel, "cancel") =>
+        {
+            did("cancel", one(id))
+        }
+        ("GET", ["harmless"]) => Answer::Showed,
+        _ => Answer::Unknown,
+    }
+}
+
+impl Paths {
+    fn segments(self, path: &str) -> Vec<String> {
+        let split = |path: &str| path.split('/').skip(1).map(str::to_owned).collect();
+        match self {
+            Paths::Raw | Paths::Rewritten => split(path),
+            Paths::Express => split(path.strip_suffix('/').unwrap_or(path)),
+            Paths::Tomcat => {
+                let bare: Vec<_> = path.split('/').map(|part| part.split(';').next().unwrap()).collect();
+                normal(&decoded(&bare.join("/")).replace('\\', "/"))
+            }
+            Paths::Php => normal(&decoded(&decoded(path))),
+            Paths::Iis => {
+                let path = decoded(&windows(path)).replace('\\', "/");
+                let end = |part: &str| {
+                    part.trim_end_matches(|c: char| c.is_control() || " .".contains(c)).to_owned()
+                };
+                normal(&path).iter().map(|part| end(part)).filter(|part| !part.is_empty()).collect()
+            }
+        }
+    }
+
+    fn is_like(self, segment: &str, text: &str) -> bool {
+        match self {
+            Paths::Raw | Paths::Rewritten | Paths::Tomcat => segment == text,
+            // A route's `$` does not mind a line end.
+            Paths::Php => segment.strip_suffix('\n').unwrap_or(segment) == text,
+            Paths::Express | Paths::Iis => segment.eq_ignore_ascii_case(text),
+        }
+    }
+
+    /// A named part as the application's code gets it.
+    fn part(self, segment: &str) -> String {
+        match self {
+            Paths::Raw | Paths::Express | Paths::Rewritten => decoded(segment),
+            Paths::Tomcat | Paths::Php | Paths::Iis => segment.to_owned(),
+        }
+    }
+}
+
+impl Methods {
+    fn of(self, request: &Seen, query: &str) -> String {
+        let line = String::from_utf8_lossy(&request.head);
+        let wire = line.split(' ').next().unwrap_or_default().to_owned();
+        let named = || {
+            let headers = ["x-http-method-override", "x-http-method", "x-method-override"];
+            let in_query = Keys::Last.values(query, "_method").pop();
+            request.folded(&headers).or(in_query).or_else(|| in_body(&request.body))
+        };
+        match self {
+            Methods::Wire => wire,
+            Methods::AnyCase => wire.to_ascii_uppercase(),
+            Methods::Overridden => named().unwrap_or(wire).trim().to_ascii_uppercase(),
+        }
+    }
+}
+
+/// `_method` in a form, a document, or a multipart form.
+fn in_body(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    if let Ok(document) = serde_json::from_slice::<serde_json::Value>(body) {
+        return document["_method"].as_str().map(str::to_owned);
+    }
+    if let Some((_, part)) = text.split_once("name=\"_method\"\r\n\r\n") {
+        return part.lines().next().map(str::to_owned);
+    }
+    Keys::Last.values(&text, "_method").pop()
+}
+
+impl Keys {
+    fn values(self, query: &str, name: &str) -> Vec<String> {
+        let separators: &[char] = if self == Keys::All { &['&', ';'] } else { &['&'] };
+        let mut values = Vec::new();
+        for pair in query.split(separators) {
+            for (key, value) in form_urlencoded::parse(pair.as_bytes()) {
+                let is_list = key.ends_with("[]");
+                let bare = key.trim_end_matches("[]");
+                let folded = if self == Keys::Php { bare.replace(['.', ' ', '['], "_") } else { bare.into() };
+                if folded == name {
+                    let keeps = self == Keys::All || is_list || values.is_empty();
+                    match self {
+                        _ if keeps => values.push(value.into_owned()),
+                        Keys::Last | Keys::Php => values = vec![value.into_owned()],
+                        Keys::First | Keys::All => {}
+                    }
+                }
+            }
+        }
+        values
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Without empty and dot segments.
+fn normal(path: &str) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment.to_owned()),
+        }
+    }
+    kept
+}
+
+/// `%u0063` and the overlong forms of slash and `c`, as old Windows decoders took them.
+fn windows(path: &str) -> String {
+    let mut path = path.replace("%C1%A3", "c");
+    for slash in ["%u002f", "%c0%af", "%e0%80%af"] {
+        path = path.replace(slash, "/");
+    }
+    path.replace("%u0063", "c")
+}
