@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use earwitness::event::Event;
-use earwitness::record::Log;
+use earwitness::record::{Log, Urgency};
 use earwitness::telemetry::Metrics;
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ async fn record(log: Arc<Log>, event: Event, until: Instant) -> u64 {
     let mut events = 0;
     while Instant::now() < until {
         let event = Event { id: Uuid::now_v7(), ..event.clone() };
-        if log.record(vec![event]).await.is_ok() {
+        if log.record(vec![event], Urgency::Now).await.is_ok() {
             events += 1;
         }
     }

@@ -163,12 +163,14 @@ impl Log {
         Ok(Log { inner })
     }
 
-    /// Records events of one exchange, in order. The answer comes when they are synced: from then on they
-    /// survive a crash, and every query sees them. When the future is dropped before, they may or may not
-    /// be recorded; either way none is half recorded. How long the disk may take is for the caller to limit.
+    /// Records events of one exchange, in order. With [`Urgency::Now`] the answer comes when they are synced:
+    /// from then on they survive a crash, and every query sees them. When the future is dropped before, they
+    /// may or may not be recorded; either way none is half recorded. How long the disk may take is for the
+    /// caller to limit. With [`Urgency::Soon`] the answer comes when the journal has been given them.
     ///
     /// # Errors
-    /// When they could not be; counted as drops.
+    /// When they could not be; counted as drops. What fails after a `Soon` was answered is counted and told
+    /// in our own log.
     pub async fn record(&self, events: Vec<Event>, urgency: Urgency) -> Result<(), RecordError> {
         let inner = &self.inner;
         if events.is_empty() {
@@ -203,13 +205,19 @@ impl Log {
                     tail.give_back(bytes);
                     let error = RecordError::from(error);
                     count_drops(&metrics, &error, results.len());
+                    if urgency == Urgency::Soon {
+                        tracing::error!(%error, events = results.len(), "events were not recorded");
+                    }
                     Err(error)
                 }
             };
             // Nobody waits any more when the caller's future was dropped.
             let _ = tell.send(answer);
         });
-        told.await.unwrap_or(Err(RecordError::Closed))
+        match urgency {
+            Urgency::Now => told.await.unwrap_or(Err(RecordError::Closed)),
+            Urgency::Soon => Ok(()),
+        }
     }
 
     /// The event of that id, in journal or store. Blocking.

@@ -188,7 +188,7 @@ pub(super) fn is_card(text: &str) -> bool {
 /// The same of a number. Whole ones, which are nearly all, need no text when they are too short.
 pub(super) fn is_card_number(number: &Number) -> bool {
     let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-    !whole.is_some_and(|whole| whole < CARD_NUMBER_MIN) && is_card(&number.to_string())
+    whole.is_none_or(|whole| whole >= CARD_NUMBER_MIN) && is_card(&number.to_string())
 }
 
 fn luhn(digits: &[u8]) -> bool {
