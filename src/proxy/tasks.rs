@@ -21,10 +21,11 @@ impl Tasks {
         Rc::new(Tasks { count: Cell::new(0), none: Notify::new(), closing: watch::Sender::new(false) })
     }
 
-    /// Runs it to its end, whoever leaves.
+    /// Runs it to its end, whoever leaves. A story is some kilobytes: in a box it is moved only once.
     pub(crate) fn spawn(self: &Rc<Self>, work: impl Future<Output = ()> + 'static) {
         self.count.set(self.count.get() + 1);
         let running = Running(Rc::clone(self));
+        let work = Box::pin(work);
         tokio::task::spawn_local(async move {
             work.await;
             drop(running);
