@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::config::nearest;
 use crate::event::Outcome;
 use crate::store::Filter;
+use crate::yaml::nearest;
 
 use super::cursor::{CursorFault, Cursors};
 use super::problem::Wrong;

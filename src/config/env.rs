@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::yaml::{Node, Problems, Source, Span, Yaml};
+use crate::yaml::{Node, Problems, Source, Span, Yaml, nearest};
 
 use super::mask::mask_userinfo;
-use super::nearest::nearest;
 
 /// The variables that are settings, and how they are shown.
 pub(super) struct Environment {

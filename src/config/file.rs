@@ -8,12 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, parse};
+use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, nearest, parse};
 
 use super::bounds::BOUNDS;
 use super::env::Environment;
 use super::mask::mask;
-use super::nearest::nearest;
 use super::settings::{ADMIN, Settings, TOP, keys};
 use super::{Config, check};
 

@@ -6,12 +6,10 @@ mod env;
 mod file;
 mod limits;
 mod mask;
-mod nearest;
 mod secret;
 mod settings;
 
 pub use limits::Limits;
-pub use nearest::nearest;
 pub use secret::Secret;
 
 use std::net::SocketAddr;

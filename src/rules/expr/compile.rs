@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::condition::{Check, Condition};
-use super::names::{Names, nearest};
+use super::names::Names;
 use super::path::{self, Path};
 use super::scope::Root;
 use super::test::Test;
 use super::{Alternative, Expr, template};
-use crate::yaml::{Key, Node, Problems, Source, Span, Yaml};
+use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, nearest};
 
 /// Compiles the values and conditions of one file.
 pub struct Compiler<'a> {

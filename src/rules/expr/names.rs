@@ -3,6 +3,7 @@
 
 use super::compile::Flaw;
 use super::scope::{Phase, Root};
+use crate::yaml::nearest;
 
 /// Names that an expression may use at the place where it stands; anything else is E09 or E10.
 #[derive(Clone, Debug)]
@@ -115,17 +116,6 @@ impl Names {
             | Root::Answer => Phase::Answer,
         }
     }
-}
-
-/// The candidate that the name was probably meant to be.
-pub(super) fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
-    let wanted = plain(name);
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 fn dotted(first: Option<&str>) -> String {

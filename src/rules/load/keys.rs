@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::rules::expr::{Compiler, Condition, Expr, Names, Path};
-use crate::rules::load::lines::{LineError, closest};
+use crate::rules::load::lines::LineError;
 use crate::rules::model::MatchLine;
-use crate::yaml::{Key, Node, Problems, Source, Span, Yaml};
+use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, nearest};
 
 /// A file as it is being read.
 pub(super) struct Page<'a> {
@@ -31,7 +31,7 @@ impl Page<'_> {
     pub(super) fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n Node> {
         for (key, _) in self.members(node, what)? {
             if !known.contains(&key.text.as_str()) {
-                let cure = match closest(&key.text, known.iter().copied()) {
+                let cure = match nearest(&key.text, known.iter().copied()) {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!("known here: {}", known.join(", ")),
                 };
@@ -90,7 +90,7 @@ impl Page<'_> {
             return Some(*value);
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let cure = match (closest(text, known.iter().copied()), text) {
+        let cure = match (nearest(text, known.iter().copied()), text) {
             (_, "off") if known.contains(&"disabled") => "did you mean `disabled`?".to_owned(),
             (Some(word), _) => format!("did you mean `{word}`?"),
             (None, _) => format!("write one of {}", known.join(", ")),

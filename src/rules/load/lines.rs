@@ -4,6 +4,7 @@
 //! place and the cure.
 
 use crate::rules::model::{MatchLine, SegmentPattern};
+use crate::yaml::nearest;
 
 /// What is wrong with a line, and where in its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ fn parse_methods(text: &str) -> Result<Vec<String>, LineError> {
     let mut offset = 0;
     for method in text.split('|') {
         if !METHODS.split_whitespace().any(|known| known == method) {
-            let cure = match closest(method, METHODS.split_whitespace()) {
+            let cure = match nearest(method, METHODS.split_whitespace()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "methods are written in capitals, several as `PUT|PATCH`".to_owned(),
             };
@@ -196,16 +197,6 @@ fn is_name(text: &str) -> bool {
 
 fn fail(offset: usize, length: usize, message: &str, cure: &str) -> LineError {
     LineError { offset, length: length.max(1), message: message.to_owned(), cure: cure.to_owned() }
-}
-
-/// The name that a user most likely meant.
-pub(super) fn closest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = written.to_ascii_lowercase();
-    known
-        .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_ascii_lowercase()), name))
-        .filter(|(distance, name)| *distance <= (name.len().max(written.len()) / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 const SEGMENTS_MAX: usize = 64;

@@ -5,10 +5,9 @@
 
 use super::files::{PackFiles, PackKind};
 use super::keys::Page;
-use super::lines::closest;
 use super::rule::{CHOICES, GUARANTEES, MODES, ON_FAILURES};
 use crate::rules::model::Pack;
-use crate::yaml::{Node, Problems};
+use crate::yaml::{Node, Problems, nearest};
 
 /// Checks the shape of a section, and that it may stand there.
 pub(super) fn check(node: &Node, kind: PackKind, page: &mut Page<'_>) {
@@ -32,7 +31,7 @@ pub(super) fn apply(files: &[PackFiles], packs: &mut [Pack], problems: &mut Prob
         for (key, node) in members {
             let rules = || packs.iter().flat_map(|pack| &pack.rules);
             if !rules().any(|rule| rule.id == key.text) {
-                let cure = match closest(&key.text, rules().map(|rule| rule.id.as_str())) {
+                let cure = match nearest(&key.text, rules().map(|rule| rule.id.as_str())) {
                     Some(id) => format!("did you mean `{id}`?"),
                     None => "write pack/id, such as calcom/booking.cancelled".to_owned(),
                 };

@@ -11,7 +11,7 @@ use crate::rules::expr::{Expr, Names, Phase};
 use crate::rules::model::{
     After, Before, Entry, ForEach, Guarantee, MatchLine, Mode, OnFailure, Resource, Rule,
 };
-use crate::yaml::{Node, Problems, Source};
+use crate::yaml::{Node, Problems, Source, nearest};
 
 /// What a rule takes from around it.
 pub(super) struct Around<'a> {
@@ -178,7 +178,7 @@ fn before(
     let name = page.text(name_node, "`before`")?;
     let Some(index) = around.resources.iter().position(|resource| resource.name == name) else {
         let known = around.resources.iter().map(|resource| resource.name.as_str());
-        let cure = match super::lines::closest(&name, known) {
+        let cure = match nearest(&name, known) {
             Some(known) => format!("did you mean `{known}`?"),
             None => "name one of `resources`".to_owned(),
         };

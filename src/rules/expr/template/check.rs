@@ -2,10 +2,10 @@
 //! whose cost or meaning could surprise.
 
 use super::super::compile::Flaw;
-use super::super::names::nearest;
 use super::super::path::pattern;
 use super::engine;
 use super::scan::{Kind, Token};
+use crate::yaml::nearest;
 
 /// Everything that is wrong with a template's words.
 pub(super) fn check(tokens: &[Token<'_>]) -> Vec<Flaw> {

@@ -7,7 +7,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&folded, &fold(candidate)), candidate))
         .filter(|(distance, candidate)| {
-            *distance <= candidate.len().div_ceil(3).min(candidate.len().saturating_sub(1))
+            *distance <= (candidate.len() / 3).max(1).min(candidate.len().saturating_sub(1))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
