@@ -201,7 +201,7 @@ impl Compiler<'_> {
         }
         if !is_path(&key.text) {
             let flaw = Flaw::whole("E02", format!("`{}` is no path", key.text));
-            let near = nearest(&key.text, ["changed"].into_iter()).map(str::to_owned);
+            let near = nearest(&key.text, ["changed"]).map(str::to_owned);
             let near = near.unwrap_or_else(|| format!("$.{}", key.text.trim_start_matches('.')));
             return self.refuse(flaw.cure(format!("did you mean `{near}`?")), "", key.span);
         }
@@ -272,7 +272,7 @@ impl Compiler<'_> {
             "below" => self.value(node).map(Test::Below),
             other => {
                 let flaw = Flaw::whole("E02", format!("there is no test `{other}`"));
-                let cure = match nearest(other, TESTS.into_iter()) {
+                let cure = match nearest(other, TESTS) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("there are {}", TESTS.join(", ")),
                 };

@@ -59,7 +59,7 @@ fn filter(rest: &[Token<'_>]) -> Option<Flaw> {
     let token = rest.first()?;
     if token.kind == Kind::Word && !engine::FILTERS.contains(&token.text) {
         let flaw = flaw(token, format!("there is no filter `{}`", token.text));
-        return Some(match nearest(token.text, engine::FILTERS.into_iter()) {
+        return Some(match nearest(token.text, engine::FILTERS) {
             Some(near) => flaw.cure(format!("did you mean `{near}`?")),
             None => flaw.cure(format!("there are {}", engine::FILTERS.join(", "))),
         });
