@@ -11,6 +11,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -57,13 +58,19 @@ fn lock(directory: &Path) -> Result<File, RecordError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = options.open(directory.join("lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = (&mut file).take(20).read_to_string(&mut holder);
-            return Err(RecordError::Held { directory: directory.to_owned(), by: holder.trim().to_owned() });
+    // A process that is just ending holds it a moment longer, and so does a child that is just starting.
+    let patience = Instant::now() + HELD_MAX;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(HELD_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = (&mut file).take(20).read_to_string(&mut holder);
+                let by = holder.trim().to_owned();
+                return Err(RecordError::Held { directory: directory.to_owned(), by });
+            }
         }
     }
     file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
@@ -86,3 +93,7 @@ fn instance(directory: &Path) -> io::Result<Uuid> {
     File::open(directory)?.sync_all()?;
     Ok(instance)
 }
+
+/// How long a held lock is tried again.
+const HELD_MAX: Duration = Duration::from_secs(1);
+const HELD_PAUSE: Duration = Duration::from_millis(10);
