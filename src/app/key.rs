@@ -22,7 +22,6 @@ pub(super) fn load_or_create(path: &Path) -> Result<[u8; 32]> {
 }
 
 fn create(path: &Path) -> std::io::Result<[u8; 32]> {
-    // `create_new` decides between two processes that start at once; the loser reads.
     if path.exists() {
         return Err(ErrorKind::AlreadyExists.into());
     }
@@ -31,9 +30,17 @@ fn create(path: &Path) -> std::io::Result<[u8; 32]> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // Written whole under another name first: a crash must not leave half a key under this one.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(&key)?;
     file.sync_all()?;
+    // A link decides between two processes that start at once; the loser reads.
+    let linked = std::fs::hard_link(&fresh, path);
+    std::fs::remove_file(&fresh)?;
+    linked?;
+    File::open(folder)?.sync_all()?;
     Ok(key)
 }
 

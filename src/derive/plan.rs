@@ -12,7 +12,7 @@ use crate::rules::model::{After, ForEach, Guarantee, Mode, Read};
 use crate::rules::router::Candidate;
 
 /// What has to happen around the forwarding of one request.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// The candidates that the head does not exclude.
     pub candidates: Vec<Candidate>,

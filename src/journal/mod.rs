@@ -52,7 +52,7 @@ pub use open::{Opened, Settings, instance_in, open};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -155,6 +155,11 @@ impl Journal {
     pub fn trouble(&self) -> Option<JournalError> {
         let trouble = self.shared.trouble.lock();
         trouble.as_ref().filter(|(_, at)| at.elapsed() < TROUBLE_KEPT).map(|(error, _)| error.clone())
+    }
+
+    /// True when nothing is written any more, whether it was closed or its writer failed.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.ended.lock().try_recv(), Err(TryRecvError::Disconnected))
     }
 
     /// Takes no more appends; those that wait are still written.

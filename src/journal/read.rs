@@ -109,7 +109,9 @@ impl Reader<'_> {
             Ok(header) => self.scan.end = Some(header.before),
             Err(Bad::Newer) => return Err(Bad::Newer),
             Err(Bad::Short) => {
-                self.scan.ending = Ending::Torn;
+                if self.scan.ending == Ending::Whole {
+                    self.scan.ending = Ending::Torn;
+                }
                 return Ok(());
             }
             Err(Bad::Damaged) => {
@@ -210,11 +212,13 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads up to `length` bytes; fewer at the file's end or when it cannot be read further.
+    /// Reads up to `length` bytes; fewer at the file's end or when it cannot be read further. A disk that
+    /// fails is damage: what stands behind may be good, so nothing is cut off or removed for it.
     fn fill(&mut self, bytes: &mut Vec<u8>, length: usize) {
         bytes.clear();
-        // A failing disk ends the file early here; `resume` meets the error again and tells it.
-        let _ = (&mut self.file).take(length as u64).read_to_end(bytes);
+        if let Err(error) = (&mut self.file).take(length as u64).read_to_end(bytes) {
+            self.damaged(&format!("it cannot be read: {error}"));
+        }
     }
 }
 

@@ -184,9 +184,15 @@ impl Story {
             Err(_) => limits_hit.with_label_values(&["held_body_ms"]).inc(),
         }
         self.request.body = self.copy.borrow().as_ref().map(Copy::so_far).unwrap_or_default();
-        let plan = std::mem::take(&mut self.plan);
-        self.plan =
-            self.worker.proxy.audit.plan_with_body(plan, &self.request, &self.client, &self.request.body);
+        let (audit, plan) = (&self.worker.proxy.audit, self.plan.clone());
+        let planned = catch_unwind(AssertUnwindSafe(|| {
+            audit.plan_with_body(plan, &self.request, &self.client, &self.request.body)
+        }));
+        // Promised not to panic; should it, the request goes on, and what its reads would have told is missing.
+        match planned {
+            Ok(plan) => self.plan = plan,
+            Err(_) => tracing::error!(exchange = %self.exchange_id, "planning with the body panicked"),
+        }
         Ok(held.frames)
     }
 
@@ -316,7 +322,10 @@ impl Story {
             ending,
             duration_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        let reads = proxy.audit.reads_after(&self.plan, &exchange, &self.answers);
+        // What panics here panics in `derive` too, which then leaves the least.
+        let reads =
+            catch_unwind(AssertUnwindSafe(|| proxy.audit.reads_after(&self.plan, &exchange, &self.answers)))
+                .unwrap_or_default();
         if !reads.is_empty() {
             let deadline = Instant::now() + Duration::from_millis(proxy.config.limits.before_ms);
             self.worker.reader.ask(reads, &self.head, deadline, &mut self.answers).await;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, header};
@@ -49,11 +50,33 @@ pub(crate) enum RequestBody {
 pub(crate) struct Progress {
     /// When the last of it was handed to the connection.
     pub(crate) ended_at: Cell<Option<Instant>>,
+    /// When a part of it last was.
+    pub(crate) moved_at: Cell<Option<Instant>>,
+    /// True while the connection wants more and the client has not sent it.
+    pub(crate) awaits_client: Cell<bool>,
     /// True when the client broke off.
     pub(crate) is_broken: Cell<bool>,
 }
 
 impl Progress {
+    /// Takes note of a look for the next frame.
+    fn polled<T>(&self, frame: Poll<T>) -> Poll<T> {
+        self.awaits_client.set(frame.is_pending());
+        if frame.is_ready() {
+            self.moved_at.set(Some(Instant::now()));
+        }
+        frame
+    }
+
+    /// Until when the application may be waited for: as long as the client sets the pace, for ever anew;
+    /// else from the last part that the application took.
+    pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
+        if self.ended_at.get().is_none() && self.awaits_client.get() {
+            return Some(Instant::now() + patience);
+        }
+        self.ended_at.get().or(self.moved_at.get()).map(|at| at + patience)
+    }
+
     fn note(&self, is_over: bool) {
         if is_over {
             self.ended_at.set(Some(Instant::now()));
@@ -105,7 +128,7 @@ impl Body for RequestBody {
         match &mut *self {
             RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestBody::Streamed { frames, progress } => {
-                let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
+                let frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
                 if matches!(frame, Some(Err(_))) {
                     progress.is_broken.set(true);
                 }
@@ -117,7 +140,7 @@ impl Body for RequestBody {
                     progress.note(held.len() == 0 && frames.is_end_stream());
                     return Poll::Ready(Some(Ok(without_forbidden_trailers(frame))));
                 }
-                let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
+                let frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
                 match (&frame, &mut *copy.borrow_mut()) {
                     (Some(Err(_)), copy) => {
                         progress.is_broken.set(true);

@@ -194,11 +194,9 @@ impl Worker {
         let result = loop {
             match timeout_at(deadline, sending.as_mut()).await {
                 Ok(result) => break result,
-                Err(_) => match progress.map(|progress| progress.ended_at.get()) {
-                    // The request is still on its way: the client sets the pace.
-                    Some(None) => deadline = Instant::now() + patience,
-                    Some(Some(ended)) if ended + patience > deadline => deadline = ended + patience,
-                    Some(Some(_)) | None => break Err(Failure::Timeout),
+                Err(_) => match progress.and_then(|progress| progress.deadline(patience)) {
+                    Some(later) if later > deadline => deadline = later,
+                    Some(_) | None => break Err(Failure::Timeout),
                 },
             }
         };

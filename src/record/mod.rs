@@ -252,6 +252,9 @@ impl Log {
         if inner.is_closed.load(Ordering::Acquire) {
             return State::NotRecording(RecordError::Closed.to_string());
         }
+        if inner.journal.has_ended() {
+            return State::NotRecording("the journal's writer has ended".to_owned());
+        }
         if let Some(error) = inner.journal.trouble() {
             return State::NotRecording(RecordError::from(error).to_string());
         }

@@ -230,7 +230,7 @@ const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: t
 content-length: 50\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
 503 Service Unavailable: too many connections now\n";
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-const RECORD_GRACE: Duration = Duration::from_secs(1);
+const RECORD_GRACE: Duration = Duration::from_secs(3);
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// hyper's own least.
 const BUFFER_BYTES_MIN: usize = 8192;

@@ -298,6 +298,16 @@ fn a_panic_while_deriving_ends_nothing_but_that_record() {
     assert_eq!(rig.metric("earwitness_drops_total{reason=\"derive\"}"), 2);
 }
 
+// THREATS D12
+#[test]
+fn a_panic_while_planning_reads_loses_neither_the_request_nor_its_record() {
+    let app = App::answering(OK);
+    let script = Script { reading_panics: true, needs_body: true, is_durable: true, ..Script::default() };
+    let (rig, script) = rig(&app, script);
+    assert!(rig.exchange(POST).ends_with("ok"));
+    assert_eq!(script.only().ending, Ending::Complete);
+}
+
 #[test]
 fn a_stop_waits_for_records_that_no_connection_owns() {
     let app = App::scripted(|wire| {
@@ -316,4 +326,43 @@ fn a_stop_waits_for_records_that_no_connection_owns() {
     rig.stop();
     assert_eq!(script.exchanges().len(), 2);
     assert!(script.exchanges().iter().all(|exchange| exchange.ending == Ending::ClientGone));
+}
+
+// RFC 9112 section 6.3
+#[test]
+fn an_answer_with_a_length_beside_chunks_arrives_whole_and_without_the_length() {
+    let answer =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let app = App::answering(answer);
+    let (audited, script) = rig(&app, Script { is_durable: true, ..Script::default() });
+    let passed = Rig::before(app.address);
+    for rig in [&audited, &passed] {
+        let got = rig.exchange(POST).to_lowercase();
+        assert!(got.contains("hello") && !got.contains("content-length: 3"), "{got}");
+    }
+    assert_eq!(script.only().response.unwrap().body.bytes, "hello");
+}
+
+#[test]
+fn an_application_that_stops_taking_the_body_is_not_waited_for_for_ever() {
+    let (answered, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let app = App::scripted(move |wire| {
+        wire.read_head();
+        // Until the other end is dropped.
+        let _ = wait.lock().recv_timeout(PATIENCE);
+    });
+    let rig = Rig::with(app.address, |config| config.limits.upstream_ms = 100);
+    let mut client = rig.connect();
+    let length = 64 << 20;
+    client.send(format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"));
+    let mut writer = client.socket.try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        let piece = vec![b'x'; 1 << 16];
+        while std::io::Write::write_all(&mut writer, &piece).is_ok() {}
+    });
+    assert!(client.read_head().is_some_and(|head| head.contains(" 504 ")));
+    client.socket.shutdown(Shutdown::Both).unwrap();
+    sending.join().unwrap();
+    drop(answered);
 }

@@ -24,6 +24,8 @@ pub(crate) struct Script {
     pub(crate) is_durable: bool,
     pub(crate) needs_body: bool,
     pub(crate) panics: bool,
+    /// Planning with the body and after the answer panics.
+    pub(crate) reading_panics: bool,
     /// Paths to read, with their purpose and limit.
     pub(crate) reads: Vec<(&'static str, Purpose, u64)>,
     /// The record is synced when something comes through here.
@@ -87,11 +89,13 @@ impl Audit for Script {
     }
 
     fn plan_with_body(&self, plan: Plan, _: &Request, _: &Client, body: &Capture) -> Plan {
+        assert!(!self.reading_panics, "as the test asks");
         self.held.lock().push(body.clone());
         Plan { reads: self.reads(|purpose| purpose != Purpose::After), ..plan }
     }
 
     fn reads_after(&self, _: &Plan, _: &Exchange, _: &Answers) -> Vec<ReadRequest> {
+        assert!(!self.reading_panics, "as the test asks");
         self.reads(|purpose| purpose == Purpose::After)
     }
 
