@@ -91,7 +91,10 @@ impl<S> Gate<S> {
                     }
                     None => {
                         self.held.extend_from_slice(rest);
-                        self.wire.head_begun();
+                        // Old clients send a line end behind a body: that is no head yet.
+                        if self.held.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+                            self.wire.head_begun();
+                        }
                         break;
                     }
                     Some(end) => match self.judge(&rest[..end]) {

@@ -93,7 +93,9 @@ impl Wire {
     /// Whether the head under way, or the lack of one, has lasted too long.
     pub(super) fn look(&self, head_max: Duration, idle_max: Duration) -> Look {
         let now = Instant::now();
-        if let Some(since) = self.head_since.get() {
+        if let (Some(begun), Some(answered)) = (self.head_since.get(), self.idle_since.get()) {
+            // While a call was under way, hyper did not read on: that time is not the client's.
+            let since = begun.max(answered);
             return if now >= since + head_max { Look::Slow } else { Look::Again(since + head_max) };
         }
         match self.idle_since.get() {
@@ -101,5 +103,22 @@ impl Wire {
             Some(since) => Look::Again((since + idle_max).min(now + head_max)),
             None => Look::Again(now + head_max),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_behind_a_request_under_way_is_not_slow() {
+        let (wire, none, long) = (Wire::new(), Duration::ZERO, Duration::from_secs(60));
+        wire.head_passed();
+        assert!(wire.called().is_none());
+        wire.head_begun();
+        assert!(matches!(wire.look(none, long), Look::Again(_)));
+        wire.answered();
+        assert_eq!(wire.look(none, long), Look::Slow);
+        assert!(matches!(wire.look(long, none), Look::Again(_)));
     }
 }
