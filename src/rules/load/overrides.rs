@@ -5,7 +5,7 @@
 
 use super::files::{PackFiles, PackKind};
 use super::keys::Page;
-use super::rule::{CHOICES, GUARANTEES, MODES, ON_FAILURES};
+use super::rule::{CHOICES, GUARANTEES, MODES, on_failure as on_failure_of};
 use crate::rules::model::Pack;
 use crate::yaml::{Node, Problems, nearest};
 
@@ -48,7 +48,7 @@ pub(super) fn apply(files: &[PackFiles], packs: &mut [Pack], problems: &mut Prob
                 rule.guarantee = guarantee;
             }
             let on_failure = node.member("on_failure");
-            if let Some(choice) = on_failure.and_then(|node| page.word(node, "`on_failure`", &ON_FAILURES)) {
+            if let Some(choice) = on_failure.and_then(|node| on_failure_of(&mut page, node)) {
                 rule.on_failure = choice;
             }
         }

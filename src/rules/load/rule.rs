@@ -285,10 +285,13 @@ impl Parts<'_> {
         let own_source = self.around.given.source;
         let layers = std::iter::once((self.node, own_source)).chain(self.around.defaults.iter().copied());
         let layers: Vec<(&Node, &Arc<Source>)> = layers.collect();
+        let on_failure = nearest_layer(&layers, "on_failure");
         (
             choice(&layers, "mode", &MODES, problems).unwrap_or(Mode::Record),
             choice(&layers, "guarantee", &GUARANTEES, problems).unwrap_or(guarantee),
-            choice(&layers, "on_failure", &ON_FAILURES, problems).unwrap_or(OnFailure::Allow),
+            on_failure
+                .and_then(|(node, source)| self::on_failure(&mut Page { source, problems }, node))
+                .unwrap_or(OnFailure::Allow),
         )
     }
 }
@@ -299,8 +302,28 @@ fn choice<T: Copy>(
     words: &[(&str, T)],
     problems: &mut Problems,
 ) -> Option<T> {
-    let (node, source) = layers.iter().find_map(|(node, source)| Some((node.member(key)?, *source)))?;
+    let (node, source) = nearest_layer(layers, key)?;
     Page { source, problems }.word(node, &format!("`{key}`"), words)
+}
+
+/// The key's value where it stands nearest.
+fn nearest_layer<'a>(
+    layers: &[(&'a Node, &'a Arc<Source>)],
+    key: &str,
+) -> Option<(&'a Node, &'a Arc<Source>)> {
+    layers.iter().find_map(|(node, source)| Some((node.member(key)?, *source)))
+}
+
+/// The value of `on_failure`. Who writes `refuse` relies on it, so it must not be a silent promise.
+pub(super) fn on_failure(page: &mut Page<'_>, node: &Node) -> Option<OnFailure> {
+    let choice = page.word(node, "`on_failure`", &ON_FAILURES)?;
+    if choice == OnFailure::Refuse {
+        let message = "`on_failure: refuse` is not acted upon by this version: requests always pass";
+        page.problems
+            .warning("W8", page.source, node.span, message)
+            .cure("watch earwitness_drops_total and /readyz meanwhile");
+    }
+    Some(choice)
 }
 
 /// The words of `mode`.
@@ -310,8 +333,7 @@ pub(super) const MODES: [(&str, Mode); 3] =
 pub(super) const GUARANTEES: [(&str, Guarantee); 2] =
     [("durable", Guarantee::Durable), ("buffered", Guarantee::Buffered)];
 /// The words of `on_failure`.
-pub(super) const ON_FAILURES: [(&str, OnFailure); 2] =
-    [("allow", OnFailure::Allow), ("refuse", OnFailure::Refuse)];
+const ON_FAILURES: [(&str, OnFailure); 2] = [("allow", OnFailure::Allow), ("refuse", OnFailure::Refuse)];
 /// Keys that only a rule or `defaults` may hold.
 pub(super) const CHOICES: [&str; 3] = ["mode", "guarantee", "on_failure"];
 
