@@ -241,11 +241,6 @@ impl Log {
         self.inner.tail.head()
     }
 
-    /// True while events are recorded.
-    pub fn is_healthy(&self) -> bool {
-        !matches!(self.state(), State::NotRecording(_))
-    }
-
     /// How the log is.
     pub fn state(&self) -> State {
         let inner = &self.inner;

@@ -111,7 +111,7 @@ fn a_closed_log_refuses_and_counts() {
     log.close(Duration::from_secs(20));
     assert_eq!(run(log.record(vec![event(1), event(2)], Urgency::Soon)), Err(RecordError::Closed));
     assert_eq!(log.inner.metrics.drops.with_label_values(&["closed"]).get(), 2);
-    assert!(!log.is_healthy());
+    assert!(matches!(log.state(), State::NotRecording(_)));
 }
 
 #[test]
