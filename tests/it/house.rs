@@ -30,8 +30,6 @@ const KEPT_IN: &[(&str, &[&str])] = &[
 const MEANT: &[(&str, &str)] = &[
     // A journal entry is a sealed event; the type belongs to the store's trait, which a fleet shares.
     ("journal", "store"),
-    // Conditions and formats speak of doubts in the rule language's own terms.
-    ("capture", "rules"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
