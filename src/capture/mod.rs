@@ -12,6 +12,7 @@ pub mod form;
 mod format;
 mod icalendar;
 pub mod json;
+pub mod multipart;
 
 use http::HeaderMap;
 use serde_json::Value;
