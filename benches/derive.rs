@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use earwitness::config::Limits;
-use earwitness::derive::{Answer, Answers, Engine, Purpose};
+use earwitness::derive::{Answer, Answers, Engine, Plan, Purpose};
 use earwitness::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
 use earwitness::rules::model::RuleSet;
 use earwitness::rules::redact::Key;
@@ -25,20 +25,15 @@ fn main() {
 #[divan::bench]
 fn plan_with_reads(bencher: Bencher) {
     let stage = Stage::new();
-    bencher.bench(|| {
-        let exchange = black_box(&stage.exchange);
-        let candidates = stage.engine.rules().candidates(&head(&exchange.request));
-        stage.engine.plan(candidates, &exchange.request, &exchange.client)
-    });
+    bencher.bench(|| black_box(&stage).plan());
 }
 
 #[divan::bench]
 fn derive_a_typical_event(bencher: Bencher) {
     let stage = Stage::new();
-    let candidates = stage.engine.rules().candidates(&head(&stage.exchange.request));
-    bencher.bench(|| {
+    bencher.with_inputs(|| stage.plan()).bench_values(|plan| {
         let derived =
-            stage.engine.derive(&candidates, black_box(&stage.exchange), &stage.answers, &mut Uuid::now_v7);
+            stage.engine.derive(plan, black_box(&stage.exchange), &stage.answers, &mut Uuid::now_v7);
         assert_eq!(derived.events.len(), 1);
         derived
     });
@@ -47,8 +42,8 @@ fn derive_a_typical_event(bencher: Bencher) {
 #[divan::bench]
 fn serialise_a_typical_event(bencher: Bencher) {
     let stage = Stage::new();
-    let candidates = stage.engine.rules().candidates(&head(&stage.exchange.request));
-    let events = stage.engine.derive(&candidates, &stage.exchange, &stage.answers, &mut Uuid::now_v7).events;
+    let derived = stage.engine.derive(stage.plan(), &stage.exchange, &stage.answers, &mut Uuid::now_v7);
+    let events = derived.events;
     bencher.bench(|| serde_json::to_vec(black_box(&events[0])));
 }
 
@@ -64,13 +59,13 @@ impl Stage {
         let rules = RuleSet::load(&[folder]).expect("the pack is sound").rules;
         let engine = Engine::new(Arc::new(rules), Key::new([1; 32]), &Limits::default());
         let exchange = exchange();
-        let candidates = engine.rules().candidates(&head(&exchange.request));
-        let plan = engine.plan(candidates, &exchange.request, &exchange.client);
+        let mut stage = Stage { engine, exchange, answers: Answers::new() };
         let answer = |purpose| match purpose {
             Purpose::Identity => ME,
             Purpose::Before | Purpose::After => BEFORE,
         };
-        let answers = plan
+        stage.answers = stage
+            .plan()
             .reads
             .iter()
             .map(|read| {
@@ -79,7 +74,13 @@ impl Stage {
                 (read.key.clone(), answered)
             })
             .collect();
-        Stage { engine, exchange, answers }
+        stage
+    }
+
+    fn plan(&self) -> Plan {
+        let request = &self.exchange.request;
+        let candidates = self.engine.rules().candidates(&head(request));
+        self.engine.plan(candidates, request, &self.exchange.client)
     }
 }
 

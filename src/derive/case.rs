@@ -137,7 +137,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn asking<'s>(&'s self, scope: Scope<'s>, purpose: Purpose) -> Asking<'s> {
-        Asking { key: &self.engine.key, base: &self.pack.base, request: self.request, scope, purpose }
+        Asking { base: &self.pack.base, request: self.request, scope, purpose }
     }
 
     /// The value of the match line's last named part: what the request calls the thing.

@@ -5,18 +5,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::Value;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::case::Case;
+use super::document::sight::Sight;
 use super::document::{Document, Reading};
 use super::limits;
 use super::read::answer::Decoded;
 use super::rule::{self, Recorded};
-use super::{Answers, events};
+use super::{Answers, Plan, events};
 use crate::capture::Format;
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
-use crate::exchange::{Client, Exchange, Request};
+use crate::exchange::{Exchange, Request};
 use crate::rules::expr::EvalLog;
 use crate::rules::model::{Mode, Pack, Rule, RuleSet, SegmentPattern};
 use crate::rules::redact::{Key, Redactor, Secrets};
@@ -27,12 +29,18 @@ pub struct Engine {
     pub(super) rules: Arc<RuleSet>,
     pub(super) key: Key,
     decoded_bytes_max: usize,
-    secrets: Vec<PackSecrets>,
+    packs: Vec<PackFacts>,
 }
 
-struct PackSecrets {
-    pack: Secrets,
-    rules: Vec<Secrets>,
+/// What is known of a pack once its rules are.
+struct PackFacts {
+    secrets: Secrets,
+    rules: Vec<RuleFacts>,
+}
+
+struct RuleFacts {
+    secrets: Secrets,
+    sight: Sight,
 }
 
 /// What came of an exchange.
@@ -55,15 +63,16 @@ pub struct Derived {
 impl Engine {
     /// The engine for these rules.
     pub fn new(rules: Arc<RuleSet>, key: Key, limits: &Limits) -> Engine {
-        let secrets = rules
-            .packs
-            .iter()
-            .map(|pack| PackSecrets {
-                pack: Secrets::new(&pack.redact, &pack.reveal),
-                rules: pack.rules.iter().map(|rule| Secrets::new(&rule.redact, &[])).collect(),
-            })
-            .collect();
-        Engine { rules, key, decoded_bytes_max: limits.decoded_bytes_max, secrets }
+        let facts = |pack: &Pack| {
+            let of_rule = |rule: &Rule| RuleFacts {
+                secrets: Secrets::new(&rule.redact, &[]),
+                sight: Sight::of(pack, rule),
+            };
+            let secrets = Secrets::new(&pack.redact, &pack.reveal);
+            PackFacts { secrets, rules: pack.rules.iter().map(of_rule).collect() }
+        };
+        let packs = rules.packs.iter().map(facts).collect();
+        Engine { rules, key, decoded_bytes_max: limits.decoded_bytes_max, packs }
     }
 
     /// The rules in force.
@@ -71,61 +80,74 @@ impl Engine {
         &self.rules
     }
 
-    /// The events of an exchange. Never fails, never panics; every candidate that no condition excludes
-    /// makes at least one event. `ids` hands out the ids of events, in order.
+    /// The events of an exchange, by the plan made for its request. Never fails, never panics; every candidate
+    /// that no condition excludes makes at least one event. `ids` hands out the ids of events, in order.
     pub fn derive(
         &self,
-        candidates: &[Candidate],
+        plan: Plan,
         exchange: &Exchange,
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
-        self.derive_given(candidates, exchange, answers, None, ids)
+        self.derive_given(plan, exchange, answers, None, ids)
     }
 
     /// The same with the members of an actor, where given, in place of what `actors` would find: for the
     /// tests of rules.
     pub fn derive_given(
         &self,
-        candidates: &[Candidate],
+        plan: Plan,
         exchange: &Exchange,
         answers: &Answers,
         actor: Option<&Value>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
-        let mut derived = Derived::default();
+        let Plan { candidates, reads, head, .. } = plan;
         if candidates.is_empty() {
-            return derived;
+            return Derived::default();
         }
-        let run = || self.derive_all(candidates, exchange, answers, actor, ids);
-        let whole = catch_unwind(AssertUnwindSafe(run));
-        match whole {
-            Ok(whole) => derived = whole,
+        let whole = catch_unwind(AssertUnwindSafe(|| {
+            let reading = self.reading(&candidates, &exchange.request);
+            let document = self.whole_document(&reading, head, exchange);
+            let decoded = Decoded::new(&reads, answers, &reading, actor);
+            self.derive_all(&candidates, exchange, &document, &decoded, ids)
+        }));
+        whole.unwrap_or_else(|_| {
             // Reading the exchange itself failed: every candidate still leaves its least.
-            Err(_) => {
-                for candidate in candidates {
-                    self.leave_the_least(candidate, exchange, ids, &mut derived);
-                }
+            let mut derived = Derived::default();
+            for candidate in &candidates {
+                self.leave_the_least(candidate, exchange, ids, &mut derived);
             }
-        }
-        derived
+            derived
+        })
+    }
+
+    /// The document of the whole exchange, on the head that planning made.
+    pub(super) fn whole_document(
+        &self,
+        reading: &Reading<'_>,
+        head: Option<Box<Document>>,
+        exchange: &Exchange,
+    ) -> Document {
+        let request = &exchange.request;
+        let mut document = match head {
+            Some(head) => *head,
+            None => Document::head(reading, request, &exchange.client),
+        };
+        document.add_request_body(reading, &request.headers, &request.body);
+        document.add_response(reading, exchange);
+        document.redact_paths(&reading.redactor);
+        document
     }
 
     fn derive_all(
         &self,
         candidates: &[Candidate],
         exchange: &Exchange,
-        answers: &Answers,
-        actor: Option<&Value>,
+        document: &Document,
+        decoded: &Decoded<'_>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
-        let redactor = self.redactor(candidates);
-        let reading = self.reading(&redactor, candidates, &exchange.request);
-        let mut document = Document::head(reading, &exchange.request, &exchange.client);
-        document.add_request_body(reading, &exchange.request.headers, &exchange.request.body);
-        document.add_response(reading, exchange);
-        document.redact_paths(&redactor);
-        let decoded = Decoded::new(answers, reading, actor);
         let mut derived = Derived::default();
         for candidate in candidates {
             if is_a_miss(candidate, exchange) {
@@ -134,8 +156,9 @@ impl Engine {
             }
             let Some((pack, rule)) = self.rule(candidate) else { continue };
             let log = EvalLog::default();
-            let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, &redactor, &log);
-            let made = catch_unwind(AssertUnwindSafe(|| rule::derive(&case, exchange, &decoded, ids)));
+            let redactor = &decoded.reading.redactor;
+            let case = Case::new(self, pack, rule, candidate, &exchange.request, document, redactor, &log);
+            let made = catch_unwind(AssertUnwindSafe(|| rule::derive(&case, exchange, decoded, ids)));
             match made {
                 Ok(recorded) => self.add(&case, recorded, &mut derived),
                 Err(_) => self.leave_the_least(candidate, exchange, ids, &mut derived),
@@ -182,29 +205,28 @@ impl Engine {
         (rule.mode != Mode::Disabled).then_some((pack, rule))
     }
 
-    /// What packs and rules of all candidates call a secret, because all their events show one exchange.
-    pub(super) fn redactor(&self, candidates: &[Candidate]) -> Redactor<'_> {
-        let mut secrets: Vec<&Secrets> = Vec::new();
-        let mut packs = Vec::new();
+    /// How an exchange is read that may concern these candidates.
+    pub(super) fn reading(&self, candidates: &[Candidate], request: &Request) -> Reading<'_> {
+        let mut secrets: SmallVec<[&Secrets; 4]> = SmallVec::new();
+        let mut sights = Vec::with_capacity(candidates.len());
+        let mut last_pack = None;
         for candidate in candidates {
-            let Some(of_pack) = self.secrets.get(candidate.pack) else { continue };
-            if !packs.contains(&candidate.pack) {
-                packs.push(candidate.pack);
-                secrets.push(&of_pack.pack);
+            let Some(of_pack) = self.packs.get(candidate.pack) else { continue };
+            // Candidates come in the order of packs.
+            if last_pack.replace(candidate.pack) != Some(candidate.pack) {
+                secrets.push(&of_pack.secrets);
             }
-            secrets.extend(of_pack.rules.get(candidate.rule));
+            let Some(of_rule) = of_pack.rules.get(candidate.rule) else { continue };
+            secrets.push(&of_rule.secrets);
+            sights.push(&of_rule.sight);
         }
-        Redactor::new(&self.key, secrets)
-    }
-
-    pub(super) fn reading<'a>(
-        &'a self,
-        redactor: &'a Redactor<'a>,
-        candidates: &[Candidate],
-        request: &Request,
-    ) -> Reading<'a> {
-        let forced = self.forced_format(candidates, request);
-        Reading { redactor, key: &self.key, decoded_bytes_max: self.decoded_bytes_max, forced }
+        Reading {
+            redactor: Redactor::new(&self.key, secrets),
+            sights,
+            key: &self.key,
+            decoded_bytes_max: self.decoded_bytes_max,
+            forced: self.forced_format(candidates, request),
+        }
     }
 
     /// The format that a pack's `formats` names for this request.
@@ -227,17 +249,6 @@ impl Engine {
             };
             Format::parse(&pack.formats.iter().find(fits)?.format)
         })
-    }
-
-    /// A document of the head alone, for planning.
-    pub(super) fn head_document(
-        &self,
-        redactor: &Redactor<'_>,
-        candidates: &[Candidate],
-        request: &Request,
-        client: &Client,
-    ) -> Document {
-        Document::head(self.reading(redactor, candidates, request), request, client)
     }
 }
 

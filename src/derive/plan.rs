@@ -3,6 +3,7 @@
 use super::case::{Case, Item, Items};
 use super::document::Document;
 use super::engine::Engine;
+use super::read::ask::Asked;
 use super::read::{Purpose, ReadRequest};
 use super::{Answers, situation::Ended};
 use crate::event::Outcome;
@@ -22,12 +23,21 @@ pub struct Plan {
     pub needs_body: bool,
     /// True when a rule that stands has `guarantee: durable`: the end of the answer waits for the record.
     pub is_durable: bool,
+    /// What the head shows, for deriving: where all of it is redacted as these candidates ask.
+    pub(super) head: Option<Box<Document>>,
+}
+
+impl From<Vec<Candidate>> for Plan {
+    /// A plan for deriving alone: nothing to read.
+    fn from(candidates: Vec<Candidate>) -> Plan {
+        Plan { candidates, ..Plan::default() }
+    }
 }
 
 impl Engine {
     /// From the head alone (`request.body` is not looked at).
     pub fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan {
-        self.plan_at(candidates, request, client, None)
+        self.plan_at(candidates.into(), request, client, None)
     }
 
     /// The same plan once the body is held (or could not be: then the reads that need it are not asked).
@@ -35,7 +45,7 @@ impl Engine {
     pub fn plan_with_body(&self, plan: Plan, request: &Request, client: &Client, body: &Capture) -> Plan {
         match body.state {
             CaptureState::Empty | CaptureState::Complete => {
-                Plan { needs_body: false, ..self.plan_at(plan.candidates, request, client, Some(body)) }
+                Plan { needs_body: false, ..self.plan_at(plan, request, client, Some(body)) }
             }
             CaptureState::Cut | CaptureState::Broken | CaptureState::Skipped => {
                 Plan { needs_body: false, ..plan }
@@ -43,65 +53,61 @@ impl Engine {
         }
     }
 
-    fn plan_at(
-        &self,
-        candidates: Vec<Candidate>,
-        request: &Request,
-        client: &Client,
-        body: Option<&Capture>,
-    ) -> Plan {
-        let redactor = self.redactor(&candidates);
-        let reading = self.reading(&redactor, &candidates, request);
-        let mut document = self.head_document(&redactor, &candidates, request, client);
-        if let Some(body) = body {
-            document.add_request_body(reading, &request.headers, body);
-        }
-        document.redact_paths(&redactor);
+    fn plan_at(&self, before: Plan, request: &Request, client: &Client, body: Option<&Capture>) -> Plan {
+        let mut left = before.candidates;
+        let reading = self.reading(&left, request);
+        let head = before.head.unwrap_or_else(|| Box::new(Document::head(&reading, request, client)));
+        // What paths redact may depend on parts that are still to come: they go over the whole each time.
+        let whole = (body.is_some() || reading.redactor.has_paths()).then(|| {
+            let mut document = head.as_ref().clone();
+            if let Some(body) = body {
+                document.add_request_body(&reading, &request.headers, body);
+            }
+            document.redact_paths(&reading.redactor);
+            document
+        });
+        let document = whole.as_ref().unwrap_or(&head);
         let now = if body.is_some() { Phase::Body } else { Phase::Head };
         let mut plan = Plan::default();
-        for candidate in &candidates {
-            let Some((pack, rule)) = self.rule(candidate) else { continue };
+        let count = left.len();
+        left.retain(|candidate| {
+            let Some((pack, rule)) = self.rule(candidate) else { return false };
             let log = EvalLog::default();
-            let case = Case::new(self, pack, rule, candidate, request, &document, &redactor, &log);
-            if plan_rule(&case, now, &mut plan) {
-                plan.candidates.push(candidate.clone());
-                plan.is_durable |= rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
-            }
-        }
+            let case = Case::new(self, pack, rule, candidate, request, document, &reading.redactor, &log);
+            let stands = plan_rule(&case, now, &mut plan);
+            plan.is_durable |= stands && rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
+            stands
+        });
+        // Who is left may call less a secret, or reveal less.
+        let is_same = left.len() == count || self.reading(&left, request).redactor.is_same(&reading.redactor);
+        plan.head = is_same.then_some(head);
+        plan.candidates = left;
         plan
     }
 
     /// What must be read after the answer (`after: read`), once it is known.
-    pub fn reads_after(
-        &self,
-        candidates: &[Candidate],
-        exchange: &Exchange,
-        answers: &Answers,
-    ) -> Vec<ReadRequest> {
+    pub fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest> {
         let is_wanted = |candidate: &&Candidate| {
             self.rule(candidate).is_some_and(|(_, rule)| matches!(rule.after, Some(After::Read)))
         };
-        let wanted: Vec<Candidate> = candidates.iter().filter(is_wanted).cloned().collect();
+        let mut wanted = plan.candidates.iter().filter(is_wanted).peekable();
         let outcome = super::events::default_outcome(exchange);
-        if wanted.is_empty() || Ended::of(outcome) != Ended::Done || outcome == Outcome::Unknown {
+        if wanted.peek().is_none() || Ended::of(outcome) != Ended::Done || outcome == Outcome::Unknown {
             return Vec::new();
         }
-        let redactor = self.redactor(candidates);
-        let reading = self.reading(&redactor, candidates, &exchange.request);
-        let mut document = Document::head(reading, &exchange.request, &exchange.client);
-        document.add_request_body(reading, &exchange.request.headers, &exchange.request.body);
-        document.add_response(reading, exchange);
-        document.redact_paths(&redactor);
-        let mut plan = Plan::default();
-        for candidate in &wanted {
+        let reading = self.reading(&plan.candidates, &exchange.request);
+        let document = self.whole_document(&reading, plan.head.clone(), exchange);
+        let mut reads = Vec::new();
+        for candidate in wanted {
             let Some((pack, rule)) = self.rule(candidate) else { continue };
             let log = EvalLog::default();
-            let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, &redactor, &log);
-            for_items(&case, &mut |scope| push_thing(&case, scope, Purpose::After, &mut plan.reads));
+            let redactor = &reading.redactor;
+            let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, redactor, &log);
+            for_items(&case, &mut |scope| push_thing(&case, scope, Purpose::After, &mut reads));
         }
         // Several rules may want one thing that was not even to be had before.
-        plan.reads.retain(|read| !answers.contains_key(&read.key));
-        plan.reads
+        reads.retain(|read: &ReadRequest| !answers.contains_key(&read.key));
+        reads
     }
 }
 
@@ -171,7 +177,7 @@ fn for_items(case: &Case<'_>, visit: &mut dyn FnMut(&Scope<'_>)) {
 
 fn push_thing(case: &Case<'_>, scope: &Scope<'_>, purpose: Purpose, reads: &mut Vec<ReadRequest>) {
     if let Some(Ok(asked)) = case.ask_thing(scope, purpose) {
-        push(asked.request, reads);
+        push(case, asked, reads);
     }
 }
 
@@ -184,7 +190,7 @@ fn push_identity(case: &Case<'_>, scope: &Scope<'_>, now: Phase, reads: &mut Vec
         match &way.ask {
             Some(read) => {
                 if let Ok(asked) = case.asking(*scope, Purpose::Identity).build(read) {
-                    push(asked.request, reads);
+                    push(case, asked, reads);
                 }
             }
             None => {
@@ -197,9 +203,9 @@ fn push_identity(case: &Case<'_>, scope: &Scope<'_>, now: Phase, reads: &mut Vec
     }
 }
 
-fn push(read: ReadRequest, reads: &mut Vec<ReadRequest>) {
-    if reads.len() < READS_MAX && !reads.iter().any(|known| known.key == read.key) {
-        reads.push(read);
+fn push(case: &Case<'_>, asked: Asked, reads: &mut Vec<ReadRequest>) {
+    if reads.len() < READS_MAX && !reads.iter().any(|known| asked.is(known)) {
+        reads.push(asked.into_request(&case.engine.key));
     }
 }
 

@@ -61,7 +61,7 @@ impl Ended {
 pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Decoded<'_>) -> Before<'s> {
     let Some(asked) = case.ask_thing(scope, Purpose::Before) else { return Before::default() };
     let (heard, id) = match asked {
-        Ok(asked) => (decoded.hear(&asked.request.key), asked.last_part.or_else(|| case.last_part())),
+        Ok(asked) => (decoded.hear(&asked), asked.last_part.or_else(|| case.last_part())),
         Err(failure) => (Heard::Unavailable(super::read::answer::why(failure).to_owned()), case.last_part()),
     };
     let (state, why, value) = match heard {
@@ -197,7 +197,7 @@ fn after<'s>(
 
 fn heard_after<'d>(case: &Case<'_>, scope: &Scope<'_>, decoded: &'d Decoded<'_>) -> Heard<'d> {
     match case.ask_thing(scope, Purpose::After) {
-        Some(Ok(asked)) => decoded.hear(&asked.request.key),
+        Some(Ok(asked)) => decoded.hear(&asked),
         Some(Err(failure)) => Heard::Unavailable(super::read::answer::why(failure).to_owned()),
         None => Heard::Unavailable(super::read::answer::why(ReadFailure::NotAsked).to_owned()),
     }

@@ -29,10 +29,10 @@ pub trait Audit: Send + Sync + 'static {
     /// What must be read after the answer.
     fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest>;
 
-    /// The events of an exchange; `ids` hands out their ids.
+    /// The events of an exchange, by its request's plan; `ids` hands out their ids.
     fn derive(
         &self,
-        candidates: &[Candidate],
+        plan: Plan,
         exchange: &Exchange,
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
@@ -88,17 +88,17 @@ impl Audit for Auditor {
     }
 
     fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest> {
-        self.engine.reads_after(&plan.candidates, exchange, answers)
+        self.engine.reads_after(plan, exchange, answers)
     }
 
     fn derive(
         &self,
-        candidates: &[Candidate],
+        plan: Plan,
         exchange: &Exchange,
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Vec<Event> {
-        let derived = self.engine.derive(candidates, exchange, answers, ids);
+        let derived = self.engine.derive(plan, exchange, answers, ids);
         self.count(&derived);
         derived.events
     }

@@ -333,7 +333,7 @@ impl Story {
         // Promised not to panic; should it, this exchange's record is lost and counted, not the worker.
         let derived = catch_unwind(AssertUnwindSafe(|| {
             let ids = &self.worker.ids;
-            proxy.audit.derive(&self.plan.candidates, &exchange, &self.answers, &mut || ids.id())
+            proxy.audit.derive(self.plan, &exchange, &self.answers, &mut || ids.id())
         }));
         let events = derived.unwrap_or_else(|_| {
             proxy.metrics.drops.with_label_values(&["derive"]).inc();

@@ -7,6 +7,7 @@
 pub mod expr;
 pub mod load;
 pub mod model;
+pub mod reaches;
 pub mod redact;
 pub mod router;
 pub mod trial;

@@ -111,13 +111,7 @@ impl Audit for Nothing {
         Vec::new()
     }
 
-    fn derive(
-        &self,
-        _: &[Candidate],
-        _: &Exchange,
-        _: &Answers,
-        _: &mut dyn FnMut() -> uuid::Uuid,
-    ) -> Vec<Event> {
+    fn derive(&self, _: Plan, _: &Exchange, _: &Answers, _: &mut dyn FnMut() -> uuid::Uuid) -> Vec<Event> {
         Vec::new()
     }
 

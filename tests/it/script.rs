@@ -85,13 +85,16 @@ impl Audit for Script {
     fn plan(&self, candidates: Vec<Candidate>, _: &Request, _: &Client) -> Plan {
         let reads =
             if self.needs_body { Vec::new() } else { self.reads(|purpose| purpose != Purpose::After) };
-        Plan { candidates, reads, needs_body: self.needs_body, is_durable: self.is_durable }
+        let mut plan = Plan::from(candidates);
+        (plan.reads, plan.needs_body, plan.is_durable) = (reads, self.needs_body, self.is_durable);
+        plan
     }
 
-    fn plan_with_body(&self, plan: Plan, _: &Request, _: &Client, body: &Capture) -> Plan {
+    fn plan_with_body(&self, mut plan: Plan, _: &Request, _: &Client, body: &Capture) -> Plan {
         assert!(!self.reading_panics, "as the test asks");
         self.held.lock().push(body.clone());
-        Plan { reads: self.reads(|purpose| purpose != Purpose::After), ..plan }
+        plan.reads = self.reads(|purpose| purpose != Purpose::After);
+        plan
     }
 
     fn reads_after(&self, _: &Plan, _: &Exchange, _: &Answers) -> Vec<ReadRequest> {
@@ -101,7 +104,7 @@ impl Audit for Script {
 
     fn derive(
         &self,
-        _: &[Candidate],
+        _: Plan,
         exchange: &Exchange,
         answers: &Answers,
         _: &mut dyn FnMut() -> uuid::Uuid,

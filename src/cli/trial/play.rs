@@ -54,11 +54,10 @@ impl Stage {
         }
         let mut answers = answers(trial, &plan.reads).map_err(one)?;
         let exchange = exchange(trial, request, client).map_err(one)?;
-        let reads_after = self.engine.reads_after(&plan.candidates, &exchange, &answers);
+        let reads_after = self.engine.reads_after(&plan, &exchange, &answers);
         answers.extend(self::answers(trial, &reads_after).map_err(one)?);
         let given = trial.actor.as_ref();
-        let derived =
-            self.engine.derive_given(&plan.candidates, &exchange, &answers, given, &mut Uuid::now_v7);
+        let derived = self.engine.derive_given(plan, &exchange, &answers, given, &mut Uuid::now_v7);
         let events = derived.events;
         let complaints = expect::compare(&trial.expect, &events, &trial.source);
         if complaints.is_empty() { Ok(()) } else { Err(complaints) }

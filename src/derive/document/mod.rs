@@ -1,12 +1,14 @@
 //! The exchange document: what rules see of an exchange, redacted before anything is evaluated on it.
 
 pub(super) mod credential;
+pub(super) mod sight;
 
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use self::credential::Credential;
+use self::sight::{Side, Sight};
 use crate::capture::{self, Doubtful, Format};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
@@ -14,7 +16,7 @@ use crate::rules::expr::Doubt;
 use crate::rules::redact::{Key, Redactor};
 
 /// The parts of the document that all candidates share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) request: Value,
     pub(super) client: Value,
@@ -28,20 +30,29 @@ pub(super) struct Document {
     pub(super) shown: Credential,
 }
 
-/// How bodies are read.
-#[derive(Clone, Copy)]
+/// How an exchange is read for a set of candidates.
 pub(super) struct Reading<'a> {
-    pub(super) redactor: &'a Redactor<'a>,
+    /// With what packs and rules of all candidates call a secret, because all their events show one exchange.
+    pub(super) redactor: Redactor<'a>,
+    /// What each of them looks at.
+    pub(super) sights: Vec<&'a Sight>,
     pub(super) key: &'a Key,
     pub(super) decoded_bytes_max: usize,
     /// The format that a rule pack names for this path.
     pub(super) forced: Option<Format>,
 }
 
+impl Reading<'_> {
+    /// `headers`, as far as a candidate looks at them.
+    pub(super) fn headers(&self, side: Side, headers: &HeaderMap) -> Value {
+        sight::seen(&self.sights, side, &self.redactor, headers)
+    }
+}
+
 impl Document {
     /// From the head: everything but `request.body` and the answer.
-    pub(super) fn head(reading: Reading<'_>, request: &Request, client: &Client) -> Document {
-        let redactor = reading.redactor;
+    pub(super) fn head(reading: &Reading<'_>, request: &Request, client: &Client) -> Document {
+        let redactor = &reading.redactor;
         let (path, query) = split_target(&request.target);
         let mut doubts = Vec::new();
         let form = capture::form::parse(query);
@@ -61,7 +72,7 @@ impl Document {
             "scheme": request.scheme,
             "host": request.host.to_lowercase(),
             "query": query,
-            "headers": headers(redactor, &request.headers),
+            "headers": reading.headers(Side::Request, &request.headers),
             "cookies": cookie_names(&request.headers, &http::header::COOKIE),
         });
         let mut members = Map::new();
@@ -77,16 +88,16 @@ impl Document {
     }
 
     /// Adds `request.body`.
-    pub(super) fn add_request_body(&mut self, reading: Reading<'_>, headers: &HeaderMap, body: &Capture) {
+    pub(super) fn add_request_body(&mut self, reading: &Reading<'_>, headers: &HeaderMap, body: &Capture) {
         let mut decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
         self.notes.append(&mut decoded.notes);
         let doubts = std::mem::take(&mut decoded.doubts);
-        push_doubts(&mut self.doubts, &["request", "body"], doubts, reading.redactor);
-        put_body(&mut self.request, reading.redactor, "request", decoded);
+        push_doubts(&mut self.doubts, &["request", "body"], doubts, &reading.redactor);
+        put_body(&mut self.request, &reading.redactor, "request", decoded);
     }
 
     /// Adds `response`, and what its absence means.
-    pub(super) fn add_response(&mut self, reading: Reading<'_>, exchange: &Exchange) {
+    pub(super) fn add_response(&mut self, reading: &Reading<'_>, exchange: &Exchange) {
         match &exchange.response {
             Some(response) => {
                 let (document, notes, doubts) = response_parts(reading, response);
@@ -147,18 +158,18 @@ fn ending_note(exchange: &Exchange) -> Option<Note> {
     Some(Note::plain(code))
 }
 
-fn response_parts(reading: Reading<'_>, response: &Response) -> (Value, Vec<Note>, Vec<Doubt>) {
+fn response_parts(reading: &Reading<'_>, response: &Response) -> (Value, Vec<Note>, Vec<Doubt>) {
     let decoded =
         capture::decode(&response.body, &response.headers, reading.forced, reading.decoded_bytes_max);
     let mut doubts = Vec::new();
-    push_doubts(&mut doubts, &["response", "body"], decoded.doubts.clone(), reading.redactor);
+    push_doubts(&mut doubts, &["response", "body"], decoded.doubts.clone(), &reading.redactor);
     let notes = decoded.notes.iter().map(|note| of_response(note.clone())).collect();
     let mut document = json!({
         "status": response.status,
-        "headers": headers(reading.redactor, &response.headers),
+        "headers": reading.headers(Side::Response, &response.headers),
         "cookies": cookie_names(&response.headers, &http::header::SET_COOKIE),
     });
-    put_body(&mut document, reading.redactor, "response", decoded);
+    put_body(&mut document, &reading.redactor, "response", decoded);
     (document, notes, doubts)
 }
 
@@ -198,12 +209,6 @@ fn push_doubts(doubts: &mut Vec<Doubt>, place: &[&str], found: Vec<Doubtful>, re
         let path = place.iter().map(|name| (*name).to_owned()).chain(doubtful.path).collect();
         doubts.push(Doubt { path, code: doubtful.code, detail });
     }
-}
-
-/// Headers by lower-case name, several lines joined by `, `.
-pub(super) fn headers(redactor: &Redactor<'_>, headers: &HeaderMap) -> Value {
-    let member = |name: &HeaderName| (name.as_str().to_owned(), redactor.header(headers, name).into());
-    Value::Object(headers.keys().map(member).collect())
 }
 
 /// `[{name}]`; a cookie's value is never in the document.

@@ -1,18 +1,23 @@
 //! Answers to questions as documents, each decoded once however many rules look at it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::super::document::{Reading, headers};
-use super::{Answer, Answers, ReadFailure};
+use super::super::document::Reading;
+use super::super::document::sight::Side;
+use super::ask::Asked;
+use super::{Answer, Answers, ReadFailure, ReadRequest};
 use crate::capture;
 use crate::exchange::Capture;
 
 /// Decoded answers.
 pub(in crate::derive) struct Decoded<'a> {
-    reading: Reading<'a>,
+    pub(in crate::derive) reading: &'a Reading<'a>,
+    /// What was planned to be asked: saves the keys from being made again.
+    asked: &'a [ReadRequest],
     /// An actor's members, in place of what the pack's ways would find.
     pub(in crate::derive) given: Option<&'a Value>,
     documents: Vec<(&'a str, &'a Answer, OnceCell<Value>)>,
@@ -31,18 +36,23 @@ pub(in crate::derive) enum Heard<'d> {
 
 impl<'a> Decoded<'a> {
     pub(in crate::derive) fn new(
+        asked: &'a [ReadRequest],
         answers: &'a Answers,
-        reading: Reading<'a>,
+        reading: &'a Reading<'a>,
         given: Option<&'a Value>,
     ) -> Decoded<'a> {
         let answers = answers.iter();
         let documents = answers.map(|(key, answer)| (key.as_str(), answer, OnceCell::new())).collect();
-        Decoded { reading, given, documents }
+        Decoded { reading, asked, given, documents }
     }
 
-    /// What came of the question with this key.
-    pub(in crate::derive) fn hear(&self, key: &str) -> Heard<'_> {
-        let Some((_, answer, document)) = self.documents.iter().find(|(known, _, _)| *known == key) else {
+    /// What came of this question.
+    pub(in crate::derive) fn hear(&self, asked: &Asked) -> Heard<'_> {
+        let key = match self.asked.iter().find(|read| asked.is(read)) {
+            Some(read) => Cow::Borrowed(&read.key),
+            None => Cow::Owned(asked.key(self.reading.key)),
+        };
+        let Some((_, answer, document)) = self.documents.iter().find(|(known, _, _)| *known == *key) else {
             return Heard::Unavailable(why(ReadFailure::NotAsked).to_owned());
         };
         let (status, head, body) = match answer {
@@ -59,8 +69,8 @@ impl<'a> Decoded<'a> {
 
     fn document(&self, status: u16, head: &HeaderMap, body: &Capture) -> Value {
         let decoded = capture::decode(body, head, None, self.reading.decoded_bytes_max);
-        let redactor = self.reading.redactor;
-        let mut document = json!({ "status": status, "headers": headers(redactor, head) });
+        let redactor = &self.reading.redactor;
+        let mut document = json!({ "status": status, "headers": self.reading.headers(Side::Answer, head) });
         if let Some(mut value) = decoded.value {
             redactor.value(&["answer", "body"], &mut value);
             document["body"] = value;

@@ -11,9 +11,10 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use super::super::document::split_target;
-use super::{Purpose, ReadFailure, ReadRequest};
+use super::{Purpose, ReadFailure, ReadKey, ReadRequest};
 use crate::exchange::Request;
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::{Address, Read, SegmentPattern};
@@ -21,7 +22,6 @@ use crate::rules::redact::{Key, is_redacted};
 
 /// What a question is built from.
 pub(in crate::derive) struct Asking<'a> {
-    pub(in crate::derive) key: &'a Key,
     /// The pack's path prefix.
     pub(in crate::derive) base: &'a str,
     pub(in crate::derive) request: &'a Request,
@@ -30,11 +30,50 @@ pub(in crate::derive) struct Asking<'a> {
     pub(in crate::derive) purpose: Purpose,
 }
 
-/// A question, and the last named part of its address: the thing's identifier.
+/// A question without its key: several rules ask the same, and a key is a hash.
 #[derive(Debug)]
 pub(in crate::derive) struct Asked {
-    pub(in crate::derive) request: ReadRequest,
+    purpose: Purpose,
+    method: Method,
+    target: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    timeout_ms: u64,
+    /// The last named part of its address: the thing's identifier.
     pub(in crate::derive) last_part: Option<String>,
+}
+
+impl Asked {
+    /// Whether both would have the same key.
+    pub(in crate::derive) fn is(&self, read: &ReadRequest) -> bool {
+        self.purpose == read.purpose
+            && self.method == read.method
+            && self.target == read.target
+            && self.headers == read.headers
+            && self.body == read.body
+    }
+
+    /// Input: purpose, method, target, body, then name and value of each header, each after its length.
+    pub(in crate::derive) fn key(&self, key: &Key) -> ReadKey {
+        let purpose: &[u8] = match self.purpose {
+            Purpose::Before => b"before",
+            Purpose::Identity => b"identity",
+            Purpose::After => b"after",
+        };
+        let mut fields: SmallVec<[&[u8]; 16]> = SmallVec::new();
+        fields.extend([purpose, self.method.as_str().as_bytes(), self.target.as_bytes(), &self.body]);
+        for (name, value) in &self.headers {
+            fields.push(name.as_str().as_bytes());
+            fields.push(value.as_bytes());
+        }
+        key.hash("read", &fields)
+    }
+
+    pub(in crate::derive) fn into_request(self, key: &Key) -> ReadRequest {
+        let key = self.key(key);
+        let Asked { purpose, method, target, headers, body, timeout_ms, last_part: _ } = self;
+        ReadRequest { key, purpose, method, target, headers, body, timeout_ms }
+    }
 }
 
 impl Asking<'_> {
@@ -64,11 +103,8 @@ impl Asking<'_> {
             Some(body) => Bytes::from(self.text(body.eval(&self.scope))?),
             None => Bytes::new(),
         };
-        let key = self.read_key(&method, &target, &headers, &body);
-        let purpose = self.purpose;
-        let timeout_ms = read.timeout_ms;
-        let request = ReadRequest { key, purpose, method, target, headers, body, timeout_ms };
-        Ok(Asked { request, last_part })
+        let (purpose, timeout_ms) = (self.purpose, read.timeout_ms);
+        Ok(Asked { purpose, method, target, headers, body, timeout_ms, last_part })
     }
 
     fn address(&self, address: &Address) -> Result<(String, Option<String>), ReadFailure> {
@@ -148,27 +184,6 @@ impl Asking<'_> {
             headers.push((name, HeaderValue::from_str(&text).map_err(|_| ReadFailure::NotAsked)?));
         }
         Ok(headers)
-    }
-
-    /// Input: purpose, method, target, body, then name and value of each header, each after its length.
-    fn read_key(
-        &self,
-        method: &Method,
-        target: &str,
-        headers: &[(HeaderName, HeaderValue)],
-        body: &Bytes,
-    ) -> String {
-        let purpose: &[u8] = match self.purpose {
-            Purpose::Before => b"before",
-            Purpose::Identity => b"identity",
-            Purpose::After => b"after",
-        };
-        let mut fields: Vec<&[u8]> = vec![purpose, method.as_str().as_bytes(), target.as_bytes(), body];
-        for (name, value) in headers {
-            fields.push(name.as_str().as_bytes());
-            fields.push(value.as_bytes());
-        }
-        self.key.hash("read", &fields)
     }
 }
 

@@ -169,7 +169,7 @@ fn a_rule_that_panics_leaves_the_least_and_the_others_go_on() {
         Uuid::from_u128(ids)
     };
     broken.exchange.request.host = "x".into();
-    let derived = broken.engine.derive(&candidates, &broken.exchange, &Answers::new(), &mut failing);
+    let derived = broken.engine.derive(candidates.into(), &broken.exchange, &Answers::new(), &mut failing);
     assert_eq!(derived.failed, ["p/cancelled"]);
     assert!(has(&derived.events[0], NoteCode::EventMinimal));
 }

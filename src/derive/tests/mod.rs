@@ -91,11 +91,11 @@ impl Play {
             plan = self.engine.plan_with_body(plan, request, &self.exchange.client, &request.body);
         }
         let mut answers = Answers::new();
-        self.hear(plan.reads, &mut answers);
-        let later = self.engine.reads_after(&plan.candidates, &self.exchange, &answers);
+        self.hear(plan.reads.clone(), &mut answers);
+        let later = self.engine.reads_after(&plan, &self.exchange, &answers);
         self.hear(later, &mut answers);
         let mut next = 0;
-        self.engine.derive(&plan.candidates, &self.exchange, &answers, &mut || {
+        self.engine.derive(plan, &self.exchange, &answers, &mut || {
             next += 1;
             Uuid::from_u128(next)
         })

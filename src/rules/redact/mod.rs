@@ -80,10 +80,16 @@ enum Place<'p> {
 
 impl<'a> Redactor<'a> {
     /// With the built-in names and shapes, and what these packs and rules add.
-    pub fn new(key: &'a Key, mut secrets: Vec<&'a Secrets>) -> Redactor<'a> {
+    pub fn new(key: &'a Key, secrets: impl IntoIterator<Item = &'a Secrets>) -> Redactor<'a> {
         // Most rules add nothing, and what is left is looked through for every name.
-        secrets.retain(|secrets| !secrets.is_empty());
+        let secrets = secrets.into_iter().filter(|secrets| !secrets.is_empty()).collect();
         Redactor { key, secrets }
+    }
+
+    /// Whether another one redacts and reveals the very same.
+    pub fn is_same(&self, other: &Redactor<'_>) -> bool {
+        let pairs = || self.secrets.iter().zip(&other.secrets);
+        self.secrets.len() == other.secrets.len() && pairs().all(|(own, its)| std::ptr::eq(*own, *its))
     }
 
     /// Redacts a value that stands at `place` in the document (`["request", "body"]`).

@@ -192,7 +192,7 @@ impl Audit for Poisoned {
 
     fn derive(
         &self,
-        candidates: &[Candidate],
+        plan: Plan,
         exchange: &Exchange,
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
@@ -201,7 +201,7 @@ impl Audit for Poisoned {
             assert!(!self.fails.swap(false, Ordering::SeqCst), "poison");
             ids()
         };
-        self.auditor.derive(candidates, exchange, answers, &mut failing)
+        self.auditor.derive(plan, exchange, answers, &mut failing)
     }
 
     fn record(
