@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => app::serve(args),
         Command::Demo(args) => app::demo(args),
         Command::Check(args) => cli::check(args),
+        Command::Schema(args) => cli::schema(args),
         Command::Test(args) => cli::test(args),
     };
     let exit = result.unwrap_or_else(|error| {

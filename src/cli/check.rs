@@ -1,21 +1,27 @@
 //! `earwitness check`: every problem of rule packs at once.
 
+use std::fs;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 use super::{CheckArgs, Exit, ProblemFormat};
+use crate::rules::described::Description;
 use crate::rules::load::Loaded;
 use crate::rules::model::RuleSet;
-use crate::yaml::Problems;
+use crate::yaml::{self, Problems, Source};
 
 /// Loads the packs and tells what is wrong.
 ///
 /// # Errors
-/// When standard output or error cannot be written.
+/// When the description cannot be read, or standard output or error cannot be written.
 pub fn check(args: &CheckArgs) -> Result<Exit> {
-    let loaded = RuleSet::load(&args.paths);
+    let description = args.openapi.as_deref().map(describe).transpose()?;
+    let mut loaded = RuleSet::load(&args.paths);
+    if let (Ok(loaded), Some(description)) = (&mut loaded, &description) {
+        description.check(&loaded.rules, &mut loaded.problems);
+    }
     let problems = match &loaded {
         Ok(loaded) => &loaded.problems,
         Err(problems) => problems,
@@ -58,16 +64,51 @@ pub fn show(problems: &Problems) -> Result<()> {
     Ok(())
 }
 
+/// An OpenAPI description; JSON is tried first, because it is what large ones are written in.
+fn describe(path: &Path) -> Result<Description> {
+    let name = path.display();
+    let size = fs::metadata(path).with_context(|| format!("{name} cannot be read"))?.len();
+    if size > DESCRIPTION_BYTES_MAX {
+        bail!("{name} is larger than 32 MiB");
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
+    let document = match serde_json::from_str(&text) {
+        Ok(document) => document,
+        Err(_) => {
+            let mut problems = Problems::default();
+            let node = yaml::parse(&Source::new(name.to_string(), text), &mut problems);
+            match node.filter(|_| problems.error_count() == 0) {
+                Some(node) => node.to_json(),
+                None => bail!("{name} is neither JSON nor YAML:\n{}", problems.render()),
+            }
+        }
+    };
+    Description::read(&document)
+        .with_context(|| format!("{name} has no `paths`: it is no OpenAPI description"))
+}
+
 fn summary(loaded: &Result<Loaded, Problems>) -> String {
     match loaded {
         Ok(loaded) => {
             let packs = loaded.rules.packs.len();
             let rules: usize = loaded.rules.packs.iter().map(|pack| pack.rules.len()).sum();
             let warnings = loaded.problems.warning_count();
-            format!("{rules} rules in {packs} packs are sound; {warnings} warnings")
+            let sound = format!("{rules} rules in {packs} packs are sound; {warnings} warnings");
+            reveals(&loaded.rules).chain([sound]).collect::<Vec<_>>().join("\n")
         }
         Err(problems) => {
             format!("{} errors, {} warnings", problems.error_count(), problems.warning_count())
         }
     }
 }
+
+/// What is excepted from redaction: whoever installs a pack should have seen it.
+fn reveals(rules: &RuleSet) -> impl Iterator<Item = String> {
+    let packs = rules.packs.iter().filter(|pack| !pack.reveal.is_empty());
+    packs.map(|pack| {
+        let paths: Vec<&str> = pack.reveal.iter().map(|path| path.text.as_str()).collect();
+        format!("{} reveals {}", pack.name, paths.join(", "))
+    })
+}
+
+const DESCRIPTION_BYTES_MAX: u64 = 32 << 20;

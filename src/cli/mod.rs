@@ -4,11 +4,13 @@
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
 mod check;
+mod schema;
 mod terminal;
 mod timeline;
 mod trial;
 
 pub use check::{check, load, show};
+pub use schema::schema;
 pub use terminal::visible;
 pub use timeline::Timeline;
 pub use trial::test;
@@ -60,6 +62,11 @@ pub enum Command {
     /// Check rule packs: every problem at once, with place and cure.
     #[command(after_help = "Example:\n  earwitness check rules/calcom rules/caldav")]
     Check(CheckArgs),
+    /// The JSON Schema of rule files, for editors; or the actions that rule packs record.
+    #[command(
+        after_help = "Examples:\n  earwitness schema > rules.schema.json\n  earwitness schema --actions rules/"
+    )]
+    Schema(SchemaArgs),
     /// Run the tests that stand in rule packs.
     #[command(after_help = "Example:\n  earwitness test rules/")]
     Test(TestArgs),
@@ -105,6 +112,9 @@ pub struct CheckArgs {
     /// How problems are shown.
     #[arg(long, value_enum, default_value_t = ProblemFormat::Text)]
     pub format: ProblemFormat,
+    /// An OpenAPI description (JSON or YAML): warns of rules at paths that it does not have.
+    #[arg(long, value_name = "FILE")]
+    pub openapi: Option<PathBuf>,
     /// Treat warnings as errors.
     #[arg(long)]
     pub strict: bool,
@@ -117,6 +127,14 @@ pub enum ProblemFormat {
     Text,
     /// For programs.
     Json,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// List the actions of these packs and the rules that record them, instead.
+    #[arg(long, value_name = "PACKS", num_args = 1..)]
+    pub actions: Vec<PathBuf>,
 }
 
 /// Arguments of `test`.

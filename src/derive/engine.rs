@@ -52,8 +52,8 @@ pub struct Derived {
     pub loosened_not_found: u32,
     /// Rule and field of each value that a rule asks for and that was not there, on success.
     pub missing: Vec<(String, String)>,
-    /// Rules in shadow mode that would have recorded, once per event.
-    pub shadowed: Vec<String>,
+    /// What rules in shadow mode would have recorded.
+    pub shadowed: Vec<Event>,
     /// Events beyond the limit of one exchange.
     pub cut: usize,
     /// Rules whose derivation failed, so that only the least could be recorded.
@@ -170,7 +170,8 @@ impl Engine {
     fn add(&self, case: &Case<'_>, recorded: Recorded, derived: &mut Derived) {
         derived.missing.extend(recorded.missing.into_iter().map(|field| (case.rule.id.clone(), field)));
         if case.rule.mode == Mode::Shadow {
-            derived.shadowed.extend(recorded.events.iter().map(|_| case.rule.id.clone()));
+            let room = EVENTS_MAX.saturating_sub(derived.shadowed.len());
+            derived.shadowed.extend(recorded.events.into_iter().take(room).map(limits::fit));
             return;
         }
         let room = EVENTS_MAX.saturating_sub(derived.events.len());

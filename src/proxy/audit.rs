@@ -65,6 +65,9 @@ impl Auditor {
         for (rule, field) in &derived.missing {
             self.metrics.rule_missing.with_label_values(&[rule, field]).inc();
         }
+        for event in &derived.shadowed {
+            self.metrics.rule_shadowed.with_label_values(&[&event.rule.id]).inc();
+        }
         if derived.cut > 0 {
             self.metrics.drops.with_label_values(&["batch"]).inc_by(derived.cut as u64);
         }

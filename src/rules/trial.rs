@@ -29,8 +29,11 @@ pub struct Trial {
     pub answers: Vec<TrialAnswer>,
     /// What it says to the request; `None` when no answer comes.
     pub response: Option<TrialResponse>,
-    /// The events, in order: each a mapping of members to tests; none when nothing is to be recorded.
-    pub expect: Vec<Node>,
+    /// The events, in order: each a mapping of members to tests; an empty list when nothing is to be
+    /// recorded. `None` where the test does not say it: such a test fails, and can be completed.
+    pub expect: Option<Vec<Node>>,
+    /// Where `expect` has its value.
+    pub expect_span: Option<Span>,
 }
 
 /// What a test asks.

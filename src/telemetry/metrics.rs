@@ -45,6 +45,8 @@ pub struct Metrics {
     pub reads: IntCounterVec,
     /// Values that a rule asks for and that were not there, by rule and field.
     pub rule_missing: IntCounterVec,
+    /// Events that rules in shadow mode would have recorded, by rule.
+    pub rule_shadowed: IntCounterVec,
     /// Requests that met a rule only with a loosened path and were answered 404, 405 or 421.
     pub loosened_not_found: IntCounter,
     /// Headers taken off a request because its peer is not trusted, by kind.
@@ -100,6 +102,12 @@ impl Metrics {
                 "rule_missing_total",
                 "Values that a rule asks for and that were not there.",
                 &["rule", "field"],
+            ),
+            rule_shadowed: counters(
+                &registry,
+                "rule_shadowed_total",
+                "Events that rules in shadow mode would have recorded.",
+                &["rule"],
             ),
             loosened_not_found: counter(
                 &registry,

@@ -216,7 +216,12 @@ fn accept_key(
         Yaml::Number(number) => number.to_string(),
         Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
             let message = "merge keys, and collections as keys, are not accepted";
-            problems.error("E01", source, node.span, message).cure("write the members out");
+            let is_template = source.text[..floor(&source.text, node.span.start)].ends_with('{');
+            let cure = match is_template {
+                true => "a value that begins with {{ must stand in quotes",
+                false => "write the members out",
+            };
+            problems.error("E01", source, node.span, message).cure(cure);
             return Expects::NothingOfUse;
         }
     };

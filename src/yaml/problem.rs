@@ -172,6 +172,8 @@ impl Problems {
                     "file": problem.source.name,
                     "line": problem.source.line(problem.span.start),
                     "column": problem.source.column(problem.span.start),
+                    "endLine": problem.source.line(problem.span.end),
+                    "endColumn": problem.source.column(problem.span.end),
                     "message": problem.message,
                     "cure": problem.cure,
                 })

@@ -5,6 +5,7 @@
 
 mod audited;
 mod bad_input;
+mod check_page;
 mod endings;
 mod framing;
 mod gullible;

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::path::{self, Path};
 use super::scope::Root;
 use super::test::Test;
-use super::{Alternative, Expr, template};
+use super::{Alternative, Expr, shape, template};
 use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, nearest};
 
 /// Compiles the values and conditions of one file.
@@ -185,14 +185,19 @@ impl Compiler<'_> {
                 && members.iter().all(|(key, _)| matches!(key.text.as_str(), "value" | "when"))
         });
         if !is_guarded {
-            return Some(Alternative { value: self.value(item)?, when: None });
+            let value = self.value(item)?;
+            return Some(self.placed(value, None, item.span));
         }
         let value = item.member("value").and_then(|value| self.value(value));
         let when = match item.member("when") {
             Some(when) => Some(self.condition(when)?),
             None => None,
         };
-        Some(Alternative { value: value?, when })
+        Some(self.placed(value?, when, item.span))
+    }
+
+    fn placed(&self, value: Expr, when: Option<Condition>, span: Span) -> Alternative {
+        Alternative { value, when, source: Arc::clone(self.source), span }
     }
 
     fn condition_of(&mut self, key: &Key, node: &Node) -> Option<Condition> {
@@ -208,7 +213,11 @@ impl Compiler<'_> {
         let path = self.path(&key.text, key.span);
         let test = self.test(node);
         let text = node.to_json().to_string();
-        Some(Condition::Test(Box::new(Check { path: path?, test: test?, text })))
+        let (path, test) = (path?, test?);
+        match shape::refuse_unknown_word(&path, &test) {
+            Ok(()) => Some(Condition::Test(Box::new(Check { path, test, text }))),
+            Err(flaw) => self.refuse(flaw, "", node.span),
+        }
     }
 
     fn changed(&mut self, key: &Key, node: &Node) -> Option<Condition> {

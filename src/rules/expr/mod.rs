@@ -11,6 +11,7 @@ mod names;
 mod path;
 mod reach;
 mod scope;
+mod shape;
 mod template;
 mod test;
 mod value;
@@ -26,7 +27,11 @@ pub use scope::{Doubt, Doubts, EvalLog, Phase, Root, Scope};
 pub use template::Template;
 pub use test::Test;
 
+use std::sync::Arc;
+
 use serde_json::Value;
+
+use crate::yaml::{Source, Span};
 
 /// A value of a rule, compiled.
 #[derive(Debug)]
@@ -58,6 +63,10 @@ pub struct Alternative {
     pub value: Expr,
     /// It counts only if this holds (doubt does not count).
     pub when: Option<Condition>,
+    /// The file it stands in.
+    pub source: Arc<Source>,
+    /// Its place there.
+    pub span: Span,
 }
 
 #[cfg(test)]

@@ -90,6 +90,25 @@ impl Test {
         }
     }
 
+    /// Each literal, one of which a match must equal for the test to hold.
+    pub(super) fn visit_literals(&self, visit: &mut dyn FnMut(&Value)) {
+        match self {
+            Test::Equals(Expr::Literal(value)) => visit(value),
+            Test::Any(tests) => tests.iter().for_each(|test| test.visit_literals(visit)),
+            Test::Equals(_)
+            | Test::All(_)
+            | Test::Exists
+            | Test::Absent
+            | Test::Not(_)
+            | Test::Matches(_)
+            | Test::Contains(_)
+            | Test::StartsWith(_)
+            | Test::EndsWith(_)
+            | Test::Above(_)
+            | Test::Below(_) => {}
+        }
+    }
+
     /// Whether it asks about all matches at once, not about one of them.
     fn is_of_all(&self) -> bool {
         match self {

@@ -29,6 +29,8 @@ impl Page<'_> {
 
     /// The members of a mapping that may hold these keys only; what else it holds is E02.
     pub(super) fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n Node> {
+        #[cfg(test)]
+        seen::add(known);
         for (key, _) in self.members(node, what)? {
             if !known.contains(&key.text.as_str()) {
                 let cure = match nearest(&key.text, known.iter().copied()) {
@@ -134,6 +136,15 @@ impl Page<'_> {
         self.error("E04", span, &format!("{what} has no `{key}`"), &format!("add `{key}: …`"));
     }
 
+    /// E14: a name of a rule that there is not.
+    pub(super) fn no_rule<'n>(&mut self, key: &Key, known: impl Iterator<Item = &'n str>) {
+        let cure = match nearest(&key.text, known) {
+            Some(id) => format!("did you mean `{id}`?"),
+            None => "write the id of a rule of this pack".to_owned(),
+        };
+        self.error("E14", key.span, &format!("there is no rule `{}`", key.text), &cure);
+    }
+
     /// A `match` line.
     pub(super) fn line(&mut self, node: &Node, what: &str) -> Option<MatchLine> {
         let text = self.text(node, what)?;
@@ -214,5 +225,25 @@ pub(super) fn each_text<'n>(node: &'n Node, look: &mut impl FnMut(&'n str, Span)
             }
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
+}
+
+/// Which keys have been asked for, so that a test can compare them with the schema of rule files.
+#[cfg(test)]
+pub(super) mod seen {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static SEEN: RefCell<BTreeSet<BTreeSet<String>>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn add(known: &[&str]) {
+        SEEN.with_borrow_mut(|seen| seen.insert(known.iter().map(|key| (*key).to_owned()).collect()));
+    }
+
+    /// The keys of each mapping that this thread has read.
+    pub(in crate::rules) fn all() -> BTreeSet<BTreeSet<String>> {
+        SEEN.with_borrow(Clone::clone)
     }
 }

@@ -38,6 +38,17 @@ impl MatchLine {
         Ok(MatchLine { methods, segments })
     }
 
+    /// The path, written out.
+    pub fn path(&self) -> String {
+        let segment = |segment: &SegmentPattern| match segment {
+            SegmentPattern::Literal(text) => format!("/{text}"),
+            SegmentPattern::Part { prefix, name, suffix } => format!("/{prefix}{{{name}}}{suffix}"),
+            SegmentPattern::Tail(name) => format!("/{{{name}*}}"),
+        };
+        let path: String = self.segments.iter().map(segment).collect();
+        if path.is_empty() { "/".to_owned() } else { path }
+    }
+
     /// The names of its parts, in order.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {

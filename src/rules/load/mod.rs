@@ -18,6 +18,9 @@ mod rule;
 mod trials;
 mod vars;
 
+pub(super) use checks::can_meet;
+#[cfg(test)]
+pub(super) use keys::seen::all as known_keys;
 pub use lines::LineError;
 
 use std::collections::HashSet;

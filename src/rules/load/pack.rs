@@ -53,6 +53,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
         rules: Vec::new(),
     };
     pack.rules = reader.rules(&pack, &names);
+    reader.tests(&mut pack);
     checks::pack(&pack, files, &vars_written, &resources_written, problems);
     pack
 }
@@ -143,6 +144,26 @@ impl<'f> Reader<'f, '_> {
         first.map(|(node, file)| actors::ways(node, names, &mut self.page(&file.source))).unwrap_or_default()
     }
 
+    /// Tests that stand beside the rules: by rule, in files of their own or not.
+    fn tests(&mut self, pack: &mut Pack) {
+        let shared = self.files.files.iter().find(|file| file.is_shared(self.files.kind));
+        for (node, file) in self.sections("tests") {
+            let given = Given { source: &file.source, layers: layers("given", file, shared) };
+            let mut page = Page { source: &file.source, problems: self.problems };
+            for (key, node) in page.members(node, "`tests`").unwrap_or(&[]) {
+                let full = format!("{}/{}", pack.name, key.text);
+                let Some(rule) = pack.rules.iter_mut().find(|rule| rule.id == full) else {
+                    // A rule that could not be read has been told already.
+                    if !is_written(self.files, &key.text) {
+                        page.no_rule(key, written_ids(self.files));
+                    }
+                    continue;
+                };
+                rule.tests.extend(trials::trials(node, &given, &mut page));
+            }
+        }
+    }
+
     fn rules(&mut self, pack: &Pack, names: &Names) -> Vec<Rule> {
         let default_names = Names { has_item: true, ..names.clone() };
         let shared = self.files.files.iter().find(|file| file.is_shared(self.files.kind));
@@ -176,6 +197,16 @@ impl<'f> Reader<'f, '_> {
         }
         rules
     }
+}
+
+/// The ids of a pack's rules as they stand in its files, right or wrong.
+fn written_ids(files: &PackFiles) -> impl Iterator<Item = &str> {
+    let rules = files.files.iter().filter_map(|file| file.root.member("rules")?.as_list()).flatten();
+    rules.filter_map(|rule| rule.member("id")?.as_text())
+}
+
+fn is_written(files: &PackFiles, id: &str) -> bool {
+    written_ids(files).any(|written| written == id)
 }
 
 /// A section of a file, then of the pack's shared file.
@@ -252,7 +283,7 @@ fn version(files: &PackFiles) -> String {
     Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "version",
     "name",
     "hosts",
@@ -267,6 +298,7 @@ const KEYS: [&str; 14] = [
     "given",
     "overrides",
     "rules",
+    "tests",
 ];
 const FORMATS: [(&str, &str); 4] =
     [("json", "json"), ("form", "form"), ("text", "text"), ("icalendar", "icalendar")];

@@ -39,7 +39,12 @@ pub(super) fn check_given(node: &Node, page: &mut Page<'_>) {
 fn trial(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Option<Trial> {
     let node = page.mapping(node, "a test", &KEYS)?;
     let name = page.required(node, "name", "a test").and_then(|node| page.text(node, "`name`"));
-    let expect = page.required(node, "expect", "a test").map(|node| expect(node, page));
+    let expect = node.member("expect").map(|node| (node.span, expect(node, page)));
+    if expect.is_none() {
+        let message = "this test does not say what it expects";
+        let cure = "add `expect: […]`, or let `earwitness test --update` write it";
+        page.problems.warning("W3", page.source, node.span, message).cure(cure);
+    }
     let own = (node, given.source);
     let layers: Vec<(&Node, &Arc<Source>)> =
         std::iter::once(own).chain(given.layers.iter().copied()).collect();
@@ -67,7 +72,8 @@ fn trial(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Option<Trial> {
         actor: nearest("actor").map(|(node, _)| node.to_json()),
         answers: known,
         response,
-        expect: expect?,
+        expect: expect.as_ref().map(|(_, events)| events.clone()),
+        expect_span: expect.map(|(span, _)| span),
     })
 }
 

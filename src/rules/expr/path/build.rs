@@ -14,6 +14,7 @@ use super::super::compile::Flaw;
 use super::super::names::Names;
 use super::super::reach::{Reach, ReachStep};
 use super::super::scope::Root;
+use super::super::shape::refuse_dead_end;
 use super::Path;
 use super::ast::{Base, Filter, Operand, Order, Query, Segment, Selector};
 
@@ -75,7 +76,9 @@ impl Build<'_> {
             Some(Segment::Index(_) | Segment::Child(_) | Segment::Descendant(_)) | None => None,
         };
         let phase = self.names.phase_of(root, first)?;
-        self.reaches.push(Reach { root, steps: steps(&segments), phase });
+        let steps = steps(&segments);
+        refuse_dead_end(root, &steps)?;
+        self.reaches.push(Reach { root, steps, phase });
         Ok((root, Query { base: Base::Root(root), segments }))
     }
 

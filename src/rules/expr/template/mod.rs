@@ -22,6 +22,7 @@ use super::compile::Flaw;
 use super::names::Names;
 use super::reach::{Reach, ReachStep, reason};
 use super::scope::{Phase, Scope};
+use super::shape::refuse_dead_end;
 use crate::event::{Note, NoteCode, Part};
 
 /// A minijinja template, compiled once.
@@ -182,7 +183,8 @@ fn read(variable: &str, names: &Names) -> Result<Reach, Flaw> {
     let root = names.root(words.next().unwrap_or(""))?;
     let words: Vec<&str> = words.collect();
     let phase = names.phase_of(root, words.first().copied())?;
-    let steps = words.into_iter().map(|word| ReachStep::Name(word.to_owned())).collect();
+    let steps: Vec<_> = words.into_iter().map(|word| ReachStep::Name(word.to_owned())).collect();
+    refuse_dead_end(root, &steps)?;
     Ok(Reach { root, steps, phase })
 }
 

@@ -1,0 +1,157 @@
+//! A rule file: its sections, and what can be read from the application.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+use super::person::Way;
+use super::rule::{Choices, Defaults, Rule};
+use super::trial::{Given, Trial};
+use super::value::{OneOrMany, Value};
+
+/// Rules of Earwitness: which requests to record, and how.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RuleFile {
+    /// The version of the rule language.
+    #[schemars(range(min = 1, max = 1))]
+    version: u8,
+    /// What people call the application; in `pack.yaml`.
+    name: Option<String>,
+    /// Only requests to these hosts (`*.example.org` for any subdomain); in `pack.yaml`.
+    hosts: Option<Vec<String>>,
+    /// Names for values: `$.vars.name`.
+    vars: Option<BTreeMap<String, Value>>,
+    /// How bodies are read where the content type does not tell.
+    formats: Option<Vec<Format>>,
+    /// Things that can be read, by name.
+    resources: Option<BTreeMap<String, Resource>>,
+    /// The ways to find out who acts, in order.
+    actors: Option<Vec<Way>>,
+    /// What holds for all rules of this file, or of the pack in `pack.yaml`.
+    defaults: Option<Defaults>,
+    /// Secrets beside the built-in ones: names, or paths.
+    redact: Option<Vec<String>>,
+    /// Exact paths that are no secrets after all.
+    reveal: Option<Vec<String>>,
+    /// Requests that are not audited on purpose.
+    exclude: Option<Vec<Match>>,
+    /// What each test starts from.
+    given: Option<Given>,
+    /// Mode and guarantee of rules that others wrote, by full id (`calcom/booking.cancelled`); only in a file
+    /// that the configuration names by itself.
+    overrides: Option<BTreeMap<String, Choices>>,
+    /// The rules.
+    rules: Option<Vec<Rule>>,
+    /// Tests beside the rules, by the rule's id.
+    tests: Option<BTreeMap<String, Vec<Trial>>>,
+}
+
+/// Which requests.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Match {
+    /// `METHOD /path/{part}`, or a list of such lines.
+    Lines(OneOrMany<String>),
+    /// The long form.
+    Long(LongMatch),
+}
+
+/// Which requests, in the long form.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LongMatch {
+    /// `METHOD /path/{part}`, or a list of such lines.
+    request: OneOrMany<String>,
+    /// Only these operations of an envelope.
+    operation: Option<OneOrMany<String>>,
+}
+
+/// How bodies at a path are read.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Format {
+    /// Where.
+    at: Match,
+    /// `json`, `form`, `text` or `icalendar`.
+    r#as: String,
+    /// XML elements that are always lists.
+    lists: Option<Vec<String>>,
+}
+
+/// A thing that can be read.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Resource {
+    /// Where it is read.
+    read: Read,
+    /// Where in the answer the thing is.
+    select: Option<Value>,
+    /// What kind of thing it is; its own name if left out.
+    r#type: Option<String>,
+    /// The field that people know it by.
+    name: Option<String>,
+    /// Under which address snapshots are remembered.
+    key: Option<String>,
+    /// Labels of its fields.
+    fields: Option<BTreeMap<String, Field>>,
+    /// Fields that are never a change.
+    ignore: Option<Vec<String>>,
+    /// Also remember what the application's own users read here.
+    remember: Option<bool>,
+}
+
+/// A field of a resource.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Field {
+    /// What people call it.
+    Label(String),
+    /// The long form.
+    Long(LongField),
+}
+
+/// A field of a resource, in the long form.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct LongField {
+    /// What people call it.
+    label: Option<String>,
+    /// The list is compared by this member of its elements.
+    key: Option<String>,
+    /// A table from value to shown value.
+    values: Option<Value>,
+}
+
+/// A question to the application.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Read {
+    /// `GET /x/{id}`, or `GET self` for the request's own path.
+    Line(String),
+    /// The long form.
+    Long(Box<LongRead>),
+}
+
+/// A question to the application, in the long form.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LongRead {
+    /// `GET /x/{id}`, or `GET self` for the request's own path.
+    request: String,
+    /// Query parameters.
+    query: Option<BTreeMap<String, Value>>,
+    /// Headers beside the caller's credentials.
+    headers: Option<BTreeMap<String, Value>>,
+    /// The caller's headers to send along.
+    forward: Option<Vec<String>>,
+    /// The body.
+    body: Option<Value>,
+    /// A service credential of the configuration, instead of the caller's.
+    credentials: Option<String>,
+    /// How long it may take.
+    #[schemars(range(min = 1, max = 10_000))]
+    timeout_ms: Option<u64>,
+    /// True for a `POST` that changes nothing.
+    safe: Option<bool>,
+}
