@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::json;
+use super::{json, soap, xml};
 
 /// A way to read a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,12 @@ pub enum Format {
     Text,
     /// HTML, as text.
     Html,
-    /// XML; not read yet.
+    /// XML without a meaning that is known here.
     Xml,
+    /// SOAP 1.1 and 1.2.
+    Soap,
+    /// The bodies of WebDAV and CalDAV.
+    WebDav,
     /// Multipart; not read yet.
     Multipart,
     /// Anything else; never read.
@@ -35,8 +39,23 @@ impl Format {
             Format::Text => "text",
             Format::Html => "html",
             Format::Xml => "xml",
+            Format::Soap => "soap",
+            Format::WebDav => "webdav",
             Format::Multipart => "multipart",
             Format::Binary => "binary",
+        }
+    }
+
+    fn is_xml(self) -> bool {
+        match self {
+            Format::Xml | Format::Soap | Format::WebDav => true,
+            Format::Json
+            | Format::Form
+            | Format::ICalendar
+            | Format::Text
+            | Format::Html
+            | Format::Multipart
+            | Format::Binary => false,
         }
     }
 
@@ -48,8 +67,30 @@ impl Format {
             "icalendar" => Some(Format::ICalendar),
             "text" => Some(Format::Text),
             "html" => Some(Format::Html),
+            "xml" => Some(Format::Xml),
+            "soap" => Some(Format::Soap),
+            "webdav" => Some(Format::WebDav),
             _ => None,
         }
+    }
+}
+
+/// What a rule pack says about the bodies at a path.
+#[derive(Clone, Copy, Debug)]
+pub struct Forced<'a> {
+    /// How they are read where the content type does not tell.
+    pub format: Format,
+    /// Of XML, the names of elements that are lists even when there is one.
+    pub lists: &'a [String],
+}
+
+impl Forced<'_> {
+    /// Whether this holds beside what the headers say. What the type says plainly is not overruled: a form's
+    /// answer is often JSON. Only what kind of XML it is, no type tells.
+    pub(super) fn holds(&self, declared: &Declared) -> bool {
+        declared.is_vague
+            || declared.format == Format::Binary
+            || (declared.format == Format::Xml && self.format.is_xml())
     }
 }
 
@@ -58,6 +99,8 @@ impl Format {
 pub(super) struct Declared {
     pub(super) format: Format,
     pub(super) charset: Option<String>,
+    /// SOAP's action.
+    pub(super) action: Option<String>,
     /// True when the type says little, so that the body's look decides.
     pub(super) is_vague: bool,
     /// True when there are two different content types.
@@ -78,7 +121,7 @@ pub(super) fn declared(headers: &HeaderMap) -> Declared {
         .map(|charset| charset.trim_matches(|c| c == '"' || c == '\'').to_owned())
         .next();
     let (format, is_vague) = by_type(&essence);
-    Declared { format, charset, is_vague, is_doubled }
+    Declared { format, charset, action: soap::action(headers), is_vague, is_doubled }
 }
 
 fn by_type(essence: &str) -> (Format, bool) {
@@ -105,27 +148,32 @@ pub(super) fn settle(declared: &Declared, text: &str) -> (Format, Option<String>
     if declared.is_vague {
         return (look(start), None);
     }
-    match declared.format {
+    let other = match declared.format {
         // A form whose only name is a JSON object is JSON with a careless label; some servers read it so.
-        Format::Form if start.starts_with(['{', '[']) && json::parse(text).is_ok() => {
-            (Format::Json, Some("declared a form, looks like JSON".to_owned()))
-        }
-        Format::Json if !looks_like_json(start) && json::parse(text).is_err() => match look(start) {
-            Format::Form => (Format::Form, Some("declared JSON, looks like a form".to_owned())),
-            Format::Json
-            | Format::ICalendar
-            | Format::Text
-            | Format::Html
-            | Format::Xml
-            | Format::Multipart
-            | Format::Binary => (Format::Json, None),
-        },
+        Format::Form if looks_like_json(start) && json::parse(text).is_ok() => Format::Json,
+        Format::Form if looks_like_xml(start) && xml::tree(text).is_some() => Format::Xml,
+        Format::Json if !looks_like_json(start) && json::parse(text).is_err() => look(start),
         Format::Json
         | Format::Form
         | Format::ICalendar
         | Format::Text
         | Format::Html
         | Format::Xml
+        | Format::Soap
+        | Format::WebDav
+        | Format::Multipart
+        | Format::Binary => return (declared.format, None),
+    };
+    match other {
+        Format::Json | Format::Form | Format::Xml => {
+            let detail = format!("declared {}, looks like {}", declared.format.as_str(), other.as_str());
+            (other, Some(detail))
+        }
+        Format::ICalendar
+        | Format::Text
+        | Format::Html
+        | Format::Soap
+        | Format::WebDav
         | Format::Multipart
         | Format::Binary => (declared.format, None),
     }
@@ -138,7 +186,7 @@ fn look(start: &str) -> Format {
     if start.get(..15).is_some_and(|head| head.eq_ignore_ascii_case("BEGIN:VCALENDAR")) {
         return Format::ICalendar;
     }
-    if start.starts_with("<?xml") {
+    if start.starts_with("<?xml") || (looks_like_xml(start) && xml::tree(start).is_some()) {
         return Format::Xml;
     }
     if looks_like_form(start) {
@@ -152,6 +200,13 @@ fn look(start: &str) -> Format {
 
 fn looks_like_json(start: &str) -> bool {
     start.starts_with(['{', '['])
+}
+
+/// An element or a DTD, but not a page.
+fn looks_like_xml(start: &str) -> bool {
+    let is_page =
+        |prefix: &str| start.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    start.starts_with('<') && !is_page("<!doctype html") && !is_page("<html")
 }
 
 /// `a=1&b=2`: one word of unreserved characters with an equals sign in each of its first pieces.

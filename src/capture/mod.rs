@@ -13,13 +13,15 @@ mod format;
 mod icalendar;
 pub mod json;
 pub mod multipart;
+pub mod soap;
+mod xml;
 
 use http::HeaderMap;
 use serde_json::Value;
 
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, CaptureState};
-pub use format::Format;
+pub use format::{Forced, Format};
 
 /// A body as far as it could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,8 @@ pub struct Document {
     pub value: Option<Value>,
     /// As what it was read.
     pub format: &'static str,
+    /// What a SOAP message asks for: the name of the element in its body.
+    pub operation: Option<String>,
     /// How much of it could be read.
     pub state: BodyState,
     /// The parts that cannot be relied on; an empty path is the whole body.
@@ -87,21 +91,23 @@ struct Parsed {
     doubts: Vec<Doubtful>,
     /// Doubts that are no shortcoming by themselves: no note tells them.
     quiet: Vec<Doubtful>,
+    /// Of a SOAP message.
+    operation: Option<String>,
 }
 
 /// Reads the copy of a body.
 ///
-/// `forced` is a format that a rule pack names for this path; it holds where the content type does not tell. `decoded_bytes_max` bounds the body after
-/// its content codings are undone; at the limit it counts as cut.
+/// `forced` is what a rule pack says about this path; it holds where the content type does not tell.
+/// `decoded_bytes_max` bounds the body after its content codings are undone; at the limit it counts as cut.
 pub fn decode(
     capture: &Capture,
     headers: &HeaderMap,
-    forced: Option<Format>,
+    forced: Option<Forced<'_>>,
     decoded_bytes_max: usize,
 ) -> Document {
     let declared = format::declared(headers);
-    // What the type says plainly is not overruled: a form's answer is often JSON.
-    let forced = forced.filter(|_| declared.is_vague || declared.format == Format::Binary);
+    let lists = forced.map_or(&[][..], |forced| forced.lists);
+    let forced = forced.filter(|forced| forced.holds(&declared)).map(|forced| forced.format);
     let format = forced.unwrap_or(declared.format);
     match capture.state {
         CaptureState::Empty => return bodiless(),
@@ -118,7 +124,7 @@ pub fn decode(
         document.notes.extend(unpacked.notes);
         return document;
     }
-    let mut document = read(&unpacked.bytes, forced, &declared);
+    let mut document = read(&unpacked.bytes, forced, lists, &declared);
     document.notes.extend(unpacked.notes.iter().cloned());
     document.doubts.extend(unpacked.doubts);
     if declared.is_doubled {
@@ -129,30 +135,42 @@ pub fn decode(
     document
 }
 
-fn read(bytes: &[u8], forced: Option<Format>, declared: &format::Declared) -> Document {
+fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &format::Declared) -> Document {
     if bytes.is_empty() {
         return bodiless();
     }
     if forced.is_none() && matches!(declared.format, Format::Binary) {
         return unreadable(Format::Binary, "not a format that is read here");
     }
-    let text = charset::text(bytes, declared.charset.as_deref());
+    let inner = xml::encoding(bytes);
+    let charset = declared.charset.as_deref();
+    let text = charset::text(bytes, charset.or(inner.as_deref()));
     let (format, sniff_doubt) = match forced {
         Some(format) => (format, None),
         None => format::settle(declared, &text.text),
     };
+    let mut format = format;
     let parsed = match format {
         Format::Json => json_document(&text.text),
         Format::Form => form_document(&text.text),
         Format::ICalendar => icalendar::parse(&text.text),
         Format::Text | Format::Html => Parsed { value: Some(Value::String(text.text)), ..Parsed::default() },
-        Format::Xml | Format::Multipart | Format::Binary => Parsed::default(),
+        Format::Xml | Format::Soap | Format::WebDav => {
+            let parsed;
+            (format, parsed) = xml::parse(&text.text, forced, lists, declared.action.as_deref());
+            parsed
+        }
+        Format::Multipart | Format::Binary => Parsed::default(),
     };
     if parsed.value.is_none() {
         return unreadable(format, "it cannot be read as that");
     }
     let mut doubts = parsed.doubts;
     doubts.extend(text.doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
+    if inner.is_some() && charset.is_some() && inner.as_deref() != charset {
+        let detail = "the XML declaration names another charset than the content type";
+        doubts.push(Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail));
+    }
     doubts.extend(sniff_doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
     let mut notes: Vec<Note> = Vec::new();
     for doubt in &doubts {
@@ -165,7 +183,8 @@ fn read(bytes: &[u8], forced: Option<Format>, declared: &format::Declared) -> Do
         }
     }
     doubts.extend(parsed.quiet);
-    Document { value: parsed.value, format: format.as_str(), state: BodyState::Complete, doubts, notes }
+    let (value, operation) = (parsed.value, parsed.operation);
+    Document { value, format: format.as_str(), operation, state: BodyState::Complete, doubts, notes }
 }
 
 fn json_document(text: &str) -> Parsed {
@@ -177,11 +196,23 @@ fn json_document(text: &str) -> Parsed {
 
 fn form_document(text: &str) -> Parsed {
     let reading = form::parse(text);
-    Parsed { value: Some(Value::Object(reading.members)), doubts: reading.doubts, quiet: reading.others }
+    Parsed {
+        value: Some(Value::Object(reading.members)),
+        doubts: reading.doubts,
+        quiet: reading.others,
+        operation: None,
+    }
 }
 
 fn bodiless() -> Document {
-    Document { value: None, format: "empty", state: BodyState::Empty, doubts: Vec::new(), notes: Vec::new() }
+    Document {
+        value: None,
+        format: "empty",
+        operation: None,
+        state: BodyState::Empty,
+        doubts: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 fn truncated(format: Format, why: &str) -> Document {
@@ -201,6 +232,7 @@ fn without_value(format: Format, state: BodyState, code: NoteCode, why: &str) ->
     Document {
         value: None,
         format: format.as_str(),
+        operation: None,
         state,
         doubts: vec![Doubtful::at(Vec::new(), code, why)],
         notes: vec![Note::with(code, why)],

@@ -15,7 +15,7 @@ use super::limits;
 use super::read::answer::Decoded;
 use super::rule::{self, Recorded};
 use super::{Answers, Plan, events};
-use crate::capture::Format;
+use crate::capture::{Forced, Format};
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
 use crate::exchange::{Exchange, Request};
@@ -230,8 +230,8 @@ impl Engine {
         }
     }
 
-    /// The format that a pack's `formats` names for this request.
-    fn forced_format(&self, candidates: &[Candidate], request: &Request) -> Option<Format> {
+    /// What a pack's `formats` says about this request.
+    fn forced_format(&self, candidates: &[Candidate], request: &Request) -> Option<Forced<'_>> {
         let has_formats = |candidate: &Candidate| {
             self.rules.packs.get(candidate.pack).is_some_and(|pack| !pack.formats.is_empty())
         };
@@ -248,7 +248,8 @@ impl Engine {
                 line.at.methods.iter().any(|method| method.eq_ignore_ascii_case(&request.method))
                     && is_at(&line.at.segments, &segments)
             };
-            Format::parse(&pack.formats.iter().find(fits)?.format)
+            let line = pack.formats.iter().find(fits)?;
+            Some(Forced { format: Format::parse(&line.format)?, lists: &line.lists })
         })
     }
 }

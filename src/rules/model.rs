@@ -162,8 +162,10 @@ pub enum OnFailure {
 pub struct FormatLine {
     /// Where.
     pub at: MatchLine,
-    /// `json`, `form`, `text`, `icalendar`; envelopes come later.
+    /// `json`, `form`, `text`, `icalendar`, `xml`, `soap`, `webdav`; envelopes come later.
     pub format: String,
+    /// Of XML, the names of elements that are lists even when there is one.
+    pub lists: Vec<String>,
 }
 
 /// A thing that can be read.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use self::credential::Credential;
 use self::sight::{Side, Sight};
-use crate::capture::{self, Doubtful, Format};
+use crate::capture::{self, Doubtful, Forced};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
 use crate::rules::expr::Doubt;
@@ -38,8 +38,8 @@ pub(super) struct Reading<'a> {
     pub(super) sights: Vec<&'a Sight>,
     pub(super) key: &'a Key,
     pub(super) decoded_bytes_max: usize,
-    /// The format that a rule pack names for this path.
-    pub(super) forced: Option<Format>,
+    /// What a rule pack says about the bodies at this path.
+    pub(super) forced: Option<Forced<'a>>,
 }
 
 impl Reading<'_> {

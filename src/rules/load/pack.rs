@@ -255,16 +255,25 @@ fn formats(node: &Node, page: &mut Page<'_>) -> Vec<FormatLine> {
     let mut formats = Vec::new();
     for item in page.list(node, "`formats`") {
         let Some(item) = page.mapping(item, "a format", &["at", "as", "lists"]) else { continue };
-        page.later(item, "lists", "`lists` comes with XML, in a later version");
+        let lists = item.member("lists").map(|lists| page.texts(lists, "`lists`")).unwrap_or_default();
         let at = page.required(item, "at", "a format").map(|at| rule::match_lines(at, page));
         let Some(node) = page.required(item, "as", "a format") else { continue };
         let format = node.as_text().unwrap_or("");
         if LATER.contains(&format) {
             let message = format!("this version does not read `{format}` yet");
-            page.error("E03", node.span, &message, "it reads json, form, text and icalendar");
+            page.error(
+                "E03",
+                node.span,
+                &message,
+                "it reads json, form, text, icalendar, xml, soap and webdav",
+            );
         } else if let Some(format) = page.word(node, "`as`", &FORMATS) {
-            let lines = at.unwrap_or_default().into_iter();
-            formats.extend(lines.map(|at| FormatLine { at, format: format.to_owned() }));
+            if let (Some(lists), false) = (item.member("lists"), XMLS.contains(&format)) {
+                let message = format!("`lists` means nothing for `{format}`");
+                page.error("E03", lists.span, &message, "it names elements of xml, soap or webdav");
+            }
+            let line = |at| FormatLine { at, format: format.to_owned(), lists: lists.clone() };
+            formats.extend(at.unwrap_or_default().into_iter().map(line));
         }
     }
     formats
@@ -300,7 +309,15 @@ const KEYS: [&str; 15] = [
     "rules",
     "tests",
 ];
-const FORMATS: [(&str, &str); 4] =
-    [("json", "json"), ("form", "form"), ("text", "text"), ("icalendar", "icalendar")];
-const LATER: [&str; 8] = ["trpc", "json-rpc", "graphql", "http-batch", "soap", "webdav", "xml", "multipart"];
+const FORMATS: [(&str, &str); 7] = [
+    ("json", "json"),
+    ("form", "form"),
+    ("text", "text"),
+    ("icalendar", "icalendar"),
+    ("xml", "xml"),
+    ("soap", "soap"),
+    ("webdav", "webdav"),
+];
+const XMLS: [&str; 3] = ["xml", "soap", "webdav"];
+const LATER: [&str; 5] = ["trpc", "json-rpc", "graphql", "http-batch", "multipart"];
 const RULES_MAX: usize = 2_000;
