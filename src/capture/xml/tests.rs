@@ -158,7 +158,7 @@ fn instructions_about_properties_are_what_is_set_and_what_is_removed() {
     check(
         body,
         json!({
-            "set": {"displayname": "Work", "calendar-color": {"@symbolic-color": "red", "#text": "#FF0000FF"}},
+            "set": {"displayname": "Work", "calendar-color": {"@symbolic-color": "red", "#text": "#FF0000FF"}, "calendar-description": null},
             "remove": ["calendar-description"],
         }),
     );
@@ -181,7 +181,7 @@ fn the_last_instruction_about_a_property_counts_and_the_others_are_doubt() {
     let set = "<d:set><d:prop><d:displayname>A</d:displayname></d:prop></d:set>";
     let remove = "<d:remove><d:prop><d:displayname/></d:prop></d:remove>";
     let both = of(&format!("{set}{remove}"));
-    assert_eq!(read(&both).value, Some(json!({"set": {}, "remove": ["displayname"]})));
+    assert_eq!(read(&both).value, Some(json!({"set": {"displayname": null}, "remove": ["displayname"]})));
     check_doubt(&both, &[], "more than one instruction");
     let both = of(&format!("{remove}{set}"));
     assert_eq!(read(&both).value, Some(json!({"set": {"displayname": "A"}, "remove": []})));

@@ -44,10 +44,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `{set{}, remove[]}`: what holds when all instructions were carried out in order (RFC 4918 section 9.2).
+    /// `{set{}, remove[]}`: what holds when all instructions were carried out in order (RFC 4918 section
+    /// 9.2). What is removed is null in `set` too: laid over the properties before, it takes them away.
     fn instructions(&mut self, root: &Element) -> Value {
         let mut set = Map::new();
-        let mut remove: Vec<Value> = Vec::new();
         for instruction in root.elements() {
             let is_set = instruction.name == "set";
             if !is_set && instruction.name != "remove" {
@@ -55,22 +55,16 @@ impl<'a> Reader<'a> {
             }
             self.must_be_dav(instruction);
             for property in self.properties(instruction) {
-                self.shape.path =
-                    vec![if is_set { "set" } else { "remove" }.to_owned(), property.name.clone()];
-                let name = Value::from(property.name.as_str());
-                let value = self.property(property);
-                let is_known = set.remove(&property.name).is_some() || remove.contains(&name);
-                if is_known {
+                self.shape.path = vec!["set".to_owned(), property.name.clone()];
+                let value = if is_set { self.property(property) } else { Value::Null };
+                if set.insert(property.name.clone(), value).is_some() {
                     self.shape.path = Vec::new();
                     self.shape.doubt("a property in more than one instruction");
                 }
-                remove.retain(|known| *known != name);
-                match is_set {
-                    true => drop(set.insert(property.name.clone(), value)),
-                    false => remove.push(name),
-                }
             }
         }
+        let removed = set.iter().filter(|(_, value)| value.is_null());
+        let remove: Value = removed.map(|(name, _)| name.as_str()).collect();
         json!({ "set": set, "remove": remove })
     }
 
