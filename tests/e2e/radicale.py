@@ -14,6 +14,7 @@ from expect import check, exactly, require, tell
 from sidecar import ROOT, Earwitness, Process, free_port, listens
 
 import caldav
+from caldav.elements import cdav, dav
 
 USER, PASSWORD = "anna", "anna-knows"
 
@@ -55,9 +56,27 @@ class Story:
             "action": "create_calendar", "type": "calendar_change", "source": "CALDAV", "apiKind": "caldav",
             "result": "success", "actor.id": USER, "target.type": "calendar", "target.id": f"{USER}/work",
             "request.method": "MKCALENDAR", "response.status": 201, "client.ip": "127.0.0.1",
+            "target.name": "Work", "change displayname": (None, "Work"),
         })
         for event in rest:
             check(event, {"action": "change_calendar", "target.id": f"{USER}/work"})
+
+    def its_properties_are_changed(self):
+        self.calendar.set_properties([dav.DisplayName("Office"), cdav.CalendarDescription("Rooms and times")])
+        title, text = exactly(self.sidecar.new_events(2), 2)
+        check(title, {
+            "action": "change_calendar_title", "result": "success", "response.status": 207, "before.state": "read",
+            "target.name": "Office", "change displayname": ("Work", "Office"), "changes": 1, "notes": None,
+            "message.text": "anna changed the title of the calendar Work to Office",
+        })
+        check(text, {
+            "action": "change_calendar_description", "change calendar-description": (None, "Rooms and times"),
+        })
+        self.calendar.set_properties([cdav.CalendarDescription("Rooms")])
+        (again,) = exactly(self.sidecar.new_events(1), 1)
+        check(again, {
+            "action": "change_calendar_description", "change calendar-description": ("Rooms and times", "Rooms"),
+        })
 
     def an_event_is_created(self):
         self.event = self.calendar.save_event(event_text(**FIRST))
@@ -135,7 +154,10 @@ class Story:
     def the_calendar_is_deleted(self):
         self.calendar.delete()
         (deleted,) = exactly(self.sidecar.new_events(1), 1)
-        check(deleted, {"action": "delete_calendar", "result": "success", "target.id": f"{USER}/work"})
+        check(deleted, {
+            "action": "delete_calendar", "result": "success", "target.id": f"{USER}/work", "target.name": "Office",
+            "change displayname": ("Office", None),
+        })
 
     def filters_find_them_again(self):
         found = self.sidecar.get("/audit/v1/events", targetId="planning", action="change_event_title")["data"]
@@ -148,8 +170,8 @@ class Story:
         check(one, {"action": "delete_calendar"})
 
     STEPS = [
-        a_calendar_is_created, an_event_is_created, its_title_is_changed, its_start_is_changed,
-        its_location_and_description_are_changed, guests_come_go_and_answer,
+        a_calendar_is_created, its_properties_are_changed, an_event_is_created, its_title_is_changed,
+        its_start_is_changed, its_location_and_description_are_changed, guests_come_go_and_answer,
         a_wrong_password_is_a_denied_attempt, the_event_is_deleted, the_calendar_is_deleted,
         filters_find_them_again,
     ]
