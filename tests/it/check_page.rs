@@ -43,8 +43,12 @@ fn codes_in(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 fn is_code(text: &str) -> bool {
-    let digits = text.strip_prefix(['E', 'W']).unwrap_or("");
-    (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    match (text.strip_prefix('E'), text.strip_prefix('W')) {
+        (Some(digits), _) => digits.len() == 2 && is_number(digits),
+        (_, Some(digits)) => (1..=2).contains(&digits.len()) && is_number(digits),
+        (None, None) => false,
+    }
 }
 
 #[test]
