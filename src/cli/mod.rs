@@ -146,4 +146,24 @@ pub struct TestArgs {
     /// Only tests whose rule or name holds this text.
     #[arg(long)]
     pub only: Option<String>,
+    /// How the outcome is shown.
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    pub format: TestFormat,
+    /// List the rules and branches that no test reaches.
+    #[arg(long)]
+    pub coverage: bool,
+    /// Write what was derived into the `expect` of tests that lack it or fail. Review it: it may be wrong.
+    #[arg(long)]
+    pub update: bool,
+}
+
+/// How the outcome of tests is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For build servers.
+    Junit,
 }

@@ -2,6 +2,7 @@
 //! pack compiled once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::capture::{Forced, Format};
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
 use crate::exchange::{Exchange, Request};
-use crate::rules::expr::EvalLog;
+use crate::rules::expr::{EvalLog, Verdicts};
 use crate::rules::model::{Mode, Pack, Rule, RuleSet, SegmentPattern};
 use crate::rules::redact::{Key, Redactor, Secrets};
 use crate::rules::router::Candidate;
@@ -60,6 +61,15 @@ pub struct Derived {
     pub failed: Vec<String>,
 }
 
+/// What a test of a rule gives to a derivation.
+#[derive(Debug, Default)]
+pub struct Given<'g> {
+    /// Members of an actor, in place of what `actors` would find.
+    pub actor: Option<&'g Value>,
+    /// Where to keep how conditions come out.
+    pub verdicts: Option<Rc<Verdicts>>,
+}
+
 impl Engine {
     /// The engine for these rules.
     pub fn new(rules: Arc<RuleSet>, key: Key, limits: &Limits) -> Engine {
@@ -89,17 +99,16 @@ impl Engine {
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
-        self.derive_given(plan, exchange, answers, None, ids)
+        self.derive_given(plan, exchange, answers, &Given::default(), ids)
     }
 
-    /// The same with the members of an actor, where given, in place of what `actors` would find: for the
-    /// tests of rules.
+    /// The same with what a test of a rule gives.
     pub fn derive_given(
         &self,
         plan: Plan,
         exchange: &Exchange,
         answers: &Answers,
-        actor: Option<&Value>,
+        given: &Given<'_>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
         let Plan { candidates, reads, head, .. } = plan;
@@ -109,8 +118,8 @@ impl Engine {
         let whole = catch_unwind(AssertUnwindSafe(|| {
             let reading = self.reading(&candidates, &exchange.request);
             let document = self.whole_document(&reading, head, exchange);
-            let decoded = Decoded::new(&reads, answers, &reading, actor);
-            self.derive_all(&candidates, exchange, &document, &decoded, ids)
+            let decoded = Decoded::new(&reads, answers, &reading, given.actor);
+            self.derive_all(&candidates, exchange, &document, &decoded, given, ids)
         }));
         whole.unwrap_or_else(|_| {
             // Reading the exchange itself failed: every candidate still leaves its least.
@@ -146,6 +155,7 @@ impl Engine {
         exchange: &Exchange,
         document: &Document,
         decoded: &Decoded<'_>,
+        given: &Given<'_>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
         let mut derived = Derived::default();
@@ -155,7 +165,7 @@ impl Engine {
                 continue;
             }
             let Some((pack, rule)) = self.rule(candidate) else { continue };
-            let log = EvalLog::default();
+            let log = EvalLog::watched(given.verdicts.clone());
             let redactor = &decoded.reading.redactor;
             let case = Case::new(self, pack, rule, candidate, &exchange.request, document, redactor, &log);
             let made = catch_unwind(AssertUnwindSafe(|| rule::derive(&case, exchange, decoded, ids)));

@@ -17,7 +17,7 @@ mod read;
 mod rule;
 mod situation;
 
-pub use engine::{Derived, Engine};
+pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;
 pub use read::{Answer, Answers, Purpose, ReadFailure, ReadKey, ReadRequest};
 

@@ -13,4 +13,3 @@ pub mod redact;
 pub mod router;
 pub mod schema;
 pub mod trial;
-mod walk;

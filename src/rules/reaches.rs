@@ -3,16 +3,43 @@
 //! The types are taken apart whole: a field that is added to the model does not compile until it is either
 //! visited here or said not to look at anything.
 
-use super::expr::{Expr, Path, Reach};
+use super::expr::{Condition, Expr, Path, Reach};
 use super::model::{
     ActorWay, After, Before, ChangeSpec, ComputedChange, Entry, Field, ForEach, LinkSpec, Pack, Read,
     RedactTarget, Resource, Rule, TargetSpec,
 };
 
-type Visit<'v> = dyn FnMut(&Reach) + 'v;
+/// A part of a rule or pack that looks at the document.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'r> {
+    /// A value.
+    Value(&'r Expr),
+    /// A condition.
+    Condition(&'r Condition),
+    /// A path with any number of matches.
+    Path(&'r Path),
+}
+
+type Visit<'r, 'v> = dyn FnMut(Part<'r>) + 'v;
+
+impl Part<'_> {
+    /// Visits what it looks at.
+    pub fn visit_reaches(self, visit: &mut dyn FnMut(&Reach)) {
+        match self {
+            Part::Value(value) => value.visit_reaches(visit),
+            Part::Condition(when) => when.visit_reaches(visit),
+            Part::Path(path) => path.reaches().iter().for_each(visit),
+        }
+    }
+}
 
 /// Visits each part of the document that deriving by this rule of this pack looks at.
-pub fn visit(pack: &Pack, rule: &Rule, visit: &mut Visit<'_>) {
+pub fn visit(pack: &Pack, rule: &Rule, visit: &mut dyn FnMut(&Reach)) {
+    of_pack(pack, &mut |part| part.visit_reaches(visit));
+    of_rule(rule, &mut |part| part.visit_reaches(visit));
+}
+
+fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
     let Pack {
         name: _,
         title: _,
@@ -33,10 +60,10 @@ pub fn visit(pack: &Pack, rule: &Rule, visit: &mut Visit<'_>) {
     resources.iter().for_each(|one| resource(one, visit));
     actors.iter().for_each(|way| actor_way(way, visit));
     redacted(redact, visit);
-    of_rule(rule, visit);
 }
 
-fn of_rule(rule: &Rule, visit: &mut Visit<'_>) {
+/// Visits each part of a rule and of its entries that looks at the document.
+pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
     let Rule {
         id: _,
         lines: _,
@@ -56,13 +83,13 @@ fn of_rule(rule: &Rule, visit: &mut Visit<'_>) {
         span: _,
         tests: _,
     } = rule;
-    when.visit_reaches(visit);
+    visit(Part::Condition(when));
     named(vars, visit);
     if let Some(Before { resource: _, with }) = before {
         named(with, visit);
     }
     match after {
-        Some(After::Value(expr) | After::Merged(expr)) => expr.visit_reaches(visit),
+        Some(After::Value(expr) | After::Merged(expr)) => visit(Part::Value(expr)),
         Some(After::Read) | None => {}
     }
     each(for_each.as_ref(), visit);
@@ -70,7 +97,7 @@ fn of_rule(rule: &Rule, visit: &mut Visit<'_>) {
     redacted(redact, visit);
 }
 
-fn entry(entry: &Entry, visit: &mut Visit<'_>) {
+fn entry<'r>(entry: &'r Entry, visit: &mut Visit<'r, '_>) {
     let Entry {
         when,
         carries: _,
@@ -96,9 +123,9 @@ fn entry(entry: &Entry, visit: &mut Visit<'_>) {
         raw,
         tags: _,
     } = entry;
-    when.visit_reaches(visit);
+    visit(Part::Condition(when));
     each(for_each.as_ref(), visit);
-    action.visit_reaches(visit);
+    visit(Part::Value(action));
     for expr in [title, message, kind, category, source, api_kind, result, error, reason, organization, team]
     {
         perhaps(expr.as_ref(), visit);
@@ -107,7 +134,7 @@ fn entry(entry: &Entry, visit: &mut Visit<'_>) {
         [kind, id, name].into_iter().for_each(|expr| perhaps(expr.as_ref(), visit));
     }
     for LinkSpec { rel, kind, id } in links {
-        [rel, kind, id].into_iter().for_each(|expr| expr.visit_reaches(visit));
+        [rel, kind, id].into_iter().for_each(|expr| visit(Part::Value(expr)));
     }
     actor.iter().chain(on_behalf_of).for_each(|members| named(members, visit));
     changed(changes, visit);
@@ -115,7 +142,7 @@ fn entry(entry: &Entry, visit: &mut Visit<'_>) {
     raw.iter().for_each(|path| found(path, visit));
 }
 
-fn changed(changes: &ChangeSpec, visit: &mut Visit<'_>) {
+fn changed<'r>(changes: &'r ChangeSpec, visit: &mut Visit<'r, '_>) {
     match changes {
         ChangeSpec::Unsaid | ChangeSpec::Fields(_) => {}
         ChangeSpec::Computed(all) => {
@@ -126,16 +153,16 @@ fn changed(changes: &ChangeSpec, visit: &mut Visit<'_>) {
     }
 }
 
-fn resource(resource: &Resource, visit: &mut Visit<'_>) {
+fn resource<'r>(resource: &'r Resource, visit: &mut Visit<'r, '_>) {
     let Resource { name: _, read: asked, select, kind: _, name_field: _, fields, ignore: _ } = resource;
     read(asked, visit);
-    select.visit_reaches(visit);
+    visit(Part::Value(select));
     for Field { name: _, label: _, key: _, values } in fields {
         perhaps(values.as_ref(), visit);
     }
 }
 
-fn read(read: &Read, visit: &mut Visit<'_>) {
+fn read<'r>(read: &'r Read, visit: &mut Visit<'r, '_>) {
     let Read {
         method: _,
         address: _,
@@ -152,15 +179,15 @@ fn read(read: &Read, visit: &mut Visit<'_>) {
     perhaps(body.as_ref(), visit);
 }
 
-fn actor_way(way: &ActorWay, visit: &mut Visit<'_>) {
+fn actor_way<'r>(way: &'r ActorWay, visit: &mut Visit<'r, '_>) {
     let ActorWay { name: _, when, ask, actor, on_behalf_of } = way;
-    when.visit_reaches(visit);
+    visit(Part::Condition(when));
     ask.iter().for_each(|asked| read(asked, visit));
     named(actor, visit);
     on_behalf_of.iter().for_each(|members| named(members, visit));
 }
 
-fn redacted(redact: &[RedactTarget], visit: &mut Visit<'_>) {
+fn redacted<'r>(redact: &'r [RedactTarget], visit: &mut Visit<'r, '_>) {
     for target in redact {
         match target {
             RedactTarget::Name(_) => {}
@@ -169,22 +196,22 @@ fn redacted(redact: &[RedactTarget], visit: &mut Visit<'_>) {
     }
 }
 
-fn each(for_each: Option<&ForEach>, visit: &mut Visit<'_>) {
+fn each<'r>(for_each: Option<&'r ForEach>, visit: &mut Visit<'r, '_>) {
     match for_each {
         None => {}
-        Some(ForEach::Each(expr)) => expr.visit_reaches(visit),
+        Some(ForEach::Each(expr)) => visit(Part::Value(expr)),
         Some(ForEach::Product(axes)) => named(axes, visit),
     }
 }
 
-fn named(members: &[(String, Expr)], visit: &mut Visit<'_>) {
-    members.iter().for_each(|(_, expr)| expr.visit_reaches(visit));
+fn named<'r>(members: &'r [(String, Expr)], visit: &mut Visit<'r, '_>) {
+    members.iter().for_each(|(_, expr)| visit(Part::Value(expr)));
 }
 
-fn perhaps(expr: Option<&Expr>, visit: &mut Visit<'_>) {
-    expr.into_iter().for_each(|expr| expr.visit_reaches(visit));
+fn perhaps<'r>(expr: Option<&'r Expr>, visit: &mut Visit<'r, '_>) {
+    expr.into_iter().for_each(|expr| visit(Part::Value(expr)));
 }
 
-fn found(path: &Path, visit: &mut Visit<'_>) {
-    path.reaches().iter().for_each(visit);
+fn found<'r>(path: &'r Path, visit: &mut Visit<'r, '_>) {
+    visit(Part::Path(path));
 }

@@ -19,6 +19,8 @@ pub struct Trial {
     pub source: Arc<Source>,
     /// Its place there.
     pub span: Span,
+    /// One past its last byte.
+    pub end: usize,
     /// What is asked.
     pub request: TrialRequest,
     /// From where.

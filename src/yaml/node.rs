@@ -86,6 +86,24 @@ impl Node {
         }
     }
 
+    /// One past the last byte of what is written for it. The parser ends a block collection where the next
+    /// thing begins, behind blanks and comments.
+    pub fn end(&self, text: &str) -> usize {
+        let is_flow = matches!(text.as_bytes().get(self.span.start), Some(b'[' | b'{'));
+        let last = match &self.value {
+            Yaml::List(items) if !is_flow => items.last().map(|item| item.end(text)),
+            Yaml::Map(members) if !is_flow => {
+                members.last().map(|(key, node)| node.end(text).max(key.span.end))
+            }
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
+                None
+            }
+        };
+        let written =
+            |span: Span| span.start + text.get(span.start..span.end).map_or(0, |text| text.trim_end().len());
+        last.unwrap_or_else(|| written(self.span))
+    }
+
     /// What kind of value this is, for messages: "a list".
     pub fn kind(&self) -> &'static str {
         match &self.value {

@@ -17,3 +17,4 @@ mod restart;
 mod rig;
 mod script;
 mod threats;
+mod trials;

@@ -11,15 +11,25 @@ use serde_json::{Map, Value, json};
 
 use crate::event::{Change, Event};
 use crate::rules::expr::{Compiler, EvalLog, Names, Phase, Root, Scope, Verdict};
+use crate::rules::trial::Trial;
 use crate::yaml::{Key, Node, Problems, Source, Yaml};
 
-/// All ways in which the events are not what is expected.
-pub(super) fn compare(expected: &[Node], events: &[Event], source: &Arc<Source>) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for (index, (expected, event)) in expected.iter().zip(events).enumerate() {
-        let view = view(event);
-        member(expected, Some(&view), &format!("event {}", index + 1), source, &mut complaints);
-    }
+/// A member that is not what is expected.
+pub(super) struct Differing<'e> {
+    /// What is expected, with its place in the file.
+    pub(super) node: &'e Node,
+    /// What was derived; `None` for nothing.
+    pub(super) actual: Option<Value>,
+    place: String,
+}
+
+/// All ways in which the events are not what a test expects, for people.
+pub(super) fn compare(trial: &Trial, events: &[Event]) -> Vec<String> {
+    let Some(expected) = &trial.expect else {
+        return vec!["it does not say what it expects: write `expect`, or let --update write it".to_owned()];
+    };
+    let mut complaints: Vec<String> =
+        differing(expected, events, &trial.source).iter().map(difference).collect();
     if expected.len() != events.len() {
         let made: Vec<_> =
             events.iter().map(|event| format!("{} by {}", event.action, event.rule.id)).collect();
@@ -29,8 +39,22 @@ pub(super) fn compare(expected: &[Node], events: &[Event], source: &Arc<Source>)
     complaints
 }
 
+/// The members that are not what is expected, event by event, as far as both go.
+pub(super) fn differing<'e>(
+    expected: &'e [Node],
+    events: &[Event],
+    source: &Arc<Source>,
+) -> Vec<Differing<'e>> {
+    let mut differing = Vec::new();
+    for (index, (expected, event)) in expected.iter().zip(events).enumerate() {
+        let view = view(event);
+        member(expected, Some(&view), &format!("event {}", index + 1), source, &mut differing);
+    }
+    differing
+}
+
 /// The event as tests see it: its JSON, with changes by field, the sentence as text, and shorter names.
-fn view(event: &Event) -> Value {
+pub(super) fn view(event: &Event) -> Value {
     let mut view = serde_json::to_value(event).unwrap_or_default();
     let changes: BTreeMap<&str, &Change> =
         event.changes.iter().map(|change| (change.field.as_str(), change)).collect();
@@ -46,32 +70,33 @@ fn view(event: &Event) -> Value {
     view
 }
 
-fn member(
-    expected: &Node,
+fn member<'e>(
+    expected: &'e Node,
     actual: Option<&Value>,
     place: &str,
     source: &Arc<Source>,
-    complaints: &mut Vec<String>,
+    found: &mut Vec<Differing<'e>>,
 ) {
+    let differing = || Differing { node: expected, actual: actual.cloned(), place: place.to_owned() };
     match (&expected.value, actual) {
         (Yaml::Map(members), _) if !is_test(members) => {
             for (key, node) in members {
                 let inner = actual.and_then(|actual| actual.get(&key.text));
-                member(node, inner, &format!("{place}.{}", key.text), source, complaints);
+                member(node, inner, &format!("{place}.{}", key.text), source, found);
             }
         }
         (Yaml::List(items), Some(Value::Array(values))) => {
             if items.len() != values.len() {
-                complaints.push(difference(place, expected, actual));
+                found.push(differing());
                 return;
             }
             for (index, (item, value)) in items.iter().zip(values).enumerate() {
-                member(item, Some(value), &format!("{place}[{index}]"), source, complaints);
+                member(item, Some(value), &format!("{place}[{index}]"), source, found);
             }
         }
         _ => {
             if !holds(expected, actual, source) {
-                complaints.push(difference(place, expected, actual));
+                found.push(differing());
             }
         }
     }
@@ -101,18 +126,26 @@ fn holds(expected: &Node, actual: Option<&Value>, source: &Arc<Source>) -> bool 
     condition.is_some_and(|condition| condition.test(&scope) == Verdict::Yes)
 }
 
-fn difference(place: &str, expected: &Node, actual: Option<&Value>) -> String {
-    let actual = actual.map_or_else(|| "missing".to_owned(), Value::to_string);
-    let expected = match expected.to_json() {
+/// Expected above derived, with a mark where they part.
+fn difference(differing: &Differing<'_>) -> String {
+    let place = &differing.place;
+    let actual = differing.actual.as_ref().map_or_else(|| "missing".to_owned(), Value::to_string);
+    let expected = match differing.node.to_json() {
         Value::Object(members) if members.len() == 1 => one(&members),
         other => other.to_string(),
     };
-    format!("{place}\n  expected {expected}\n  derived  {actual}")
+    let same = expected.chars().zip(actual.chars()).take_while(|(one, other)| one == other).count();
+    let mark =
+        if same > SAME_CHARS_MIN { format!("\n           {}^", " ".repeat(same)) } else { String::new() };
+    format!("{place}\n  expected {expected}\n  derived  {actual}{mark}")
 }
 
 fn one(members: &Map<String, Value>) -> String {
     members.iter().map(|(name, value)| format!("{name} {value}")).collect()
 }
+
+/// Where less than that is the same, anybody sees the difference.
+const SAME_CHARS_MIN: usize = 4;
 
 const TESTS: &[&str] =
     &["exists", "not", "matches", "contains", "starts_with", "ends_with", "above", "below"];

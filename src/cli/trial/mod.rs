@@ -2,54 +2,71 @@
 //!
 //! A test goes the way of a real request: matched by the router, planned, its reads answered by what the
 //! test says the application answers, derived by the same code. Only the wire and the log are missing.
+//! What rules in shadow mode would record is expected like anything else, so that turning a rule on
+//! changes no test.
 
+mod coverage;
 mod expect;
 mod play;
+mod report;
+mod update;
 
 use std::io::Write;
 
 use anyhow::Result;
 
-use super::{Exit, TestArgs, check, visible};
+use self::report::{Detail, Outcome};
+use super::{Exit, TestArgs, TestFormat, check};
 use crate::rules::trial::Trial;
 
 /// Runs the tests and tells which failed, and how.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// When standard output or, with `--update`, a rule file cannot be written.
 pub fn test(args: &TestArgs) -> Result<Exit> {
     let Some(rules) = check::load(&args.paths)? else { return Ok(Exit::Wrong) };
     let stage = play::Stage::new(rules);
-    let (mut passed, mut failed) = (0, 0);
-    let mut out = std::io::stdout();
+    let mut outcomes = Vec::new();
+    let mut updates = update::Updates::default();
+    let mut open = 0;
     for (pack, rule) in stage.rules() {
         for trial in rule.tests.iter().filter(|trial| is_wanted(args, &rule.id, trial)) {
-            match stage.run(pack, trial) {
-                Ok(()) => passed += 1,
-                Err(complaints) => {
-                    failed += 1;
-                    writeln!(out, "{}", report(&rule.id, trial, &complaints))?;
+            let (complaints, shadowed) = match stage.run(pack, trial) {
+                Ok(played) => {
+                    let complaints = expect::compare(trial, &played.events);
+                    if !complaints.is_empty() && args.update {
+                        updates.add(trial, &played.events);
+                    }
+                    (complaints, played.shadowed)
                 }
-            }
+                Err(complaint) => {
+                    open += 1;
+                    (vec![complaint], 0)
+                }
+            };
+            outcomes.push(Outcome { rule: &rule.id, trial, complaints, shadowed });
         }
     }
-    writeln!(out, "{passed} passed, {failed} failed")?;
-    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+    // Of a few tests, nobody wants to know what they did not reach.
+    let coverage = args.only.is_none().then(|| stage.coverage());
+    let detail = if args.coverage { Detail::All } else { Detail::Summary };
+    let mut out = std::io::stdout();
+    match args.format {
+        TestFormat::Text => report::text(&outcomes, coverage.as_ref(), detail, &mut out)?,
+        TestFormat::Json => {
+            let report = report::to_json(&outcomes, coverage.as_ref());
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        }
+        TestFormat::Junit => out.write_all(&report::junit(&outcomes, coverage.as_ref())?)?,
+    }
+    let is_failed = outcomes.iter().any(|outcome| !outcome.complaints.is_empty());
+    if is_failed && args.update {
+        writeln!(std::io::stderr(), "{}", updates.write()?)?;
+        return Ok(if open == 0 { Exit::Done } else { Exit::Failed });
+    }
+    Ok(if is_failed { Exit::Failed } else { Exit::Done })
 }
 
 fn is_wanted(args: &TestArgs, rule: &str, trial: &Trial) -> bool {
     args.only.as_deref().is_none_or(|only| rule.contains(only) || trial.name.contains(only))
-}
-
-fn report(rule: &str, trial: &Trial, complaints: &[String]) -> String {
-    let line = trial.source.line(trial.span.start);
-    let mut text = format!("FAILED {rule}: {}\n  at {}:{line}\n", visible(&trial.name), trial.source.name);
-    for complaint in complaints {
-        for (index, line) in complaint.lines().enumerate() {
-            text.push_str(if index == 0 { "  - " } else { "    " });
-            text.push_str(&visible(line));
-            text.push('\n');
-        }
-    }
-    text
 }

@@ -1,6 +1,7 @@
 //! Plays one test: builds the exchange that it describes and derives its events.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -9,24 +10,35 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::expect;
+use super::coverage::{Coverage, Report};
 use crate::config::Limits;
-use crate::derive::{Answer, Answers, Engine, Purpose, ReadFailure, ReadRequest};
+use crate::derive::{Answer, Answers, Engine, Given, Purpose, ReadFailure, ReadRequest};
+use crate::event::Event;
 use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
-use crate::rules::model::{Rule, RuleSet};
+use crate::rules::model::{Mode, Rule, RuleSet};
 use crate::rules::redact::Key;
-use crate::rules::router::HeadView;
+use crate::rules::router::{Candidate, HeadView};
 use crate::rules::trial::{Trial, TrialBody, TrialFailure, TrialOutcome, TrialResponse};
 
 /// The engine with the rules under test.
 pub(super) struct Stage {
     engine: Engine,
+    coverage: Coverage,
+}
+
+/// What came of a test.
+pub(super) struct Played {
+    /// All events, those of shadow rules too, in the order of the rules.
+    pub(super) events: Vec<Event>,
+    /// How many of them rules in shadow mode would have recorded.
+    pub(super) shadowed: usize,
 }
 
 impl Stage {
     pub(super) fn new(rules: RuleSet) -> Stage {
         // A key of its own: hashes in tests say only whether two values are equal.
-        Stage { engine: Engine::new(rules.into(), Key::new([0; 32]), &Limits::default()) }
+        let engine = Engine::new(rules.into(), Key::new([0; 32]), &Limits::default());
+        Stage { engine, coverage: Coverage::default() }
     }
 
     /// All rules, with the index of their pack.
@@ -35,10 +47,14 @@ impl Stage {
         packs.flat_map(|(index, pack)| pack.rules.iter().map(move |rule| (index, rule)))
     }
 
-    /// Runs a test over all rules of its pack; what is wrong with the outcome.
-    pub(super) fn run(&self, pack: usize, trial: &Trial) -> Result<(), Vec<String>> {
-        let one = |complaint| vec![complaint];
-        let request = request(trial).map_err(one)?;
+    /// What the tests that ran so far have reached.
+    pub(super) fn coverage(&self) -> Report {
+        self.coverage.report(self.engine.rules())
+    }
+
+    /// Runs a test over all rules of its pack; the error is a mistake in the test.
+    pub(super) fn run(&self, pack: usize, trial: &Trial) -> Result<Played, String> {
+        let request = request(trial)?;
         let client = client(trial);
         let mut candidates = self.engine.rules().candidates(&HeadView {
             method: &request.method,
@@ -48,19 +64,36 @@ impl Stage {
             is_trusted: client.is_trusted,
         });
         candidates.retain(|candidate| candidate.pack == pack);
+        let met: Vec<Candidate> = candidates.clone();
         let mut plan = self.engine.plan(candidates, &request, &client);
         if plan.needs_body {
             plan = self.engine.plan_with_body(plan, &request, &client, &request.body);
         }
-        let mut answers = answers(trial, &plan.reads).map_err(one)?;
-        let exchange = exchange(trial, request, client).map_err(one)?;
+        let id = |candidate: &Candidate| self.id(candidate);
+        let kept: Vec<&str> = plan.candidates.iter().filter_map(id).collect();
+        met.iter()
+            .filter_map(id)
+            .filter(|id| !kept.contains(id))
+            .for_each(|id| self.coverage.add_dropped(id));
+        let mut answers = answers(trial, &plan.reads)?;
+        let exchange = exchange(trial, request, client)?;
         let reads_after = self.engine.reads_after(&plan, &exchange, &answers);
-        answers.extend(self::answers(trial, &reads_after).map_err(one)?);
-        let given = trial.actor.as_ref();
-        let derived = self.engine.derive_given(plan, &exchange, &answers, given, &mut Uuid::now_v7);
-        let events = derived.events;
-        let complaints = expect::compare(trial.expect.as_deref().unwrap_or(&[]), &events, &trial.source);
-        if complaints.is_empty() { Ok(()) } else { Err(complaints) }
+        answers.extend(self::answers(trial, &reads_after)?);
+        let verdicts = Some(Rc::clone(&self.coverage.verdicts));
+        let given = Given { actor: trial.actor.as_ref(), verdicts };
+        let derived = self.engine.derive_given(plan, &exchange, &answers, &given, &mut Uuid::now_v7);
+        let shadowed = derived.shadowed.len();
+        let mut events = derived.events;
+        events.extend(derived.shadowed);
+        let place = |event: &Event| kept.iter().position(|id| *id == event.rule.id);
+        events.sort_by_key(place);
+        events.iter().for_each(|event| self.coverage.add_recorded(&event.rule.id));
+        Ok(Played { events, shadowed })
+    }
+
+    fn id(&self, candidate: &Candidate) -> Option<&str> {
+        let rule = self.engine.rules().packs.get(candidate.pack)?.rules.get(candidate.rule)?;
+        (rule.mode != Mode::Disabled).then_some(rule.id.as_str())
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Check {
 }
 
 /// Whether a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// It does.
     Yes,
@@ -54,23 +54,29 @@ impl Condition {
 
     /// Whether it holds. Reasons for doubt go to the scope's log.
     pub fn test(&self, scope: &Scope<'_>) -> Verdict {
-        match self {
+        let verdict = match self {
             Condition::All(all) => fold(all, scope, Verdict::No, Verdict::Yes),
             Condition::Any(any) => fold(any, scope, Verdict::Yes, Verdict::No),
             Condition::Changed(fields) => changed(fields, scope),
             Condition::Test(check) => check.test(scope),
-        }
+        };
+        scope.log.came_out(self, verdict);
+        verdict
     }
 
     /// False when the condition cannot hold whatever comes later: tests on parts that are known only after
     /// `now` count as open, and so do those on an item that is not at hand yet.
     pub fn may_hold(&self, scope: &Scope<'_>, now: Phase) -> bool {
-        match self {
+        let may_hold = match self {
             Condition::All(all) => all.iter().all(|one| one.may_hold(scope, now)),
             Condition::Any(any) => any.iter().any(|one| one.may_hold(scope, now)),
             Condition::Changed(fields) => now < Phase::Answer || changed(fields, scope) != Verdict::No,
             Condition::Test(check) => check.is_open(scope, now) || check.test(scope) != Verdict::No,
+        };
+        if !may_hold {
+            scope.log.came_out(self, Verdict::No);
         }
+        may_hold
     }
 
     /// When the last of its tests can be decided.

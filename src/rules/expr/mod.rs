@@ -23,7 +23,7 @@ pub use path::compare::is_same;
 pub use path::fold::{Member, member};
 pub use path::{Path, Step};
 pub use reach::{Reach, ReachStep};
-pub use scope::{Doubt, Doubts, EvalLog, Phase, Root, Scope};
+pub use scope::{Doubt, Doubts, EvalLog, Phase, Root, Scope, Verdicts};
 pub use template::Template;
 pub use test::Test;
 

@@ -1,9 +1,12 @@
 //! What an expression can see: the exchange document, by the names of its roots.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::condition::{Condition, Verdict};
 use crate::event::{Note, NoteCode};
 
 /// When a part of the document becomes known.
@@ -127,9 +130,40 @@ pub type Doubts = [Doubt];
 pub struct EvalLog {
     notes: RefCell<Vec<Note>>,
     reasons: RefCell<Vec<String>>,
+    verdicts: Option<Rc<Verdicts>>,
+}
+
+/// Which conditions came out how. Kept only while the tests of rules run, to tell what none of them
+/// reached; a condition is known by its place in memory, which the rules in force never leave.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    seen: RefCell<HashSet<(usize, Verdict)>>,
+}
+
+impl Verdicts {
+    /// Whether the condition ever came out like this.
+    pub fn has(&self, condition: &Condition, verdict: Verdict) -> bool {
+        self.seen.borrow().contains(&(address(condition), verdict))
+    }
+}
+
+fn address(condition: &Condition) -> usize {
+    std::ptr::from_ref(condition).addr()
 }
 
 impl EvalLog {
+    /// A log that also keeps how conditions come out, where somebody wants to know.
+    pub fn watched(verdicts: Option<Rc<Verdicts>>) -> EvalLog {
+        EvalLog { verdicts, ..EvalLog::default() }
+    }
+
+    /// A condition came out like this.
+    pub(super) fn came_out(&self, condition: &Condition, verdict: Verdict) {
+        if let Some(verdicts) = &self.verdicts {
+            verdicts.seen.borrow_mut().insert((address(condition), verdict));
+        }
+    }
+
     /// Adds a note, once.
     pub fn note(&self, note: Note) {
         let mut notes = self.notes.borrow_mut();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::condition::Verdict;
+use super::condition::{Condition, Verdict};
 use super::path::Path;
 use super::reach::Reach;
 use super::scope::{Phase, Scope};
@@ -123,6 +123,28 @@ impl Expr {
             Expr::First(alternatives) => doubt_of_first(alternatives, scope),
             Expr::Map(members) => members.iter().find_map(|(_, value)| value.doubt(scope)),
             Expr::List(items) => items.iter().find_map(|item| item.doubt(scope)),
+        }
+    }
+
+    /// Each alternative with a condition, however deep.
+    pub fn visit_guards<'e>(&'e self, visit: &mut dyn FnMut(&'e Alternative, &'e Condition)) {
+        match self {
+            Expr::First(alternatives) => {
+                for alternative in alternatives {
+                    if let Some(when) = &alternative.when {
+                        visit(alternative, when);
+                    }
+                    alternative.value.visit_guards(visit);
+                }
+            }
+            Expr::Map(members) => members.iter().for_each(|(_, value)| value.visit_guards(visit)),
+            Expr::List(items) => items.iter().for_each(|item| item.visit_guards(visit)),
+            Expr::Literal(_)
+            | Expr::Path(_)
+            | Expr::Template(_)
+            | Expr::FirstOf(_)
+            | Expr::All(_)
+            | Expr::Count(_) => {}
         }
     }
 

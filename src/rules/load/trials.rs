@@ -6,7 +6,7 @@ use super::keys::Page;
 use crate::rules::trial::{
     Trial, TrialAnswer, TrialBody, TrialClient, TrialFailure, TrialOutcome, TrialRequest, TrialResponse,
 };
-use crate::yaml::{Key, Node, Source, Yaml};
+use crate::yaml::{Key, Node, Source, Span, Yaml};
 
 /// What tests start from: the file's `given`, then the pack's.
 pub(super) struct Given<'a> {
@@ -39,7 +39,10 @@ pub(super) fn check_given(node: &Node, page: &mut Page<'_>) {
 fn trial(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Option<Trial> {
     let node = page.mapping(node, "a test", &KEYS)?;
     let name = page.required(node, "name", "a test").and_then(|node| page.text(node, "`name`"));
-    let expect = node.member("expect").map(|node| (node.span, expect(node, page)));
+    let expect = node.member("expect").map(|node| {
+        let span = Span { start: node.span.start, end: node.end(&page.source.text) };
+        (span, expect(node, page))
+    });
     if expect.is_none() {
         let message = "this test does not say what it expects";
         let cure = "add `expect: […]`, or let `earwitness test --update` write it";
@@ -67,6 +70,7 @@ fn trial(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Option<Trial> {
         name: name?,
         source: Arc::clone(page.source),
         span: node.span,
+        end: node.end(&page.source.text),
         request: request?,
         client: client.unwrap_or_default(),
         actor: nearest("actor").map(|(node, _)| node.to_json()),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::meets::covers;
 use crate::rules::expr::{Reach, ReachStep, Root};
 use crate::rules::model::{MatchLine, Pack, Rule};
+use crate::rules::reaches;
 use crate::yaml::Problems;
 
 /// W10: told once per rule, with all such paths. A warning, because a content type overrules `formats`.
@@ -17,10 +18,12 @@ pub(super) fn without_names(rule: &Rule, pack: &Pack, problems: &mut Problems) {
         _ => return,
     };
     let mut found = BTreeSet::new();
-    rule.visit_reaches(&mut |reach| {
-        if is_body(reach) && names_below(&reach.steps[1..]) > depth {
-            found.insert(text(reach));
-        }
+    reaches::of_rule(rule, &mut |part| {
+        part.visit_reaches(&mut |reach| {
+            if is_body(reach) && names_below(&reach.steps[1..]) > depth {
+                found.insert(text(reach));
+            }
+        });
     });
     if !found.is_empty() {
         let paths: Vec<String> = found.into_iter().collect();

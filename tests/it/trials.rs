@@ -1,0 +1,160 @@
+//! `earwitness test` and `check` as they are run: the forms in which the outcome is told, what no test
+//! reached, what `--update` writes, and rules in shadow mode.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Two rules; the test of one is wrong, the other one records nothing in force.
+const RULES: &str = r#"version: 1
+defaults:
+  result: { first: [{ value: failure, when: { $.response.body.error: { exists: true } } }, success] }
+rules:
+  # Bookings are moved here.
+  - id: moved
+    match: POST /bookings/{id}/move
+    when: { $.request.body.start: { exists: true } }
+    action: MOVED
+    target: { type: booking, id: $.path.id }
+    message: "Booking {{ path.id }} <moved> to {{ request.body.start }}"
+    tests:
+      - name: a move is "recorded"
+        request: { line: POST /bookings/7/move, body: { start: noon } }
+        response: { status: 200 }
+        expect:
+          - action: MOVED   # always
+            target: { id: "8" }
+            message: Booking 7 was moved
+      - name: an event too many
+        request: { line: POST /bookings/7/move, body: {} }
+        response: { status: 200 }
+        expect:
+          - action: MOVED
+      - name: what it expects is left open
+
+        request: { line: POST /bookings/9/move, body: { start: "11:00" } }
+        response: { status: 200 } # fine
+
+      # The last one.
+      - { name: flow, request: { line: POST /bookings/9/move }, response: { status: 500 } }
+  - id: seen
+    mode: shadow
+    match: GET /bookings/{id}
+    action: SEEN
+    events: [{ when: { $.request.query.full: "1" }, action: SEEN_WHOLE }]
+    otherwise: none
+tests:
+  seen:
+    - { name: a look, request: { line: GET /bookings/7?full=1 }, response: { status: 200 }, expect: [{ action: SEEN_WHOLE }] }
+"#;
+
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_earwitness")).args(arguments).current_dir(folder).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.yaml"), RULES).unwrap();
+    folder
+}
+
+#[test]
+fn what_fails_is_shown_with_its_place_and_where_it_parts() {
+    let folder = folder();
+    let (code, told, _) = run(folder.path(), &["test", "own.yaml", "--coverage"]);
+    assert_eq!(code, Some(1), "{told}");
+    for part in [
+        "FAILED own/moved: a move is \"recorded\"\n  at own.yaml:13\n",
+        "  - event 1.target.id\n      expected \"8\"\n      derived  \"7\"\n",
+        "      expected \"Booking 7 was moved\"\n      derived  \"Booking 7 <moved> to noon\"\n                          ^\n",
+        "  - 1 events were expected; derived: none\n",
+        "it does not say what it expects",
+        "shadow own/seen: a look: would have recorded 1 events\n",
+        "1 passed, 4 failed\n",
+        "own.yaml:32:9 own/seen: no test in which entry 1 (SEEN_WHOLE) does not hold\n",
+        "own.yaml:3:21 own/moved: no test in which an alternative of `first` holds\n",
+        "tests reach 2 of 2 rules,",
+    ] {
+        assert!(told.contains(part), "{part}\n---\n{told}");
+    }
+    assert!(!told.contains("own/moved: no test in which `when`"), "{told}");
+    let (_, few, _) = run(folder.path(), &["test", "own.yaml", "--only", "look"]);
+    assert!(few.contains("1 passed, 0 failed") && !few.contains("branches"), "{few}");
+}
+
+#[test]
+fn programs_get_json_and_build_servers_get_junit() {
+    let folder = folder();
+    let (code, told, _) = run(folder.path(), &["test", "own.yaml", "--format", "json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (code, &told["failed"], &told["tests"][0]["line"]),
+        (Some(1), &4.into(), &13.into()),
+        "{told}"
+    );
+    assert_eq!(told["tests"][4]["shadowed"], 1, "{told}");
+    assert!(told["coverage"]["gaps"][0]["gap"].is_string(), "{told}");
+    let (code, xml, _) = run(folder.path(), &["test", "own.yaml", "--format", "junit"]);
+    assert_eq!(code, Some(1));
+    for part in [
+        "<testsuite name=\"own\" tests=\"5\" failures=\"4\">",
+        "<testcase classname=\"own/moved\" name=\"a move is &quot;recorded&quot;\" file=\"own.yaml\" line=\"13\">",
+        "<failure message=\"event 1.target.id\">",
+        "Booking 7 &lt;moved&gt; to noon",
+        "<testcase classname=\"own/seen\" name=\"a look\" file=\"own.yaml\" line=\"40\"/>",
+        "<testsuite name=\"coverage\"",
+    ] {
+        assert!(xml.contains(part), "{part}\n---\n{xml}");
+    }
+}
+
+#[test]
+fn update_writes_what_was_derived_and_keeps_the_rest_of_the_file() {
+    let folder = folder();
+    let (code, _, told) = run(folder.path(), &["test", "own.yaml", "--update"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("wrote what 4 tests expect into 1 files"), "{told}");
+    let written = fs::read_to_string(folder.path().join("own.yaml")).unwrap();
+    let event = r#"{ action: MOVED, message: "Booking 9 <moved> to 11:00", target: { id: "9" } }"#;
+    let expected = RULES
+        .replace("id: \"8\"", "id: \"7\"")
+        .replace("message: Booking 7 was moved", "message: \"Booking 7 <moved> to noon\"")
+        .replace("expect:\n          - action: MOVED\n      - name", "expect:\n          []\n      - name")
+        .replace(
+            "response: { status: 200 } # fine",
+            &format!("response: {{ status: 200 }}\n        expect:\n          - {event} # fine"),
+        )
+        .replace("response: { status: 500 } }", "response: { status: 500 }, expect: [] }");
+    assert_eq!(written, expected);
+    let (code, told, _) = run(folder.path(), &["test", "own.yaml"]);
+    assert!(code == Some(0) && told.contains("5 passed, 0 failed"), "{told}");
+}
+
+#[test]
+fn check_compares_with_a_description_and_prints_what_is_revealed() {
+    let folder = folder();
+    let path = folder.path().join("own.yaml");
+    fs::write(&path, RULES.replacen("rules:", "reveal: [$.response.body.error.code]\nrules:", 1)).unwrap();
+    let described = "openapi: 3.1.0\npaths:\n  /bookings/{uid}/move: { post: { summary: x } }\n";
+    fs::write(folder.path().join("api.yaml"), described).unwrap();
+    let (code, out, told) = run(folder.path(), &["check", "own.yaml", "--openapi", "api.yaml"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(out.contains("own reveals $.response.body.error.code\n2 rules in 1 packs are sound"), "{out}");
+    assert!(told.contains("warning[W6]: the description has no `GET /bookings/{id}`"), "{told}");
+    assert!(!told.contains("no `POST"), "{told}");
+    let (code, out, _) = run(folder.path(), &["check", "own.yaml", "--format", "json", "--strict"]);
+    let out: Value = serde_json::from_str(&out).unwrap();
+    let members: Vec<&String> = out[0].as_object().unwrap().keys().collect();
+    let documented =
+        ["code", "column", "cure", "endColumn", "endLine", "file", "line", "message", "severity"];
+    assert_eq!((code, members), (Some(2), documented.map(str::to_owned).iter().collect()), "{out}");
+    let (code, _, told) = run(folder.path(), &["check", "own.yaml", "--openapi", "none.json"]);
+    assert_eq!(code, Some(1), "{told}");
+    let (code, out, _) = run(folder.path(), &["schema", "--actions", "own.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(0), "MOVED\town/moved\nSEEN_WHOLE\town/seen\n"));
+}
