@@ -57,7 +57,7 @@ fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
         rules: _,
     } = pack;
     named(vars, visit);
-    resources.iter().for_each(|one| resource(one, visit));
+    resources.iter().for_each(|one| of_resource(one, visit));
     actors.iter().for_each(|way| actor_way(way, visit));
     redacted(redact, visit);
 }
@@ -153,7 +153,8 @@ fn changed<'r>(changes: &'r ChangeSpec, visit: &mut Visit<'r, '_>) {
     }
 }
 
-fn resource<'r>(resource: &'r Resource, visit: &mut Visit<'r, '_>) {
+/// Visits each part of a resource that looks at the document.
+pub fn of_resource<'r>(resource: &'r Resource, visit: &mut Visit<'r, '_>) {
     let Resource { name: _, read: asked, select, kind: _, name_field: _, fields, ignore: _ } = resource;
     read(asked, visit);
     visit(Part::Value(select));

@@ -22,9 +22,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it in `folder`, with the rules in `folder/rules`, before `upstream`.
     pub(crate) fn start(folder: &Path, upstream: SocketAddr) -> Process {
+        Process::start_with(folder, upstream, "rules")
+    }
+
+    /// The same with these rules.
+    pub(crate) fn start_with(folder: &Path, upstream: SocketAddr, rules: &str) -> Process {
         let config = format!(
             "listen: 127.0.0.1:0\nupstream: http://{upstream}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
-             data_dir: data\nrules: rules\n"
+             data_dir: data\nrules: {rules}\n"
         );
         std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_earwitness"))

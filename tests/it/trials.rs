@@ -7,6 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::process::{Process, request, simple_upstream};
+
 /// Two rules; the test of one is wrong, the other one records nothing in force.
 const RULES: &str = r#"version: 1
 defaults:
@@ -133,6 +135,23 @@ fn update_writes_what_was_derived_and_keeps_the_rest_of_the_file() {
     assert_eq!(written, expected);
     let (code, told, _) = run(folder.path(), &["test", "own.yaml"]);
     assert!(code == Some(0) && told.contains("5 passed, 0 failed"), "{told}");
+}
+
+#[test]
+fn a_rule_of_a_pack_that_the_operator_puts_into_shadow_mode_is_counted_and_not_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = "version: 1\nrules:\n- { id: a, match: POST /x, action: A }\n- { id: b, match: POST /x, action: B }\n";
+    let own = "version: 1\noverrides: { office/b: { mode: shadow } }\n";
+    fs::create_dir_all(folder.path().join("rules/office")).unwrap();
+    fs::write(folder.path().join("rules/office/x.yaml"), pack).unwrap();
+    fs::write(folder.path().join("own.yaml"), own).unwrap();
+    let process = Process::start_with(folder.path(), simple_upstream(), "[rules/office, own.yaml]");
+    let (status, _) = request(process.proxy, "POST /x HTTP/1.1", "", "").unwrap();
+    assert_eq!(status, 200);
+    let actions: Vec<Value> = process.events().into_iter().map(|event| event["action"].clone()).collect();
+    assert_eq!(actions, ["A"]);
+    let (_, metrics) = request(process.audit, "GET /metrics HTTP/1.1", "", "").unwrap();
+    assert!(metrics.contains("earwitness_rule_shadowed_total{rule=\"office/b\"} 1\n"), "{metrics}");
 }
 
 #[test]

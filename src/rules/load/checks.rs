@@ -12,9 +12,11 @@ use self::meets::covers;
 use super::files::PackFiles;
 use super::keys::each_text;
 use super::pack::Member;
+use super::resource::parts;
 use super::vars::{Written, used_in};
-use crate::rules::expr::Phase;
+use crate::rules::expr::{Condition, Phase, ReachStep, Root};
 use crate::rules::model::{MatchLine, Mode, Pack, Read, Rule};
+use crate::rules::reaches;
 use crate::yaml::Problems;
 
 /// Looks at a whole pack.
@@ -32,6 +34,8 @@ pub(super) fn pack(
         tests(rule, problems);
         held(rule, pack, problems);
         bare(rule, problems);
+        spare_parameters(rule, pack, problems);
+        unchanging(rule, problems);
         clients::chosen(rule, pack, problems);
         bodies::without_names(rule, pack, problems);
     }
@@ -55,6 +59,49 @@ fn unused(files: &PackFiles, vars: &[Written<'_>], resources: &[Member<'_>], pro
     for (key, _, source) in resources.iter().filter(|(key, _, _)| !read.contains(key.text.as_str())) {
         let message = format!("no rule reads the resource `{}`", key.text);
         problems.warning("W1", source, key.span, message).cure("remove it, or name it in `before`");
+    }
+}
+
+/// W1: parameters of a read that neither its address nor its resource uses.
+fn spare_parameters(rule: &Rule, pack: &Pack, problems: &mut Problems) {
+    let Some(before) = &rule.before else { return };
+    let Some(resource) = pack.resources.get(before.resource) else { return };
+    let mut used: BTreeSet<String> = parts(&resource.read).into_iter().map(str::to_owned).collect();
+    let mut is_used_whole = false;
+    reaches::of_resource(resource, &mut |part| {
+        part.visit_reaches(&mut |reach| match (reach.root, reach.steps.first()) {
+            (Root::With, Some(ReachStep::Name(name))) => drop(used.insert(name.clone())),
+            (Root::With, _) => is_used_whole = true,
+            (_, _) => {}
+        });
+    });
+    for (name, _) in before.with.iter().filter(|(name, _)| !is_used_whole && !used.contains(name)) {
+        let message = format!("the read of `{}` uses no parameter `{name}`", resource.name);
+        let cure = "remove it from `with`, or name it as the address does";
+        problems.warning("W1", &rule.source, rule.span, message).cure(cure);
+    }
+}
+
+/// E17: an entry or rule that waits for a change where nothing is compared.
+fn unchanging(rule: &Rule, problems: &mut Problems) {
+    let (missing, cure) = match (&rule.before, &rule.after) {
+        (Some(_), Some(_)) => return,
+        (None, _) => ("before", "add `before: …`, or test what the request says"),
+        (Some(_), None) => ("after", "add `after: $.response.body`, `after: { merged: … }` or `after: read`"),
+    };
+    let mut conditions = rule.entries.iter().map(|entry| &entry.when).chain([&rule.when]);
+    if conditions.any(needs_change) {
+        let message = format!("`changed` never holds: this rule has no `{missing}` to compare with");
+        problems.error("E17", &rule.source, rule.span, message).cure(cure);
+    }
+}
+
+fn needs_change(condition: &Condition) -> bool {
+    match condition {
+        Condition::Changed(_) => true,
+        Condition::All(all) => all.iter().any(needs_change),
+        Condition::Any(any) => !any.is_empty() && any.iter().all(needs_change),
+        Condition::Test(_) => false,
     }
 }
 

@@ -224,7 +224,8 @@ struct Bad {
     told: (&'static str, usize, usize, &'static str, &'static str),
 }
 
-// THREATS O01: hosts, credentials, files, environment and other packs are refused by name.
+// THREATS O01: hosts, credentials, files, environment and other packs are refused by name. E50: conditions on
+// headers that a client chooses. E67: patterns out of the data. E68: a second `..`.
 #[test]
 fn each_mistake_is_told_with_place_and_cure() {
     let mut untold = String::new();
