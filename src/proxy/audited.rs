@@ -106,7 +106,7 @@ pub(crate) async fn serve(
         answers: Answers::new(),
         client,
         request,
-        copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget)))),
+        copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget, ip)))),
         head: parts.headers.clone(),
         id: id.clone(),
         exchange_id: worker.ids.id(),
@@ -261,7 +261,8 @@ impl Story {
     }
 
     fn new_copy(&self) -> Copy {
-        Copy::new(self.worker.proxy.config.limits.capture_bytes_max, &self.worker.proxy.budget)
+        let proxy = &self.worker.proxy;
+        Copy::new(proxy.config.limits.capture_bytes_max, &proxy.budget, self.client.ip)
     }
 
     pub(super) fn worker(&self) -> &Rc<Worker> {

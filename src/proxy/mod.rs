@@ -64,7 +64,8 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy as configured.
     pub fn new(config: Arc<Config>, audit: Arc<dyn Audit>, metrics: Arc<Metrics>) -> Proxy {
-        let budget = Budget::new(config.limits.capture_total_bytes_max);
+        let limits = &config.limits;
+        let budget = Budget::new(limits.capture_total_bytes_max, limits.capture_bytes_max);
         Proxy { config, audit, metrics, budget }
     }
 

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +158,7 @@ impl Reader {
         let (response, mut lease) = self.pool.send(request).await.map_err(|_| ReadFailure::Refused)?;
         lease.heed(response.headers());
         let (mut head, mut frames) = response.into_parts();
-        let mut copy = Copy::new(self.answer_bytes_max, &self.budget);
+        let mut copy = Copy::new(self.answer_bytes_max, &self.budget, OURSELVES);
         while let Some(frame) = frames.frame().await {
             let frame = frame.map_err(|_| ReadFailure::Refused)?;
             if let Some(data) = frame.data_ref() {
@@ -252,6 +253,8 @@ const FORWARDING: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-request-id"),
 ];
+/// Whose share of the copies our own reads hold: nobody's address.
+const OURSELVES: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const KEEP: Duration = Duration::from_secs(300);
 const KEEP_REFUSAL: Duration = Duration::from_secs(30);
 const KNOWN_MAX: usize = 10_000;

@@ -1,33 +1,68 @@
 //! Bounded copies of bodies. The traffic never waits for a copy: past the limit of one body, or of all
 //! bodies together, the copy stops, says so, and the bytes go on.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::exchange::{Capture, CaptureState};
 
 /// What all copies of the process together may hold. Each copy is assured its first [`ASSURED_BYTES`], so
-/// that a neighbour's large bodies cannot leave a small request without a copy (THREATS E25).
+/// that a neighbour's large bodies cannot leave a small request without a copy; and no client's copies hold
+/// more than a quarter of the whole, so that three greedy ones leave the rest theirs (THREATS E25).
 #[derive(Debug)]
 pub(crate) struct Budget {
     used: AtomicUsize,
     bytes_max: usize,
+    /// What each client's copies hold beyond what is assured; shared by all workers. Only clients that hold
+    /// something stand here, so that it cannot outgrow the open exchanges.
+    by_client: Mutex<HashMap<IpAddr, usize>>,
+    client_bytes_max: usize,
 }
 
 impl Budget {
-    pub(crate) fn new(bytes_max: usize) -> Arc<Budget> {
-        Arc::new(Budget { used: AtomicUsize::new(0), bytes_max })
+    /// `copy_bytes_max` is the largest single copy: no client's share is smaller.
+    pub(crate) fn new(bytes_max: usize, copy_bytes_max: usize) -> Arc<Budget> {
+        let client_bytes_max = (bytes_max / CLIENTS_MIN).max(copy_bytes_max);
+        Arc::new(Budget {
+            used: AtomicUsize::new(0),
+            bytes_max,
+            by_client: Mutex::default(),
+            client_bytes_max,
+        })
     }
 
-    fn take(&self, bytes: usize) -> bool {
+    fn take(&self, client: IpAddr, bytes: usize) -> bool {
+        let mut by_client = self.by_client.lock();
+        let held = by_client.get(&client).copied().unwrap_or(0);
+        if held + bytes > self.client_bytes_max {
+            return false;
+        }
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         if before + bytes > self.bytes_max {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
             return false;
         }
+        by_client.insert(client, held + bytes);
         true
+    }
+
+    fn give_back(&self, client: IpAddr, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        let mut by_client = self.by_client.lock();
+        if let Some(held) = by_client.get_mut(&client) {
+            *held = held.saturating_sub(bytes);
+            if *held == 0 {
+                by_client.remove(&client);
+            }
+        }
     }
 
     #[cfg(test)]
@@ -40,12 +75,13 @@ impl Budget {
 #[derive(Debug)]
 pub(crate) struct Share {
     bytes: usize,
+    client: IpAddr,
     budget: Arc<Budget>,
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.give_back(self.client, self.bytes);
     }
 }
 
@@ -70,15 +106,15 @@ pub(crate) enum End {
 }
 
 impl Copy {
-    /// A copy of at most `bytes_max`.
-    pub(crate) fn new(bytes_max: usize, budget: &Arc<Budget>) -> Copy {
+    /// A copy of at most `bytes_max`, made for a client's exchange.
+    pub(crate) fn new(bytes_max: usize, budget: &Arc<Budget>, client: IpAddr) -> Copy {
         Copy {
             bytes: Vec::new(),
             seen_bytes: 0,
             bytes_max,
             is_cut: false,
             end: None,
-            share: Share { bytes: 0, budget: Arc::clone(budget) },
+            share: Share { bytes: 0, client, budget: Arc::clone(budget) },
         }
     }
 
@@ -97,7 +133,7 @@ impl Copy {
         let mut kept = data.len().min(self.bytes_max - self.bytes.len());
         let assured = ASSURED_BYTES.saturating_sub(self.bytes.len()).min(kept);
         if kept > assured {
-            if self.share.budget.take(kept - assured) {
+            if self.share.budget.take(self.share.client, kept - assured) {
                 self.share.bytes += kept - assured;
             } else {
                 kept = assured;
@@ -143,6 +179,8 @@ impl Copy {
 }
 
 const ASSURED_BYTES: usize = 16 << 10;
+/// Clients that it takes to use up the budget.
+const CLIENTS_MIN: usize = 4;
 /// A length that was only announced reserves no more than this.
 const ROOM_BYTES_MAX: usize = 64 << 10;
 
@@ -150,9 +188,12 @@ const ROOM_BYTES_MAX: usize = 64 << 10;
 mod tests {
     use super::*;
 
+    const ADA: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const BOB: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
     fn check(pushed: &[usize], end: Option<End>, kept: usize, seen: u64, state: CaptureState) {
-        let budget = Budget::new(40 << 10);
-        let mut copy = Copy::new(32 << 10, &budget);
+        let budget = Budget::new(40 << 10, 32 << 10);
+        let mut copy = Copy::new(32 << 10, &budget, ADA);
         for size in pushed {
             copy.push(&vec![7; *size]);
         }
@@ -181,10 +222,10 @@ mod tests {
     // THREATS E25
     #[test]
     fn large_bodies_of_others_leave_each_copy_its_assured_bytes() {
-        let budget = Budget::new(20 << 10);
-        let mut large = Copy::new(1 << 20, &budget);
+        let budget = Budget::new(20 << 10, 20 << 10);
+        let mut large = Copy::new(1 << 20, &budget, ADA);
         large.push(&vec![7; 36 << 10]);
-        let mut small = Copy::new(1 << 20, &budget);
+        let mut small = Copy::new(1 << 20, &budget, BOB);
         small.push(&vec![7; 10 << 10]);
         small.push(&vec![7; 10 << 10]);
         small.end(End::Proper);
@@ -192,5 +233,23 @@ mod tests {
         assert_eq!((capture.bytes.len(), capture.state), (16 << 10, CaptureState::Cut));
         drop(large);
         assert_eq!(budget.used(), 0);
+    }
+    // THREATS E25
+    #[test]
+    fn one_client_cannot_use_up_what_others_need() {
+        let budget = Budget::new(400 << 10, 50 << 10);
+        let copy = |client, kib: usize| {
+            let mut copy = Copy::new(50 << 10, &budget, client);
+            copy.push(&vec![7; kib << 10]);
+            copy.end(End::Proper);
+            copy
+        };
+        let greedy: Vec<Copy> = (0..10).map(|_| copy(ADA, 50)).collect();
+        assert_eq!(greedy.iter().filter(|copy| !copy.is_cut()).count(), 2);
+        assert!(greedy.iter().all(|copy| copy.so_far().bytes.len() >= ASSURED_BYTES));
+        assert!(!copy(BOB, 50).is_cut());
+        drop(greedy);
+        assert!(!copy(ADA, 50).is_cut());
+        assert_eq!((budget.used(), budget.by_client.lock().len()), (0, 0));
     }
 }
