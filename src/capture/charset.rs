@@ -22,10 +22,12 @@ pub(super) fn text(bytes: &[u8], declared: Option<&str>) -> Text {
         (None, Some(Charset::Unknown)) => {
             return with_doubt(rest, Charset::Utf8, "the charset is not known");
         }
-        (None, Some(Charset::Utf16Be | Charset::Utf16Le)) if !rest.contains(&0) => {
-            return with_doubt(rest, Charset::Utf8, "declared UTF-16, but it is not");
+        (None, Some(Charset::Utf16Be | Charset::Utf16Le | Charset::Utf32Be | Charset::Utf32Le))
+            if !rest.contains(&0) =>
+        {
+            return with_doubt(rest, Charset::Utf8, "declared UTF-16 or UTF-32, but it is not");
         }
-        (None, Some(Charset::Utf8) | None) => guess_utf16(rest).unwrap_or(Charset::Utf8),
+        (None, Some(Charset::Utf8) | None) => guess(rest).unwrap_or(Charset::Utf8),
         (None, Some(declared)) => declared,
     };
     decode(rest, charset)
@@ -36,6 +38,8 @@ enum Charset {
     Utf8,
     Utf16Be,
     Utf16Le,
+    Utf32Be,
+    Utf32Le,
     Latin1,
     Unknown,
 }
@@ -46,30 +50,39 @@ impl Charset {
             "utf-8" | "utf8" | "us-ascii" | "ascii" => Charset::Utf8,
             "utf-16" | "utf-16be" => Charset::Utf16Be,
             "utf-16le" => Charset::Utf16Le,
+            "utf-32" | "utf-32be" => Charset::Utf32Be,
+            "utf-32le" => Charset::Utf32Le,
             "iso-8859-1" | "latin1" | "iso8859-1" | "windows-1252" | "cp1252" => Charset::Latin1,
             _ => Charset::Unknown,
         }
     }
 
-    /// A mark settles the byte order that `utf-16` leaves open (RFC 2781 section 4.3).
+    /// A mark settles the byte order that `utf-16` and `utf-32` leave open (RFC 2781 section 4.3).
     fn agrees_with(self, marked: Charset) -> bool {
-        self == marked || (self == Charset::Utf16Be && marked == Charset::Utf16Le)
+        self == marked
+            || (self == Charset::Utf16Be && marked == Charset::Utf16Le)
+            || (self == Charset::Utf32Be && marked == Charset::Utf32Le)
     }
 }
 
 fn byte_order_mark(bytes: &[u8]) -> (Option<Charset>, &[u8]) {
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => (Some(Charset::Utf8), rest),
+        [0x00, 0x00, 0xFE, 0xFF, rest @ ..] => (Some(Charset::Utf32Be), rest),
+        // UTF-16 with a NUL as its first character would start so too; no format read here does.
+        [0xFF, 0xFE, 0x00, 0x00, rest @ ..] => (Some(Charset::Utf32Le), rest),
         [0xFE, 0xFF, rest @ ..] => (Some(Charset::Utf16Be), rest),
         [0xFF, 0xFE, rest @ ..] => (Some(Charset::Utf16Le), rest),
         _ => (None, bytes),
     }
 }
 
-/// Every format read here starts with an ASCII character, so a zero beside it tells UTF-16 (RFC 4627
-/// section 3).
-fn guess_utf16(bytes: &[u8]) -> Option<Charset> {
+/// Every format read here starts with an ASCII character, so the zeros beside it tell UTF-16 and UTF-32 (RFC
+/// 4627 section 3).
+fn guess(bytes: &[u8]) -> Option<Charset> {
     match bytes {
+        [0, 0, 0, fourth, ..] if *fourth != 0 => Some(Charset::Utf32Be),
+        [first, 0, 0, 0, ..] if *first != 0 => Some(Charset::Utf32Le),
         [0, second, ..] if *second != 0 => Some(Charset::Utf16Be),
         [first, 0, ..] if *first != 0 => Some(Charset::Utf16Le),
         _ => None,
@@ -88,7 +101,23 @@ fn decode(bytes: &[u8], charset: Charset) -> Text {
         Charset::Latin1 => Text { text: bytes.iter().map(|byte| char::from(*byte)).collect(), doubt: None },
         Charset::Utf16Be => utf16(bytes, u16::from_be_bytes),
         Charset::Utf16Le => utf16(bytes, u16::from_le_bytes),
+        Charset::Utf32Be => utf32(bytes, u32::from_be_bytes),
+        Charset::Utf32Le => utf32(bytes, u32::from_le_bytes),
     }
+}
+
+fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Text {
+    let fours = bytes.chunks_exact(4);
+    let mut is_broken = !fours.remainder().is_empty();
+    let text = fours
+        .map(|four| {
+            char::from_u32(unit([four[0], four[1], four[2], four[3]])).unwrap_or_else(|| {
+                is_broken = true;
+                char::REPLACEMENT_CHARACTER
+            })
+        })
+        .collect();
+    Text { text, doubt: is_broken.then(|| "it is not UTF-32".to_owned()) }
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text {

@@ -1,8 +1,8 @@
 //! URL-encoded forms and queries (WHATWG URL section 5).
 //!
 //! Applications disagree about a name that is given twice: the first, the last, or all count. So all are
-//! kept in order, as a list, and a doubt names the member (THREATS E10). They disagree about names too. `name[]` is the declared list and
-//! no doubt.
+//! kept in order, as a list, and a doubt names the member (THREATS E10). They disagree about names too.
+//! `name[]` is the declared list and no doubt.
 
 use std::collections::BTreeMap;
 
@@ -27,25 +27,38 @@ pub struct Form {
 pub fn parse(text: &str) -> Form {
     let mut form = Form::default();
     for (name, value) in form_urlencoded::parse(text.as_bytes()).take(PAIRS_MAX) {
-        match name.strip_suffix("[]") {
-            Some(list) if !list.is_empty() => push(&mut form.members, list.to_owned(), value.into_owned()),
-            _ => insert(&mut form, name.into_owned(), value.into_owned()),
-        }
+        form.add(&name, Value::String(value.into_owned()));
     }
-    for doubt in &mut form.doubts {
-        let values = doubt.path.first().and_then(|name| form.members.get(name)).and_then(Value::as_array);
-        doubt.values = values.map(|all| all.iter().take(VALUES_MAX).cloned().collect()).unwrap_or_default();
-    }
-    form.others = other_readings(text);
+    form.tell_repeated();
+    form.others = doubtful(other_readings(text));
     if text.split('&').nth(PAIRS_MAX).is_some() {
         form.doubts.push(Doubtful::at(Vec::new(), NoteCode::BodyCut, "more than 10,000 fields"));
     }
     form
 }
 
-fn insert(form: &mut Form, name: String, value: String) {
+impl Form {
+    /// A field, as whatever kind of form brings it.
+    pub(super) fn add(&mut self, name: &str, value: Value) {
+        match name.strip_suffix("[]") {
+            Some(list) if !list.is_empty() => push(&mut self.members, list.to_owned(), value),
+            _ => insert(self, name.to_owned(), value),
+        }
+    }
+
+    /// Lets the doubts about repeated names tell the values.
+    pub(super) fn tell_repeated(&mut self) {
+        for doubt in &mut self.doubts {
+            let values = doubt.path.first().and_then(|name| self.members.get(name)).and_then(Value::as_array);
+            doubt.values =
+                values.map(|all| all.iter().take(VALUES_MAX).cloned().collect()).unwrap_or_default();
+        }
+    }
+}
+
+fn insert(form: &mut Form, name: String, value: Value) {
     if !form.members.contains_key(&name) {
-        form.members.insert(name, Value::String(value));
+        form.members.insert(name, value);
         return;
     }
     let is_known = form.doubts.iter().any(|known| known.path[0] == name);
@@ -61,17 +74,17 @@ fn insert(form: &mut Form, name: String, value: String) {
     push(&mut form.members, name, value);
 }
 
-fn push(members: &mut Map<String, Value>, name: String, value: String) {
+fn push(members: &mut Map<String, Value>, name: String, value: Value) {
     let entry = members.entry(name).or_insert_with(|| Value::Array(Vec::new()));
     match entry {
-        Value::Array(values) => values.push(Value::String(value)),
-        single => *single = Value::Array(vec![single.take(), Value::String(value)]),
+        Value::Array(values) => values.push(value),
+        single => *single = Value::Array(vec![single.take(), value]),
     }
 }
 
 /// What PHP (`.`, blank and `[` in a name become `_`, `id[0]` belongs to `id`) and readers that also split at
 /// `;` would find.
-fn other_readings(text: &str) -> Vec<Doubtful> {
+fn other_readings(text: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for pair in text.split('&').take(PAIRS_MAX) {
         let mut pieces = pair.split(';').map(|piece| form_urlencoded::parse(piece.as_bytes()).next());
@@ -82,6 +95,11 @@ fn other_readings(text: &str) -> Vec<Doubtful> {
             found.extend(as_variable(&name).map(|other| (other, value.into_owned())));
         }
     }
+    found
+}
+
+/// Names that can be read otherwise, with their values, as doubts.
+pub(super) fn doubtful(found: Vec<(String, String)>) -> Vec<Doubtful> {
     let mut by_name: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (name, value) in found {
         if by_name.len() == OTHERS_MAX && !by_name.contains_key(&name) {
@@ -106,7 +124,7 @@ fn other_readings(text: &str) -> Vec<Doubtful> {
 }
 
 /// The variable that PHP makes of a name, where that is another; `name[]` is a list of that name here too.
-fn as_variable(name: &str) -> Option<String> {
+pub(super) fn as_variable(name: &str) -> Option<String> {
     let start = name.trim_start_matches(' ');
     let start = start.split('\0').next().unwrap_or_default();
     let bare = match start.find('[') {

@@ -9,6 +9,10 @@ use super::{json, soap, xml};
 pub enum Format {
     /// RFC 8259.
     Json,
+    /// JSON with superjson's wrapping; only where a rule pack says so.
+    SuperJson,
+    /// A JSON document on each line.
+    JsonLines,
     /// `application/x-www-form-urlencoded`.
     Form,
     /// RFC 5545.
@@ -23,7 +27,7 @@ pub enum Format {
     Soap,
     /// The bodies of WebDAV and CalDAV.
     WebDav,
-    /// Multipart; not read yet.
+    /// RFC 7578.
     Multipart,
     /// Anything else; never read.
     Binary,
@@ -34,6 +38,8 @@ impl Format {
     pub fn as_str(self) -> &'static str {
         match self {
             Format::Json => "json",
+            Format::SuperJson => "superjson",
+            Format::JsonLines => "jsonl",
             Format::Form => "form",
             Format::ICalendar => "icalendar",
             Format::Text => "text",
@@ -50,6 +56,8 @@ impl Format {
         match self {
             Format::Xml | Format::Soap | Format::WebDav => true,
             Format::Json
+            | Format::SuperJson
+            | Format::JsonLines
             | Format::Form
             | Format::ICalendar
             | Format::Text
@@ -63,6 +71,9 @@ impl Format {
     pub fn parse(name: &str) -> Option<Format> {
         match name {
             "json" => Some(Format::Json),
+            "superjson" => Some(Format::SuperJson),
+            "jsonl" => Some(Format::JsonLines),
+            "multipart" => Some(Format::Multipart),
             "form" => Some(Format::Form),
             "icalendar" => Some(Format::ICalendar),
             "text" => Some(Format::Text),
@@ -71,6 +82,20 @@ impl Format {
             "soap" => Some(Format::Soap),
             "webdav" => Some(Format::WebDav),
             _ => None,
+        }
+    }
+
+    /// Whether a body's look can tell it.
+    fn has_look(self) -> bool {
+        match self {
+            Format::Json | Format::Form | Format::ICalendar | Format::Xml | Format::Multipart => true,
+            Format::SuperJson
+            | Format::JsonLines
+            | Format::Text
+            | Format::Html
+            | Format::Soap
+            | Format::WebDav
+            | Format::Binary => false,
         }
     }
 }
@@ -86,11 +111,12 @@ pub struct Forced<'a> {
 
 impl Forced<'_> {
     /// Whether this holds beside what the headers say. What the type says plainly is not overruled: a form's
-    /// answer is often JSON. Only what kind of XML it is, no type tells.
+    /// answer is often JSON. Only what kind of XML it is, and whether JSON is wrapped, no type tells.
     pub(super) fn holds(&self, declared: &Declared) -> bool {
         declared.is_vague
             || declared.format == Format::Binary
             || (declared.format == Format::Xml && self.format.is_xml())
+            || (declared.format == Format::Json && self.format == Format::SuperJson)
     }
 }
 
@@ -101,6 +127,8 @@ pub(super) struct Declared {
     pub(super) charset: Option<String>,
     /// SOAP's action.
     pub(super) action: Option<String>,
+    /// The first content type as it stands; the boundary in it has upper and lower case.
+    pub(super) content_type: String,
     /// True when the type says little, so that the body's look decides.
     pub(super) is_vague: bool,
     /// True when there are two different content types.
@@ -112,16 +140,21 @@ pub(super) fn declared(headers: &HeaderMap) -> Declared {
     let mut lines = headers.get_all(http::header::CONTENT_TYPE).iter();
     let first = lines.next();
     let is_doubled = lines.any(|line| Some(line) != first);
-    let text = first.map(|line| String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase());
-    let text = text.unwrap_or_default();
+    let content_type =
+        first.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).unwrap_or_default();
+    let text = content_type.to_ascii_lowercase();
     let mut pieces = text.split(';');
     let essence = pieces.next().unwrap_or_default().trim().to_owned();
-    let charset = pieces
+    let mut charsets: Vec<&str> = pieces
         .filter_map(|piece| piece.trim().strip_prefix("charset="))
-        .map(|charset| charset.trim_matches(|c| c == '"' || c == '\'').to_owned())
-        .next();
+        .map(|charset| charset.trim_matches(|c| c == '"' || c == '\''))
+        .collect();
+    charsets.dedup();
+    // Several are no charset that is known: doubt, whatever each of them says.
+    let charset = (!charsets.is_empty()).then(|| charsets.join(", "));
     let (format, is_vague) = by_type(&essence);
-    Declared { format, charset, action: soap::action(headers), is_vague, is_doubled }
+    let action = soap::action(headers);
+    Declared { format, charset, content_type, action, is_vague, is_doubled }
 }
 
 fn by_type(essence: &str) -> (Format, bool) {
@@ -130,6 +163,11 @@ fn by_type(essence: &str) -> (Format, bool) {
         "application/json" | "text/json" | "application/x-json" | "application/csp-report" => {
             (Format::Json, false)
         }
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-jsonlines"
+        | "application/jsonlines" => (Format::JsonLines, false),
         "application/x-www-form-urlencoded" => (Format::Form, false),
         "text/calendar" | "application/ics" => (Format::ICalendar, false),
         "text/html" | "application/xhtml+xml" => (Format::Html, false),
@@ -148,35 +186,35 @@ pub(super) fn settle(declared: &Declared, text: &str) -> (Format, Option<String>
     if declared.is_vague {
         return (look(start), None);
     }
-    let other = match declared.format {
-        // A form whose only name is a JSON object is JSON with a careless label; some servers read it so.
-        Format::Form if looks_like_json(start) && json::parse(text).is_ok() => Format::Json,
-        Format::Form if looks_like_xml(start) && xml::tree(text).is_some() => Format::Xml,
-        Format::Json if !looks_like_json(start) && json::parse(text).is_err() => look(start),
-        Format::Json
+    let may_differ = match declared.format {
+        // Nearly every body; it is read once only where it is what it says.
+        Format::Json => {
+            !looks_like_json(start) && json::parse(text).map_or(true, |reading| !reading.doubts.is_empty())
+        }
+        Format::Multipart => !start.starts_with("--") && !text.contains("\n--"),
+        Format::Xml => !looks_like_xml(start),
+        Format::JsonLines
         | Format::Form
+        | Format::SuperJson
         | Format::ICalendar
         | Format::Text
         | Format::Html
-        | Format::Xml
         | Format::Soap
         | Format::WebDav
-        | Format::Multipart
-        | Format::Binary => return (declared.format, None),
+        | Format::Binary => true,
     };
-    match other {
-        Format::Json | Format::Form | Format::Xml => {
-            let detail = format!("declared {}, looks like {}", declared.format.as_str(), other.as_str());
-            (other, Some(detail))
-        }
-        Format::ICalendar
-        | Format::Text
-        | Format::Html
-        | Format::Soap
-        | Format::WebDav
-        | Format::Multipart
-        | Format::Binary => (declared.format, None),
+    if !may_differ {
+        return (declared.format, None);
     }
+    let seen = look(start);
+    // A list of documents, and a page in XHTML, look like what they also are.
+    let is_also =
+        matches!((declared.format, seen), (Format::JsonLines, Format::Json) | (Format::Html, Format::Xml));
+    if seen == declared.format || is_also || !seen.has_look() {
+        return (declared.format, None);
+    }
+    let why = format!("declared {}, looks like {}", declared.format.as_str(), seen.as_str());
+    (seen, Some(why))
 }
 
 fn look(start: &str) -> Format {
@@ -188,6 +226,9 @@ fn look(start: &str) -> Format {
     }
     if start.starts_with("<?xml") || (looks_like_xml(start) && xml::tree(start).is_some()) {
         return Format::Xml;
+    }
+    if looks_like_multipart(start) {
+        return Format::Multipart;
     }
     if looks_like_form(start) {
         return Format::Form;
@@ -207,6 +248,11 @@ fn looks_like_xml(start: &str) -> bool {
     let is_page =
         |prefix: &str| start.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
     start.starts_with('<') && !is_page("<!doctype html") && !is_page("<html")
+}
+
+fn looks_like_multipart(start: &str) -> bool {
+    let head: String = start.chars().take(LOOK_CHARS).collect();
+    start.starts_with("--") && head.to_ascii_lowercase().contains("content-disposition:")
 }
 
 /// `a=1&b=2`: one word of unreserved characters with an equals sign in each of its first pieces.

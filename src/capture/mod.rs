@@ -14,6 +14,7 @@ mod icalendar;
 pub mod json;
 pub mod multipart;
 pub mod soap;
+pub mod superjson;
 mod xml;
 
 use http::HeaderMap;
@@ -93,6 +94,8 @@ struct Parsed {
     quiet: Vec<Doubtful>,
     /// Of a SOAP message.
     operation: Option<String>,
+    /// What is odd and no reason for doubt.
+    notes: Vec<Note>,
 }
 
 /// Reads the copy of a body.
@@ -139,17 +142,18 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
     if bytes.is_empty() {
         return bodiless();
     }
-    if forced.is_none() && matches!(declared.format, Format::Binary) {
+    // What claims to be an image may be JSON to an application that does not look at the claim; but then it
+    // is text.
+    if forced.is_none() && declared.format == Format::Binary && std::str::from_utf8(bytes).is_err() {
         return unreadable(Format::Binary, "not a format that is read here");
     }
     let inner = xml::encoding(bytes);
     let charset = declared.charset.as_deref();
     let text = charset::text(bytes, charset.or(inner.as_deref()));
-    let (format, sniff_doubt) = match forced {
+    let (mut format, sniff_doubt) = match forced {
         Some(format) => (format, None),
         None => format::settle(declared, &text.text),
     };
-    let mut format = format;
     let parsed = match format {
         Format::Json => json_document(&text.text),
         Format::Form => form_document(&text.text),
@@ -160,19 +164,24 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
             (format, parsed) = xml::parse(&text.text, forced, lists, declared.action.as_deref());
             parsed
         }
-        Format::Multipart | Format::Binary => Parsed::default(),
+        Format::JsonLines => json::lines::parse(&text.text),
+        Format::SuperJson => superjson::parse(&text.text),
+        Format::Multipart => multipart::form::parse(bytes, &declared.content_type),
+        Format::Binary => Parsed::default(),
     };
     if parsed.value.is_none() {
         return unreadable(format, "it cannot be read as that");
     }
     let mut doubts = parsed.doubts;
-    doubts.extend(text.doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
+    // Each part of a multipart body has its own encoding.
+    let text_doubt = text.doubt.filter(|_| format != Format::Multipart);
+    doubts.extend(text_doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
     if inner.is_some() && charset.is_some() && inner.as_deref() != charset {
         let detail = "the XML declaration names another charset than the content type";
         doubts.push(Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail));
     }
     doubts.extend(sniff_doubt.map(|detail| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)));
-    let mut notes: Vec<Note> = Vec::new();
+    let mut notes = parsed.notes;
     for doubt in &doubts {
         let note = match doubt.path.is_empty() {
             true => Note { code: doubt.code, detail: doubt.detail.clone() },
@@ -200,7 +209,7 @@ fn form_document(text: &str) -> Parsed {
         value: Some(Value::Object(reading.members)),
         doubts: reading.doubts,
         quiet: reading.others,
-        operation: None,
+        ..Parsed::default()
     }
 }
 

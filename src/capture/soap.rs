@@ -105,7 +105,13 @@ impl Soap {
             Some(fault) => json!({ "fault": fault }),
             None => self.content,
         };
-        Parsed { value: Some(value), doubts: self.doubts, quiet: self.quiet, operation: Some(self.operation) }
+        Parsed {
+            value: Some(value),
+            doubts: self.doubts,
+            quiet: self.quiet,
+            operation: Some(self.operation),
+            ..Parsed::default()
+        }
     }
 }
 

@@ -162,7 +162,8 @@ pub enum OnFailure {
 pub struct FormatLine {
     /// Where.
     pub at: MatchLine,
-    /// `json`, `form`, `text`, `icalendar`, `xml`, `soap`, `webdav`; envelopes come later.
+    /// `json`, `superjson`, `jsonl`, `form`, `multipart`, `text`, `icalendar`, `xml`, `soap`, `webdav`; envelopes
+    /// come later.
     pub format: String,
     /// Of XML, the names of elements that are lists even when there is one.
     pub lists: Vec<String>,

@@ -7,6 +7,7 @@
 //!
 //! Nothing is decoded here, nothing is copied but headers, and nothing grows past the limits below.
 
+pub(super) mod form;
 mod parameter;
 
 use std::collections::BTreeSet;

@@ -62,7 +62,12 @@ fn plain(root: &Element, lists: &[String]) -> Parsed {
     shape.path.push(root.name.clone());
     let content = shape.content(root);
     let members = Map::from_iter([(root.name.clone(), content)]);
-    Parsed { value: Some(Value::Object(members)), doubts: shape.doubts, quiet: shape.quiet, operation: None }
+    Parsed {
+        value: Some(Value::Object(members)),
+        doubts: shape.doubts,
+        quiet: shape.quiet,
+        ..Parsed::default()
+    }
 }
 
 /// How elements become values, and where one is doubtful.

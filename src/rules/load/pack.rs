@@ -265,7 +265,7 @@ fn formats(node: &Node, page: &mut Page<'_>) -> Vec<FormatLine> {
                 "E03",
                 node.span,
                 &message,
-                "it reads json, form, text, icalendar, xml, soap and webdav",
+                "it reads json, form, multipart, text, icalendar, superjson, jsonl, xml, soap and webdav",
             );
         } else if let Some(format) = page.word(node, "`as`", &FORMATS) {
             if let (Some(lists), false) = (item.member("lists"), XMLS.contains(&format)) {
@@ -309,9 +309,12 @@ const KEYS: [&str; 15] = [
     "rules",
     "tests",
 ];
-const FORMATS: [(&str, &str); 7] = [
+const FORMATS: [(&str, &str); 10] = [
     ("json", "json"),
+    ("superjson", "superjson"),
+    ("jsonl", "jsonl"),
     ("form", "form"),
+    ("multipart", "multipart"),
     ("text", "text"),
     ("icalendar", "icalendar"),
     ("xml", "xml"),
@@ -319,5 +322,5 @@ const FORMATS: [(&str, &str); 7] = [
     ("webdav", "webdav"),
 ];
 const XMLS: [&str; 3] = ["xml", "soap", "webdav"];
-const LATER: [&str; 5] = ["trpc", "json-rpc", "graphql", "http-batch", "multipart"];
+const LATER: [&str; 4] = ["trpc", "json-rpc", "graphql", "http-batch"];
 const RULES_MAX: usize = 2_000;

@@ -13,6 +13,7 @@ fn a_method_named_anywhere_makes_the_event_of_that_method() {
     let world = World::new(Habits::methods(Methods::Overridden));
     let form = "Content-Type: application/x-www-form-urlencoded";
     let json = "Content-Type: application/json";
+    let parts = "Content-Type: multipart/form-data; boundary=b";
     let mut count = 0;
     let mut check = |line: &str, headers: &[&str], body: &str, action: &str| {
         let id = format!("r{count}");
@@ -44,7 +45,11 @@ fn a_method_named_anywhere_makes_the_event_of_that_method() {
         let line = "POST /v2/bookings/b1";
         check(line, &[form], &format!("a=1&_method={lower}"), action);
         check(line, &[form], &format!("_method=get&_method={method}"), action);
+        let part = "--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\n";
+        check(line, &[parts], &format!("{part}{method}\r\n--b--\r\n"), action);
         check(line, &[json], &format!(r#"{{"_method":"{method}","a":1}}"#), action);
+        let part = "--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\n";
+        check(line, &[parts], &format!("{part}{method}\r\n--b--\r\n"), action);
         check(line, &[json], &format!(r#"{{"_m\u0065thod":"{lower}"}}"#), action);
     }
     world.assert_all_is_told();
@@ -55,7 +60,8 @@ fn a_method_named_anywhere_makes_the_event_of_that_method() {
 fn a_method_in_a_body_that_is_not_read_is_recorded_as_doubtful() {
     let world = World::new(Habits::methods(Methods::Overridden));
     let body = "--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--b--\r\n";
-    let kind = "Content-Type: multipart/form-data; boundary=b";
+    // The application looks at the body only; by the boundary that the type names, there is nothing in it.
+    let kind = "Content-Type: multipart/form-data; boundary=a";
     world.rig.exchange(request("POST /v2/bookings/b1", "r", &[kind], body));
     assert_eq!(world.app.deeds()[0].verb, "delete");
     world.assert_all_is_told();

@@ -5,8 +5,11 @@
 //! condition on the body silently false. So this reader goes on where it can and says where it did; it
 //! keeps its own stack, because an overflow of the program's cannot be caught.
 
+pub(super) mod lines;
+mod number;
+
 use serde_json::map::Entry;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::Doubtful;
 use crate::event::NoteCode;
@@ -293,18 +296,7 @@ impl Reader<'_> {
             self.at += 1;
         }
         let text = &self.text[start..self.at];
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let has_odd_start = !digits.starts_with(|c: char| c.is_ascii_digit())
-            || (digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit());
-        if has_odd_start {
-            return self.odd_number(text);
-        }
-        if digits.bytes().all(|byte| byte.is_ascii_digit()) && text != "-0" {
-            let number =
-                text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from));
-            return number.map(Value::Number).unwrap_or_else(|_| self.odd_number(text));
-        }
-        match text.parse::<f64>().ok().and_then(Number::from_f64) {
+        match number::exact(text) {
             Some(number) => Value::Number(number),
             None => self.odd_number(text),
         }
