@@ -2,6 +2,7 @@
 //! that believes everything. After each table of tricks one thing must hold: whatever the application did
 //! stands in the log, by its right name.
 
+mod bodies;
 mod combined;
 mod hostile;
 mod hosts;
