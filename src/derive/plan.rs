@@ -5,7 +5,7 @@ use super::document::Document;
 use super::engine::Engine;
 use super::read::ask::Asked;
 use super::read::{Purpose, ReadRequest};
-use super::{Answers, situation::Ended};
+use super::{Answers, rule, situation::Ended};
 use crate::event::Outcome;
 use crate::exchange::{Capture, CaptureState, Client, Exchange, Request};
 use crate::rules::expr::{EvalLog, Expr, Phase, Root, Scope, Verdict};
@@ -113,6 +113,9 @@ impl Engine {
 
 /// Adds what the rule wants; false when its condition cannot hold any more.
 fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
+    if now == Phase::Body && !rule::may_be_meant(case) {
+        return false;
+    }
     let items_phase = match &case.rule.for_each {
         None => Phase::Head,
         Some(ForEach::Each(expr)) => expr.phase(),
@@ -147,8 +150,12 @@ fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
     stands
 }
 
-/// When the question for the rule's thing can be asked at the earliest.
+/// When the question for the rule's thing can be asked at the earliest. A POST that only its body can turn
+/// into the rule's DELETE is mostly just a POST: nothing is asked for it before the body says so.
 fn things_phase(case: &Case<'_>) -> Phase {
+    if case.candidate.method_from_body.is_some() {
+        return Phase::Body;
+    }
     let with = case.rule.before.iter().flat_map(|before| &before.with).map(|(_, expr)| expr);
     let read = case.resource().map(|resource| exprs_of(&resource.read)).unwrap_or_default();
     with.chain(read).map(Expr::phase).max().unwrap_or(Phase::Head)

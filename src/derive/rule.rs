@@ -248,6 +248,14 @@ enum Meant {
     Doubt(String),
 }
 
+/// False when the body is there and does not name the method that the candidate stands for.
+pub(super) fn may_be_meant(case: &Case<'_>) -> bool {
+    match body_method(case) {
+        Meant::Yes | Meant::Doubt(_) => true,
+        Meant::No => false,
+    }
+}
+
 fn body_method(case: &Case<'_>) -> Meant {
     let Some(wanted) = &case.candidate.method_from_body else { return Meant::Yes };
     let named = case.document.request.get("body").and_then(|body| body.get("_method"));

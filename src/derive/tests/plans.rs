@@ -44,6 +44,21 @@ fn lines(reads: &[ReadRequest]) -> Vec<String> {
 }
 
 #[test]
+fn nothing_is_asked_for_a_method_that_only_the_body_could_name_until_it_does() {
+    // THREATS E13, B06: every POST would otherwise cost the application a read.
+    for (body, wanted) in [("a=1", Vec::new()), ("_method=put", vec!["GET /things/1"])] {
+        let played =
+            play(RULES, "POST /things/1", body).header("content-type", "application/x-www-form-urlencoded");
+        let first = plan(&played);
+        assert!(first.needs_body && first.reads.is_empty(), "{body}: {:?}", lines(&first.reads));
+        let request = &played.exchange.request;
+        let second = played.engine.plan_with_body(first, request, &played.exchange.client, &request.body);
+        assert_eq!(lines(&second.reads), wanted, "{body}");
+        assert_eq!(second.candidates.is_empty(), wanted.is_empty(), "{body}");
+    }
+}
+
+#[test]
 fn a_read_that_needs_the_body_waits_for_it() {
     let played =
         play(RULES, "POST /role", r#"{"team":3,"id":7,"role":"w"}"#).header("authorization", "Bearer t");
