@@ -60,10 +60,13 @@ pub(super) fn derive(
         Meant::No => return recorded,
         Meant::Doubt(reason) => vec![reason],
     };
-    let items = {
-        let scope = case.scope();
-        let (vars, _) = case.vars(&scope);
-        case.items(case.rule.for_each.as_ref(), &scope.with(Root::Vars, &vars))
+    let items = match &case.rule.for_each {
+        None => Items::Once,
+        Some(for_each) => {
+            let scope = case.scope();
+            let (vars, _) = case.vars(&scope);
+            case.items(Some(for_each), &scope.with(Root::Vars, &vars))
+        }
     };
     let items: Vec<Option<Item>> = match items {
         Items::Once => vec![None],

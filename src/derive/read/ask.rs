@@ -166,7 +166,7 @@ impl Asking<'_> {
     }
 
     fn headers(&self, read: &Read) -> Result<Vec<(HeaderName, HeaderValue)>, ReadFailure> {
-        let mut headers = Vec::new();
+        let mut headers = Vec::with_capacity(USUAL_HEADERS);
         let host = HeaderValue::from_str(&self.request.host).map_err(|_| ReadFailure::NotAsked)?;
         headers.push((HOST, host));
         let forwarded = read.forward.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok());
@@ -235,6 +235,8 @@ const NEVER_SENT: &[&str] = &[
     "host",
 ];
 const TARGET_BYTES_MAX: usize = 8 << 10;
+/// Headers of most questions, so that their list is made once: host, credentials, a version.
+const USUAL_HEADERS: usize = 4;
 
 #[cfg(test)]
 mod tests {

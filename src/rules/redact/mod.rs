@@ -62,6 +62,8 @@ impl Secrets {
 pub struct Redactor<'a> {
     key: &'a Key,
     secrets: Vec<&'a Secrets>,
+    /// Whether any of them adds names.
+    has_names: bool,
 }
 
 /// Where in the document a value stands; a list that grows on the stack.
@@ -82,8 +84,9 @@ impl<'a> Redactor<'a> {
     /// With the built-in names and shapes, and what these packs and rules add.
     pub fn new(key: &'a Key, secrets: impl IntoIterator<Item = &'a Secrets>) -> Redactor<'a> {
         // Most rules add nothing, and what is left is looked through for every name.
-        let secrets = secrets.into_iter().filter(|secrets| !secrets.is_empty()).collect();
-        Redactor { key, secrets }
+        let secrets: Vec<_> = secrets.into_iter().filter(|secrets| !secrets.is_empty()).collect();
+        let has_names = secrets.iter().any(|secrets| !secrets.names.is_empty());
+        Redactor { key, secrets, has_names }
     }
 
     /// Whether another one redacts and reveals the very same.
@@ -164,7 +167,7 @@ impl<'a> Redactor<'a> {
 
     /// The name's kind of secret, if it is one.
     fn kind(&self, name: &str) -> Option<Kind> {
-        if name.len() > names::NAME_BYTES_MAX {
+        if name.len() > names::NAME_BYTES_MAX || !(self.has_names || names::may_be_known(name)) {
             return None;
         }
         names::with_folded(name, |folded| {
