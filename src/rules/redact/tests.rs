@@ -104,7 +104,7 @@ fn packs_add_names_and_paths_and_reveal_exact_ones() {
     ];
     let secrets = Secrets::new(&redact, &reveal);
     let mut document = json!({"request": {"body": {
-        "inviteLink": "https://x.org/i/abc", "error": {"code": "E1"}, "other": {"code": "E1"},
+        "inviteLink": "https://x.org/i/abc", "error": {"code": "refused"}, "other": {"code": "refused"},
         "list": [{"token": "t"}], "password": "p",
         "people": [{"kind": "x", "note": 1}, {"kind": "y", "note": 2}],
     }}});
@@ -114,7 +114,7 @@ fn packs_add_names_and_paths_and_reveal_exact_ones() {
     });
     let body = &document["request"]["body"];
     assert!(body["inviteLink"].as_str().unwrap().starts_with("[redacted:"));
-    assert_eq!(body["error"]["code"], "E1");
+    assert_eq!(body["error"]["code"], "refused");
     assert_eq!(body["other"]["code"], "[redacted]");
     assert_eq!(body["list"][0]["token"], "t");
     assert_eq!(body["password"], "[redacted]", "`..` reveals nothing");
