@@ -59,6 +59,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         data_dir: folder.join("data"),
         key_file: folder.join("earwitness.key"),
         rules: Vec::new(),
+        credentials: Vec::new(),
         trusted_proxies: Vec::new(),
         limits: Limits::default(),
         workers: 1,

@@ -7,7 +7,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::App;
 use crate::cli::{Exit, LogFormat, ServeArgs, show};
-use crate::config::Config;
+use crate::config::{Config, environment};
+use crate::rules::load::Allowed;
 use crate::rules::model::RuleSet;
 use crate::telemetry;
 
@@ -27,25 +28,27 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
-    let rules = match RuleSet::load(&config.rules) {
-        Ok(loaded) => {
-            show(&loaded.problems)?;
-            loaded.rules
-        }
-        Err(problems) => {
-            show(&problems)?;
-            return Ok(Exit::Wrong);
-        }
-    };
+    let Some(rules) = rules(&config)? else { return Ok(Exit::Wrong) };
     telemetry::init(format, &args.log)?;
     runtime()?.block_on(run(config, rules))?;
     Ok(Exit::Done)
 }
 
-/// The variables that are text; `std::env::vars` panics at one that is not.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+/// The packs that the configuration names, if they and what they ask for are sound.
+fn rules(config: &Config) -> Result<Option<RuleSet>> {
+    let places = config.rules.iter().map(|place| (place.path.as_path(), place.base.as_str()));
+    let loaded = match RuleSet::load_below(places) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            show(&problems)?;
+            return Ok(None);
+        }
+    };
+    show(&loaded.problems)?;
+    let allowed = config.credentials.iter().map(|known| Allowed { name: &known.name, paths: &known.paths });
+    let problems = loaded.rules.check_credentials(&allowed.collect::<Vec<_>>());
+    show(&problems)?;
+    Ok((problems.error_count() == 0).then_some(loaded.rules))
 }
 
 /// The runtime of everything but the proxy's workers, which have their own.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::{CheckArgs, Exit, ProblemFormat};
+use super::{CheckArgs, Exit, ProblemFormat, permissions};
 use crate::rules::described::Description;
 use crate::rules::load::Loaded;
 use crate::rules::model::RuleSet;
@@ -18,7 +18,11 @@ use crate::yaml::{self, Problems, Source};
 /// When the description cannot be read, or standard output or error cannot be written.
 pub fn check(args: &CheckArgs) -> Result<Exit> {
     let description = args.openapi.as_deref().map(describe).transpose()?;
-    let mut loaded = RuleSet::load(&args.paths);
+    let mut loaded = permissions::load(args);
+    if args.permissions {
+        permissions::tell(&loaded)?;
+        return Ok(if loaded.is_err() { Exit::Wrong } else { Exit::Done });
+    }
     if let (Ok(loaded), Some(description)) = (&mut loaded, &description) {
         description.check(&loaded.rules, &mut loaded.problems);
     }

@@ -4,6 +4,7 @@
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
 mod check;
+mod permissions;
 mod schema;
 mod terminal;
 mod timeline;
@@ -107,8 +108,14 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Packs: their folders, or a folder of packs, or single files.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "config")]
     pub paths: Vec<PathBuf>,
+    /// Check the packs of this configuration too, and the credentials that all of them ask for.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// List what the packs read from the application, as whom, and what they take out of redaction.
+    #[arg(long)]
+    pub permissions: bool,
     /// How problems are shown.
     #[arg(long, value_enum, default_value_t = ProblemFormat::Text)]
     pub format: ProblemFormat,

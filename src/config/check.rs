@@ -10,7 +10,7 @@ use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, Secret, Upstream};
+use super::{Admin, Config, Limits, Secret, Upstream, credentials, packs};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
@@ -20,17 +20,29 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let admin = admin(settings, problems);
     let data_dir = data_dir(settings, problems);
     let key_file = key_file(settings, &data_dir, problems);
-    let rules = rules(settings, problems);
+    let rules = packs::rules(settings, problems);
+    let credentials = credentials::credentials(settings, problems);
     let trusted_proxies = trusted_proxies(settings, problems);
     let limits = limits(settings, problems);
     let workers = workers(settings, problems);
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let key_file = key_file?;
-    Some(Config { listen, upstream, admin, data_dir, key_file, rules, trusted_proxies, limits, workers })
+    Some(Config {
+        listen,
+        upstream,
+        admin,
+        data_dir,
+        key_file,
+        rules,
+        credentials,
+        trusted_proxies,
+        limits,
+        workers,
+    })
 }
 
-fn required<T>(
+pub(super) fn required<T>(
     settings: &Settings,
     key: &str,
     example: &str,
@@ -204,31 +216,6 @@ fn resolved(path: &Path) -> PathBuf {
         plain = plain.canonicalize().unwrap_or(plain);
     }
     plain
-}
-
-fn rules(settings: &Settings, problems: &mut Problems) -> Vec<PathBuf> {
-    let cure = "name folders of rules, or single files";
-    let parse = |setting: &Setting<'_>, problems: &mut Problems| {
-        let items = setting.items(&[',', ':'], problems, "name folders of rules, or single files");
-        let mut paths = Vec::new();
-        for item in items {
-            let path = setting.path(&item.text);
-            if !path.exists() {
-                let message = format!("there is no {}", path.display());
-                let place = problems.error("C04", setting.source, item.span, message);
-                place.cure("check the path; relative ones start from the configuration file's folder");
-            }
-            paths.push(path);
-        }
-        Some((paths, setting.node.as_list().is_some_and(<[_]>::is_empty)))
-    };
-    let Some((paths, is_empty_list)) = required(settings, "rules", "rules/", problems, parse) else {
-        return Vec::new();
-    };
-    if let (true, Some(setting)) = (is_empty_list, settings.find("rules")) {
-        setting.wrong(problems, "is empty: nothing would be recorded", cure);
-    }
-    paths
 }
 
 fn trusted_proxies(settings: &Settings, problems: &mut Problems) -> Vec<IpNet> {

@@ -10,6 +10,12 @@ use crate::yaml::{Node, Problems, Source, Span, Yaml, nearest};
 
 use super::mask::mask_userinfo;
 
+/// The process's variables that are text; `std::env::vars` panics at one that is not.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// The variables that are settings, and how they are shown.
 pub(super) struct Environment {
     /// The `NAME=value` lines.

@@ -14,7 +14,7 @@ use super::bounds::BOUNDS;
 use super::env::Environment;
 use super::mask::mask;
 use super::settings::{ADMIN, Settings, TOP, keys};
-use super::{Config, check};
+use super::{Config, check, credentials};
 
 impl Config {
     /// The configuration of a file, if there is one, and the environment, which wins.
@@ -28,9 +28,10 @@ impl Config {
         let mut problems = Problems::default();
         let file = path.and_then(|path| read_file(path, &mut problems));
         let is_readable = file.is_some() || path.is_none();
-        let environment = Environment::read(env, &keys(), &mut problems);
+        let variables: Vec<(String, String)> = env.into_iter().collect();
+        let environment = Environment::read(variables.iter().cloned(), &keys(), &mut problems);
         let folder = path.and_then(Path::parent).map(PathBuf::from).unwrap_or_default();
-        let settings = Settings { file, folder, environment };
+        let settings = Settings { file, folder, environment, variables };
         // Without the file, what it would have said is not missing.
         let config = is_readable.then(|| check::config(&settings, &mut problems)).flatten();
         match config {
@@ -86,6 +87,7 @@ fn hidden_values(root: &Node) -> Vec<&Node> {
                 hidden.extend(secret.map(|(_, node)| node));
             }
             "limits" => {}
+            "credentials" => hidden.extend(credentials::hidden_values(node)),
             name if TOP.contains(&name) => {}
             _ => hidden.push(node),
         }
@@ -98,11 +100,19 @@ fn refuse_unknown_keys(root: &Node, source: &Arc<Source>, problems: &mut Problem
     let Some(members) = members(root, "the configuration", source, problems) else { return };
     for (key, node) in members {
         let (inside, known) = match key.text.as_str() {
+            // It looks at its own members.
+            "credentials" => continue,
             name if TOP.contains(&name) => continue,
             "admin" => ("admin", ADMIN.as_slice()),
             "limits" => ("limits", limits.as_slice()),
             _ => {
-                unknown(key, "", &[TOP.as_slice(), &["admin", "limits"]].concat(), source, problems);
+                unknown(
+                    key,
+                    "",
+                    &[TOP.as_slice(), &["admin", "credentials", "limits"]].concat(),
+                    source,
+                    problems,
+                );
                 continue;
             }
         };

@@ -19,6 +19,14 @@ pub struct Limits {
     pub held_body_ms: u64,
     /// Reads before a request, all together.
     pub before_ms: u64,
+    /// Reads of the application at a time.
+    pub reads_max: usize,
+    /// Reads that one client may cause in a second.
+    pub client_reads_max: u32,
+    /// Waiting for one's turn to change a thing.
+    pub turn_ms: u64,
+    /// Requests that wait for their turn at one thing.
+    pub turn_waiters_max: usize,
     /// Connecting to the application.
     pub connect_ms: u64,
     /// From the request's end to the head of the application's answer.
@@ -58,6 +66,10 @@ impl Default for Limits {
             held_body_bytes_max: 1 << 20,
             held_body_ms: 2_000,
             before_ms: 300,
+            reads_max: 256,
+            client_reads_max: 1_000,
+            turn_ms: 2_000,
+            turn_waiters_max: 32,
             connect_ms: 5_000,
             upstream_ms: 60_000,
             head_ms: 15_000,

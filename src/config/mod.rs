@@ -2,14 +2,19 @@
 
 mod bounds;
 mod check;
+mod credentials;
 mod env;
 mod file;
 mod limits;
 mod mask;
+mod packs;
 mod secret;
 mod settings;
 
+pub use credentials::Credential;
+pub use env::environment;
 pub use limits::Limits;
+pub use packs::PackPlace;
 pub use secret::Secret;
 
 use std::net::SocketAddr;
@@ -31,7 +36,9 @@ pub struct Config {
     /// The secret for keyed hashes; never inside `data_dir`. Made at the first start.
     pub key_file: PathBuf,
     /// Rule packs: folders, or single files.
-    pub rules: Vec<PathBuf>,
+    pub rules: Vec<PackPlace>,
+    /// What rules may read the application with, instead of the caller's own credentials.
+    pub credentials: Vec<Credential>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Ceilings.

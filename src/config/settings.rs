@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub(super) folder: PathBuf,
     /// The environment.
     pub(super) environment: Environment,
+    /// Every variable of the process, for secrets that the file takes from there.
+    pub(super) variables: Vec<(String, String)>,
 }
 
 /// One setting and where it stands.

@@ -1,5 +1,7 @@
 //! Configurations as operators write them, well and badly.
 
+mod credentials;
+
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -38,6 +40,10 @@ fn problem(text: &str, env: &[(&str, &str)]) -> (usize, String) {
     (line, problems.render())
 }
 
+fn place(path: PathBuf, base: &str) -> PackPlace {
+    PackPlace { path, base: base.to_owned() }
+}
+
 #[test]
 fn a_small_configuration_gets_safe_defaults() {
     let folder = tempfile::tempdir().unwrap();
@@ -48,7 +54,7 @@ fn a_small_configuration_gets_safe_defaults() {
     assert!(config.admin.token.is_none() && config.admin.hosts.is_empty());
     assert_eq!(config.data_dir, folder.path().join("earwitness-data"));
     assert_eq!(config.key_file, folder.path().join("earwitness-data.key"));
-    assert_eq!(config.rules, [folder.path().join("rules")]);
+    assert_eq!(config.rules, [place(folder.path().join("rules"), "")]);
     assert!(config.trusted_proxies.is_empty());
     assert_eq!(config.limits, Limits::default());
     assert!(config.workers >= 1);
@@ -98,7 +104,7 @@ fn everything_can_come_from_the_environment_and_paths_start_at_the_working_direc
     ];
     let config = Config::load(None, variables(&env)).map_err(|p| p.render()).unwrap();
     assert_eq!(config.upstream, Upstream { host: "::1".into(), port: 3000 });
-    assert_eq!(config.rules, [one, two]);
+    assert_eq!(config.rules, [place(one, ""), place(two, "")]);
     assert_eq!(config.admin.hosts, ["a.example", "b.example"]);
     assert_eq!(config.data_dir, PathBuf::from("some/data"));
     assert_eq!(config.key_file, PathBuf::from("some/data.key"));
@@ -173,7 +179,7 @@ fn the_keys_that_must_be_given_are_checked() {
     check(&with("listen", "''"), 3, &["is empty"]);
     check(&with("rules", "[]"), 3, &["nothing would be recorded"]);
     check(&with("rules", "[rules, nowhere]"), 3, &["C04", "there is no ", "nowhere"]);
-    check(&with("rules", "{}"), 3, &["holds a mapping, not text"]);
+    check(&with("rules", "{}"), 3, &["names no pack"]);
     check(&with("upstream", "https://app:443"), 3, &["TLS to the upstream comes in a later version"]);
     check(&with("upstream", "127.0.0.1:3000"), 3, &["does not begin with `http://`"]);
     check(&with("upstream", "localhost"), 3, &["does not begin with `http://`"]);

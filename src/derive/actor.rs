@@ -100,7 +100,7 @@ fn try_way(
             return None;
         }
         let asked = case.asking(scope, Purpose::Identity).build(read).ok()?;
-        let Heard::Found(found) = decoded.hear(&asked) else { return None };
+        let Heard::Found(found, _) = decoded.hear(&asked) else { return None };
         scope = scope.with(Root::Answer, found);
     }
     let verdict = way.when.test(&scope);

@@ -6,7 +6,7 @@ use super::case::Case;
 use super::changes;
 use super::events::{eval_text, text};
 use super::rule::Firing;
-use super::situation::{Ended, Situation};
+use super::situation::Situation;
 use crate::event::{BeforeState, Change, Event};
 use crate::rules::expr::{Expr, Scope, is_same};
 use crate::rules::model::{ChangeSpec, ComputedChange, Field};
@@ -84,6 +84,7 @@ pub(super) fn changes_of(
                 |value: &Option<Value>| value.clone().map(|value| shown(field, is_whole, value, scope));
             Change {
                 field: atom.name.clone(),
+                pointer: Some(atom.pointer.clone()),
                 label: field.and_then(|field| field.label.clone()),
                 before: show(&atom.before),
                 after: show(&atom.after),
@@ -103,7 +104,7 @@ fn one_sided(
     let is_known = situation.before.is_some() && situation.after.is_some();
     // What an attempt that failed would have changed is not known: the value before alone would read
     // like a deletion.
-    let is_failed = situation.ending != Ended::Done && situation.after.is_none();
+    let is_failed = !situation.ending.is_done() && situation.after.is_none();
     if is_known
         || is_failed
         || (situation.is_attempted && firing.before.facts.state == BeforeState::Unavailable)
@@ -119,7 +120,9 @@ fn one_sided(
         return None;
     }
     let label = field.and_then(|field| field.label.clone());
-    Some(Change { field: name.to_owned(), label, before, after })
+    let thing = if after.is_some() { situation.after.as_deref() } else { situation.before };
+    let pointer = thing.map(|thing| changes::pointer_to(thing, name));
+    Some(Change { field: name.to_owned(), pointer, label, before, after })
 }
 
 fn computed_change(one: &ComputedChange, scope: &Scope<'_>) -> Option<Change> {
@@ -130,7 +133,8 @@ fn computed_change(one: &ComputedChange, scope: &Scope<'_>) -> Option<Change> {
         (Some(before), Some(after)) if is_same(before, after) => return None,
         (Some(_), _) | (None, Some(_)) => {}
     }
-    Some(Change { field: one.field.clone(), label: eval_text(&one.label, scope), before, after })
+    let label = eval_text(&one.label, scope);
+    Some(Change { field: one.field.clone(), pointer: None, label, before, after })
 }
 
 fn declared<'a>(case: &Case<'a>, name: &str) -> Option<&'a Field> {

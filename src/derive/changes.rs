@@ -32,6 +32,8 @@ pub(super) struct Atom {
     pub(super) element: Option<String>,
     /// The name in the event: `attendees[a@x.org].responseStatus`.
     pub(super) name: String,
+    /// Where it is in the thing (RFC 6901): in the thing afterwards, or before if it is gone.
+    pub(super) pointer: String,
     pub(super) before: Option<Value>,
     pub(super) after: Option<Value>,
 }
@@ -41,7 +43,8 @@ pub(super) fn compare(before: &Value, after: &Value, resource: Option<&Resource>
     let mut changes = Changes::default();
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         if !is_same(before, after) {
-            changes.whole("value", Some(before.clone()), Some(after.clone()));
+            let place = Place { name: "value", pointer: String::new() };
+            changes.whole(place, Some(before.clone()), Some(after.clone()));
         }
         return changes;
     };
@@ -80,7 +83,7 @@ fn compare_member(
         ignore.iter().filter(|field| below(field)).map(|field| &field[name.len() + 1..]).collect();
     if nested.is_empty() && ignored.is_empty() {
         let key = fields.iter().find(|field| field.name == name).and_then(|field| field.key.as_deref());
-        return compare_field(changes, name, old, new, key);
+        return compare_field(changes, Place::top(name), old, new, key);
     }
     let (mut old_rest, mut new_rest) = (old.cloned(), new.cloned());
     for way in &ignored {
@@ -93,20 +96,43 @@ fn compare_member(
         let (old, new) = (take(&mut old_rest, way), take(&mut new_rest, way));
         if !is_equal(old.as_ref(), new.as_ref()) {
             has_nested = true;
-            compare_field(changes, &field.name, old.as_ref(), new.as_ref(), field.key.as_deref());
+            let place = Place { name: &field.name, pointer: format!("{}{}", token(name), pointer(way)) };
+            compare_field(changes, place, old.as_ref(), new.as_ref(), field.key.as_deref());
         }
     }
     if !is_equal(old_rest.as_ref(), new_rest.as_ref()) {
-        changes.whole(name, old.cloned(), new.cloned());
+        changes.whole(Place::top(name), old.cloned(), new.cloned());
     } else if has_nested {
         // `changed: start` holds when `start.dateTime` did; the pieces are recorded apart.
         changes.document.insert(name.to_owned(), sides(old, new));
     }
 }
 
+/// A field, and where it is in the thing.
+struct Place<'n> {
+    name: &'n str,
+    pointer: String,
+}
+
+impl Place<'_> {
+    fn top(name: &str) -> Place<'_> {
+        Place { name, pointer: token(name) }
+    }
+}
+
+/// A JSON Pointer (RFC 6901) to member names joined by dots.
+fn pointer(field: &str) -> String {
+    field.split('.').map(token).collect()
+}
+
+/// One step of a JSON Pointer (RFC 6901 section 3).
+fn token(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 fn compare_field(
     changes: &mut Changes,
-    name: &str,
+    place: Place<'_>,
     old: Option<&Value>,
     new: Option<&Value>,
     key: Option<&str>,
@@ -115,14 +141,24 @@ fn compare_field(
         && let (Some(old_list), Some(new_list)) = (elements(old), elements(new))
     {
         match (by_key(old_list, key), by_key(new_list, key)) {
-            (Some(old_by), Some(new_by)) => return changes.keyed(name, key, &old_by, &new_by),
+            (Some(old_by), Some(new_by)) => return changes.keyed(&place, key, &old_by, &new_by),
             _ => changes.notes.push(Note::with(
                 NoteCode::DuplicateKey,
-                format!("{name}: elements without `{key}`, or two with the same; compared as a whole"),
+                format!(
+                    "{}: elements without `{key}`, or two with the same; compared as a whole",
+                    place.name
+                ),
             )),
         }
     }
-    changes.whole(name, old.cloned(), new.cloned());
+    changes.whole(place, old.cloned(), new.cloned());
+}
+
+/// An element of a keyed list.
+struct Element<'e> {
+    place: &'e Place<'e>,
+    key: &'e str,
+    index: usize,
 }
 
 /// A list; missing and null count as the empty one.
@@ -134,16 +170,19 @@ fn elements(value: Option<&Value>) -> Option<&[Value]> {
     }
 }
 
-/// Elements by their key, trimmed and folded; `None` when one has none or two share one.
-fn by_key<'v>(elements: &'v [Value], key: &str) -> Option<BTreeMap<String, &'v Value>> {
+/// Elements of a list, with their index, by their key, trimmed and folded.
+type ByKey<'v> = BTreeMap<String, (usize, &'v Value)>;
+
+/// `None` when an element has no key or two share one.
+fn by_key<'v>(elements: &'v [Value], key: &str) -> Option<ByKey<'v>> {
     let mut by_key = BTreeMap::new();
-    for element in elements {
+    for (index, element) in elements.iter().enumerate() {
         let text = match element.get(key)? {
             Value::String(text) => text.trim().to_lowercase(),
             number @ Value::Number(_) => number.to_string(),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
         };
-        if by_key.insert(text, element).is_some() {
+        if by_key.insert(text, (index, element)).is_some() {
             return None;
         }
     }
@@ -151,40 +190,38 @@ fn by_key<'v>(elements: &'v [Value], key: &str) -> Option<BTreeMap<String, &'v V
 }
 
 impl Changes {
-    fn whole(&mut self, name: &str, before: Option<Value>, after: Option<Value>) {
+    fn whole(&mut self, place: Place<'_>, before: Option<Value>, after: Option<Value>) {
+        let Place { name, pointer } = place;
         self.document.insert(name.to_owned(), sides(before.as_ref(), after.as_ref()));
         let (field, name) = (name.to_owned(), name.to_owned());
-        self.atoms.push(Atom { field, element: None, name, before, after });
+        self.atoms.push(Atom { field, element: None, name, pointer, before, after });
     }
 
-    fn keyed(
-        &mut self,
-        field: &str,
-        key_name: &str,
-        old: &BTreeMap<String, &Value>,
-        new: &BTreeMap<String, &Value>,
-    ) {
+    fn keyed(&mut self, place: &Place<'_>, key_name: &str, old: &ByKey<'_>, new: &ByKey<'_>) {
+        let field = place.name;
         let (mut added, mut removed, mut changed) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, element) in old {
+        for (key, (index, element)) in old {
             if !new.contains_key(key) {
                 removed.push((*element).clone());
-                self.element(field, key, None, Some(element), None);
+                let at = Element { place, key, index: *index };
+                self.element(&at, None, Some(element), None);
             }
         }
-        for (key, element) in new {
+        for (key, (index, element)) in new {
+            let at = Element { place, key, index: *index };
             match old.get(key) {
                 None => {
                     added.push((*element).clone());
-                    self.element(field, key, None, None, Some(element));
+                    self.element(&at, None, None, Some(element));
                 }
-                Some(before) => {
+                Some((_, before)) => {
                     // The key's own spelling is no change: it was folded to find the pair.
                     let differing = differing(before, element, key_name);
                     if !differing.is_empty() {
                         changed.push(json!({ "key": key, "before": before, "after": element }));
                     }
                     for name in differing {
-                        self.element(field, key, Some(name), before.get(name), element.get(name));
+                        self.element(&at, Some(name), before.get(name), element.get(name));
                     }
                 }
             }
@@ -197,18 +234,23 @@ impl Changes {
 
     fn element(
         &mut self,
-        field: &str,
-        key: &str,
+        at: &Element<'_>,
         member: Option<&str>,
         before: Option<&Value>,
         after: Option<&Value>,
     ) {
+        let (field, key) = (at.place.name, at.key);
+        let mut pointer = format!("{}/{}", at.place.pointer, at.index);
         let name = match member {
-            Some(member) => format!("{field}[{key}].{member}"),
+            Some(member) => {
+                pointer += &token(member);
+                format!("{field}[{key}].{member}")
+            }
             None => format!("{field}[{key}]"),
         };
         let (field, element) = (field.to_owned(), Some(key.to_owned()));
-        self.atoms.push(Atom { field, element, name, before: before.cloned(), after: after.cloned() });
+        let (before, after) = (before.cloned(), after.cloned());
+        self.atoms.push(Atom { field, element, name, pointer, before, after });
     }
 
     /// The pieces that belong to a field, or to the fields below it.
@@ -244,6 +286,11 @@ pub(super) fn at<'v>(value: &'v Value, field: &str) -> Option<&'v Value> {
         Some(found) => Some(found),
         None => field.split('.').try_fold(value, |value, name| value.get(name)),
     }
+}
+
+/// Where [`at`] finds it.
+pub(super) fn pointer_to(value: &Value, field: &str) -> String {
+    if value.get(field).is_some() { token(field) } else { pointer(field) }
 }
 
 /// Takes a nested member out.
@@ -288,6 +335,12 @@ rules:
         assert_eq!(Value::Object(changes.document), document);
         let found: Vec<&str> = changes.atoms.iter().map(|atom| atom.name.as_str()).collect();
         assert_eq!(found, names);
+        for atom in &changes.atoms {
+            // RFC 6901: the pointer leads to the value that the piece tells.
+            let thing = if atom.after.is_some() { &after } else { &before };
+            let told = atom.after.as_ref().or(atom.before.as_ref());
+            assert_eq!(thing.pointer(&atom.pointer), told, "{}", atom.pointer);
+        }
         assert_eq!(changes.notes.len(), notes);
     }
 
@@ -296,6 +349,8 @@ rules:
         check(json!({"a": 1, "etag": 1}), json!({"a": 1.0, "etag": 2}), json!({}), &[], 0);
         check(json!({"a": [1]}), json!({"a": [2]}), json!({"a": {"before": [1], "after": [2]}}), &["a"], 0);
         check(json!({}), json!({"a": null}), json!({"a": {"after": null}}), &["a"], 0);
+        let odd = json!({"a/b~c.d": {"before": 1, "after": 2}});
+        check(json!({"a/b~c.d": 1}), json!({"a/b~c.d": 2}), odd, &["a/b~c.d"], 0);
         check(json!("x"), json!("y"), json!({"value": {"before": "x", "after": "y"}}), &["value"], 0);
         check(json!({"meta": {"seen": 1}}), json!({"meta": {"seen": 2}}), json!({}), &[], 0);
     }

@@ -13,8 +13,8 @@ use super::document::split_target;
 use super::rule::{Draft, Firing, method_note};
 use super::situation::{Ended, Situation, name_of};
 use crate::event::{
-    Actor, Certainty, ClientFacts, Event, FORMAT, Link, MatchFacts, MatchedBy, Note, NoteCode, Outcome,
-    RequestFacts, ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
+    Actor, BeforeState, Certainty, ClientFacts, Event, FORMAT, Link, MatchFacts, MatchedBy, Note, NoteCode,
+    Outcome, RequestFacts, ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
 };
 use crate::exchange::{Ending, Exchange};
 use crate::rules::expr::{Expr, Root, Scope};
@@ -71,8 +71,11 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     event.links = links(entry, &scope);
     event.result = firing.outcome;
     let carried = carry::fill_changes(&mut event, case, firing, &scope);
-    event.attempted = situation.is_attempted && Ended::of(firing.outcome) != Ended::Done;
+    event.attempted = situation.is_attempted && !Ended::of(firing.outcome).is_done();
     event.before = firing.before.facts.clone();
+    if event.before.state == BeforeState::Read {
+        event.before.consistency = Some(firing.before.validators.against(exchange));
+    }
     fill_rest(&mut event, entry, &scope);
     event.scope = Visibility {
         organization: eval_text(&entry.organization, &scope).or_else(|| event.actor.organization.clone()),
@@ -280,7 +283,7 @@ fn spelled(case: &Case<'_>, firing: &Firing<'_>, id: String) -> (Option<String>,
 }
 
 /// `01` and `+1` are 1, `ABC` is `abc`.
-fn is_other_spelling(own: &str, requested: &str) -> bool {
+pub(super) fn is_other_spelling(own: &str, requested: &str) -> bool {
     let number = |text: &str| text.trim().trim_start_matches('+').parse::<u64>().ok();
     own.eq_ignore_ascii_case(requested.trim()) || (number(own).is_some() && number(own) == number(requested))
 }

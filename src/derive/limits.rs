@@ -72,7 +72,6 @@ impl Cut {
         }
         self.option("scope", &mut event.scope.organization, NAME_BYTES_MAX);
         self.option("scope", &mut event.scope.team, NAME_BYTES_MAX);
-        self.option("before", &mut event.before.why, NAME_BYTES_MAX);
         self.option("client.userAgent", &mut event.client.user_agent, words_max);
         self.text("request.url", &mut event.request.url, words_max);
         self.option("request.destination", &mut event.request.destination, words_max);
@@ -89,6 +88,7 @@ impl Cut {
     fn values(&mut self, event: &mut Event) {
         for change in &mut event.changes {
             self.text("changes", &mut change.field, NAME_BYTES_MAX);
+            self.option("changes", &mut change.pointer, NAME_BYTES_MAX);
             for side in [&mut change.before, &mut change.after].into_iter().flatten() {
                 self.value("changes", side);
             }

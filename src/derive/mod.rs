@@ -19,7 +19,7 @@ mod situation;
 
 pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;
-pub use read::{Answer, Answers, Purpose, ReadFailure, ReadKey, ReadRequest};
+pub use read::{Answer, Answers, Meanwhile, Purpose, ReadFailure, ReadKey, ReadRequest, Write};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,8 @@ use super::case::{Case, Item, Items};
 use super::document::Document;
 use super::engine::Engine;
 use super::read::ask::Asked;
-use super::read::{Purpose, ReadRequest};
+use super::read::{Purpose, ReadRequest, Write};
 use super::{Answers, rule, situation::Ended};
-use crate::event::Outcome;
 use crate::exchange::{Capture, CaptureState, Client, Exchange, Request};
 use crate::rules::expr::{EvalLog, Expr, Phase, Root, Scope, Verdict};
 use crate::rules::model::{After, ForEach, Guarantee, Mode, Read};
@@ -19,6 +18,8 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// Asked before forwarding: snapshots and identity.
     pub reads: Vec<ReadRequest>,
+    /// What the request is about to change, as far as rules want to see it beforehand; sorted.
+    pub writes: Vec<Write>,
     /// True when a read needs the request's body: hold it, then call [`Engine::plan_with_body`].
     pub needs_body: bool,
     /// True when a rule that stands has `guarantee: durable`: the end of the answer waits for the record.
@@ -92,7 +93,7 @@ impl Engine {
         };
         let mut wanted = plan.candidates.iter().filter(is_wanted).peekable();
         let outcome = super::events::default_outcome(exchange);
-        if wanted.peek().is_none() || Ended::of(outcome) != Ended::Done || outcome == Outcome::Unknown {
+        if wanted.peek().is_none() || Ended::of(outcome) != Ended::Done {
             return Vec::new();
         }
         let reading = self.reading(&plan.candidates, &exchange.request);
@@ -103,7 +104,9 @@ impl Engine {
             let log = EvalLog::default();
             let redactor = &reading.redactor;
             let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, redactor, &log);
-            for_items(&case, &mut |scope| push_thing(&case, scope, Purpose::After, &mut reads));
+            for_items(&case, &mut |scope| {
+                push_thing(&case, scope, Purpose::After, &mut reads);
+            });
         }
         // Several rules may want one thing that was not even to be had before.
         reads.retain(|read: &ReadRequest| !answers.contains_key(&read.key));
@@ -138,7 +141,8 @@ fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
                 stands = true;
                 push_identity(case, scope, now, &mut plan.reads);
                 if things_phase(case) <= now {
-                    push_thing(case, scope, Purpose::Before, &mut plan.reads);
+                    let id = push_thing(case, scope, Purpose::Before, &mut plan.reads);
+                    push_write(case, id, &mut plan.writes);
                 }
             }
         });
@@ -182,9 +186,31 @@ fn for_items(case: &Case<'_>, visit: &mut dyn FnMut(&Scope<'_>)) {
     }
 }
 
-fn push_thing(case: &Case<'_>, scope: &Scope<'_>, purpose: Purpose, reads: &mut Vec<ReadRequest>) {
-    if let Some(Ok(asked)) = case.ask_thing(scope, purpose) {
-        push(case, asked, reads);
+/// Adds the question for the rule's thing; what comes back is the thing's identifier.
+fn push_thing(
+    case: &Case<'_>,
+    scope: &Scope<'_>,
+    purpose: Purpose,
+    reads: &mut Vec<ReadRequest>,
+) -> Option<String> {
+    let Some(Ok(asked)) = case.ask_thing(scope, purpose) else { return case.last_part() };
+    let id = asked.last_part.clone().or_else(|| case.last_part());
+    push(case, asked, reads);
+    id
+}
+
+/// Adds what the request is about to change.
+fn push_write(case: &Case<'_>, id: Option<String>, writes: &mut Vec<Write>) {
+    let Some(resource) = case.resource() else { return };
+    let is_reading =
+        |method: &String| matches!(&**method, "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT");
+    if writes.len() >= READS_MAX || case.rule.lines.iter().all(|line| line.methods.iter().all(is_reading)) {
+        return;
+    }
+    let thing = Write::thing(&resource.kind, id.as_deref());
+    match writes.binary_search_by(|known| known.thing.cmp(&thing)) {
+        Ok(known) => writes[known].is_serialized |= resource.is_serialized,
+        Err(place) => writes.insert(place, Write { thing, is_serialized: resource.is_serialized }),
     }
 }
 

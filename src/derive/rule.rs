@@ -145,7 +145,7 @@ struct Stage<'s> {
     item: Option<&'s Item>,
     reasons: &'s [String],
     /// By [`Ended`], made when first needed.
-    situations: [OnceCell<Situation<'s>>; 3],
+    situations: [OnceCell<Situation<'s>>; 4],
     /// Items of entries beyond the limit.
     cut: Cell<usize>,
 }
@@ -192,6 +192,7 @@ impl<'s> Stage<'s> {
             Ended::Done => &self.situations[0],
             Ended::Failed => &self.situations[1],
             Ended::Denied => &self.situations[2],
+            Ended::Unsure => &self.situations[3],
         };
         slot.get_or_init(|| situation::situation(self.case, &self.scope, self.decoded, self.before, ended))
     }

@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 
 use super::case::Case;
 use super::changes::{self, Changes};
-use super::read::answer::{Decoded, Heard};
-use super::read::{Purpose, ReadFailure};
-use crate::event::{BeforeFacts, BeforeState, Note, NoteCode, Outcome};
+use super::events::{is_other_spelling, text};
+use super::read::answer::{Decoded, Heard, Why};
+use super::read::consistency::Validators;
+use super::read::{Meanwhile, Purpose, ReadFailure, Write};
+use crate::event::{BeforeFacts, BeforeState, Note, NoteCode, Outcome, Unread};
 use crate::rules::expr::{Doubt, Root, Scope};
 use crate::rules::model::{After, Resource};
 
@@ -20,6 +22,10 @@ pub(super) struct Before<'s> {
     pub(super) value: Option<Cow<'s, Value>>,
     /// The last named part of the address that it was read from.
     pub(super) id: Option<String>,
+    /// Which version of the thing was read.
+    pub(super) validators: Validators,
+    /// What went on with the thing while the request was under way.
+    pub(super) meanwhile: Meanwhile,
 }
 
 /// Before, after and the difference, under one outcome.
@@ -43,6 +49,8 @@ pub(super) struct Situation<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Done,
+    /// Most likely done: no answer tells.
+    Unsure,
     Failed,
     Denied,
 }
@@ -50,10 +58,16 @@ pub(super) enum Ended {
 impl Ended {
     pub(super) fn of(outcome: Outcome) -> Ended {
         match outcome {
-            Outcome::Success | Outcome::Unknown => Ended::Done,
+            Outcome::Success => Ended::Done,
+            Outcome::Unknown => Ended::Unsure,
             Outcome::Failure => Ended::Failed,
             Outcome::Denied => Ended::Denied,
         }
+    }
+
+    /// True unless the action surely did not happen.
+    pub(super) fn is_done(self) -> bool {
+        matches!(self, Ended::Done | Ended::Unsure)
     }
 }
 
@@ -62,17 +76,50 @@ pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Dec
     let Some(asked) = case.ask_thing(scope, Purpose::Before) else { return Before::default() };
     let (heard, id) = match asked {
         Ok(asked) => (decoded.hear(&asked), asked.last_part.or_else(|| case.last_part())),
-        Err(failure) => (Heard::Unavailable(super::read::answer::why(failure).to_owned()), case.last_part()),
+        Err(failure) => (Heard::Unavailable(failure.into()), case.last_part()),
     };
-    let (state, why, value) = match heard {
-        Heard::Found(answer) => match select(case, scope, answer) {
-            Some(value) => (BeforeState::Read, None, Some(value)),
-            None => (BeforeState::Unavailable, Some("not in the answer".to_owned()), None),
+    let mut before = Before { meanwhile: meanwhile(case, decoded, id.as_deref()), id, ..Before::default() };
+    before.facts.concurrent = before.meanwhile.had_company;
+    let unavailable = match heard {
+        Heard::Found(answer, validators) => match select(case, scope, answer) {
+            Some(value) if is_another(case, &value, before.id.as_deref()) => {
+                Some(Unread::AnotherThing.into())
+            }
+            Some(value) => {
+                before.facts.state = BeforeState::Read;
+                before.value = Some(value);
+                before.validators = validators;
+                None
+            }
+            None => Some(Unread::NotInAnswer.into()),
         },
-        Heard::Absent => (BeforeState::Absent, None, None),
-        Heard::Unavailable(why) => (BeforeState::Unavailable, Some(why), None),
+        Heard::Absent => {
+            before.facts.state = BeforeState::Absent;
+            None
+        }
+        Heard::Unavailable(why) => Some(why),
     };
-    Before { facts: BeforeFacts { state, why }, value, id }
+    if let Some(Why { word, status }) = unavailable {
+        before.facts.state = BeforeState::Unavailable;
+        (before.facts.why, before.facts.status) = (Some(word), status);
+    }
+    before
+}
+
+fn meanwhile(case: &Case<'_>, decoded: &Decoded<'_>, id: Option<&str>) -> Meanwhile {
+    let Some(resource) = case.resource() else { return Meanwhile::default() };
+    decoded.meanwhile.get(&Write::thing(&resource.kind, id)).copied().unwrap_or_default()
+}
+
+/// True when the answer is about another thing than the one asked for (THREATS B08): said only where the
+/// resource names the member that holds its identifier.
+fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) -> bool {
+    let member = case.resource().and_then(|resource| resource.id_field.as_deref());
+    let (Some(member), Some(asked)) = (member, asked) else { return false };
+    match changes::at(value, member).and_then(text) {
+        Some(own) => own != asked && !is_other_spelling(&own, asked),
+        None => true,
+    }
 }
 
 fn select<'s>(case: &'s Case<'_>, scope: &Scope<'s>, answer: &'s Value) -> Option<Cow<'s, Value>> {
@@ -102,14 +149,13 @@ pub(super) fn situation<'s>(
     let mut notes = Vec::new();
     let mut doubts = Vec::new();
     let mut missing = Vec::new();
-    let withheld = ended == Ended::Denied && before.value.is_some();
-    // A denied caller sees in his event only what he sent (THREATS chapter 2, rule 8).
+    let withheld = before.value.as_deref().is_some_and(|old| is_withheld(case, scope, ended, old));
     let old = if withheld { None } else { before.value.as_deref() };
     if withheld {
         notes.push(Note::plain(NoteCode::BeforeWithheld));
     }
     if before.facts.state == BeforeState::Unavailable {
-        let why = before.facts.why.clone();
+        let why = before.facts.why.map(|word| Why { word, status: before.facts.status }.to_string());
         notes.push(Note { code: NoteCode::BeforeUnavailable, detail: why.clone() });
         doubts.push(Doubt {
             path: vec!["before".to_owned()],
@@ -118,8 +164,15 @@ pub(super) fn situation<'s>(
         });
         missing.push("before");
     }
+    if before.meanwhile.missed_turn {
+        notes.push(Note::plain(NoteCode::TurnMissed));
+    }
     let scope = scope.with_option(Root::Before, old);
-    let after = after(case, &scope, decoded, ended, &mut doubts);
+    let after = if withheld && is_service(case) && matches!(case.rule.after, Some(After::Read)) {
+        Afterwards::None
+    } else {
+        after(case, &scope, decoded, ended, &mut doubts)
+    };
     let (new, is_merged) = match after {
         Afterwards::None => (None, false),
         Afterwards::Whole(value) => (value, false),
@@ -128,7 +181,7 @@ pub(super) fn situation<'s>(
             (merged.map(Cow::Owned), true)
         }
     };
-    if new.is_none() && case.rule.after.is_some() && ended == Ended::Done {
+    if new.is_none() && case.rule.after.is_some() && ended.is_done() && !withheld {
         missing.push("after");
     }
     let mut changes = match (old, &new) {
@@ -140,7 +193,7 @@ pub(super) fn situation<'s>(
     };
     notes.append(&mut changes.notes);
     let document = Value::Object(std::mem::take(&mut changes.document));
-    let is_attempted = is_merged && ended != Ended::Done;
+    let is_attempted = is_merged && !ended.is_done();
     Situation {
         ending: ended,
         before: old,
@@ -152,6 +205,27 @@ pub(super) fn situation<'s>(
         doubts,
         missing,
     }
+}
+
+/// Whether values beforehand are kept from this event. A denied caller sees in it only what he sent (THREATS
+/// chapter 2, rule 8). What our own credential reads, he might not have been allowed to see at all: it is
+/// shown only if he was surely let through, and not if it belongs to another organization than he does (B01).
+fn is_withheld(case: &Case<'_>, scope: &Scope<'_>, ended: Ended, old: &Value) -> bool {
+    if ended == Ended::Denied {
+        return true;
+    }
+    if !is_service(case) {
+        return false;
+    }
+    let field = case.resource().and_then(|resource| resource.organization_field.as_deref());
+    let owner = field.and_then(|field| changes::at(old, field)).and_then(text);
+    let callers = scope.root(Root::Actor).and_then(|actor| actor.get("organization")).and_then(text);
+    ended != Ended::Done || (owner.is_some() && owner != callers)
+}
+
+/// True when the thing is read with a credential of ours.
+fn is_service(case: &Case<'_>) -> bool {
+    case.resource().is_some_and(|resource| resource.read.credentials.is_some())
 }
 
 enum Afterwards<'s> {
@@ -180,15 +254,15 @@ fn after<'s>(
             doubt(patch.doubt(scope));
             Afterwards::Merged(patch.look_up(scope))
         }
-        (Some(After::Value(value)), Ended::Done) => {
+        (Some(After::Value(value)), Ended::Done | Ended::Unsure) => {
             doubt(value.doubt(scope));
             Afterwards::Whole(value.look_up(scope).filter(|value| !value.is_null()))
         }
-        (Some(After::Read), Ended::Done) => match heard_after(case, scope, decoded) {
-            Heard::Found(answer) => Afterwards::Whole(select(case, scope, answer)),
+        (Some(After::Read), Ended::Done | Ended::Unsure) => match heard_after(case, scope, decoded) {
+            Heard::Found(answer, _) => Afterwards::Whole(select(case, scope, answer)),
             Heard::Absent => Afterwards::Whole(None),
             Heard::Unavailable(why) => {
-                doubt(Some(why));
+                doubt(Some(why.to_string()));
                 Afterwards::Whole(None)
             }
         },
@@ -198,8 +272,8 @@ fn after<'s>(
 fn heard_after<'d>(case: &Case<'_>, scope: &Scope<'_>, decoded: &'d Decoded<'_>) -> Heard<'d> {
     match case.ask_thing(scope, Purpose::After) {
         Some(Ok(asked)) => decoded.hear(&asked),
-        Some(Err(failure)) => Heard::Unavailable(super::read::answer::why(failure).to_owned()),
-        None => Heard::Unavailable(super::read::answer::why(ReadFailure::NotAsked).to_owned()),
+        Some(Err(failure)) => Heard::Unavailable(failure.into()),
+        None => Heard::Unavailable(ReadFailure::NotAsked.into()),
     }
 }
 

@@ -11,9 +11,83 @@ use serde::{Deserialize, Serialize};
 pub struct BeforeFacts {
     /// Whether and how the thing was read.
     pub state: BeforeState,
-    /// Why there is none, in a word: `timeout`, `refused`, `too_large`, `status 500`.
+    /// Why there is none, in a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub why: Option<Unread>,
+    /// The status code that the application answered with, where that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Whether what was read is what the action met; missing where nothing was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Consistency>,
+    /// Another request that changes the thing went through this proxy at the same time: what each of them
+    /// overwrote is uncertain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub concurrent: bool,
+}
+
+/// Why a thing could not be read beforehand: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// No answer in time.
+    Timeout,
+    /// No connection, or it broke.
+    Refused,
+    /// The answer was larger than the limit.
+    TooLarge,
+    /// There was no address to ask: a part of it was missing, secret, or no plain segment, or it stands in
+    /// a body that was not held.
+    NotAsked,
+    /// The application answered 401 or 403.
+    NotAllowed,
+    /// The application answered with another status.
+    Status,
+    /// The answer does not hold the thing where the rule says that it is.
+    NotInAnswer,
+    /// The answer is about a thing with another identifier than the one asked for.
+    AnotherThing,
+    /// Not asked: too many reads were under way (`limits.reads_max`).
+    Overloaded,
+    /// Not asked: the client caused too many reads (`limits.client_reads_max`), or too many that were refused.
+    OverBudget,
+    /// Not asked: the application did not answer of late, or answered 429 or 503 and asked for patience.
+    Paused,
+    /// Not asked: the application answered 401 to this credential a moment ago.
+    NotAccepted,
+}
+
+impl Unread {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unread::Timeout => "timeout",
+            Unread::Refused => "refused",
+            Unread::TooLarge => "too_large",
+            Unread::NotAsked => "not_asked",
+            Unread::NotAllowed => "not_allowed",
+            Unread::Status => "status",
+            Unread::NotInAnswer => "not_in_answer",
+            Unread::AnotherThing => "another_thing",
+            Unread::Overloaded => "overloaded",
+            Unread::OverBudget => "over_budget",
+            Unread::Paused => "paused",
+            Unread::NotAccepted => "not_accepted",
+        }
+    }
+}
+
+/// Whether what was read beforehand is what the action met. Entity tags and times of change tell it, where
+/// request and answer carry them (RFC 9110 section 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consistency {
+    /// The application checked that the thing had not changed since.
+    Confirmed,
+    /// The thing had changed between the read and the action.
+    Stale,
+    /// Nothing tells.
+    Unknown,
 }
 
 /// Whether and how the thing was read before the action.

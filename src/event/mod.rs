@@ -12,8 +12,8 @@ mod sentence;
 
 pub use actor::{Actor, Assurance, Evidence, Scope};
 pub use facts::{
-    BeforeFacts, BeforeState, Certainty, ClientFacts, MatchFacts, MatchedBy, RequestFacts, ResponseFacts,
-    RuleFacts,
+    BeforeFacts, BeforeState, Certainty, ClientFacts, Consistency, MatchFacts, MatchedBy, RequestFacts,
+    ResponseFacts, RuleFacts, Unread,
 };
 pub use note::{Note, NoteCode};
 pub use sentence::{Part, Sentence};
@@ -182,6 +182,10 @@ impl Outcome {
 pub struct Change {
     /// `start`, `start.dateTime`, `attendees[a@x.org].responseStatus`.
     pub field: String,
+    /// Where the value is in the thing, as a JSON Pointer (RFC 6901): `/attendees/1/responseStatus`. In the
+    /// thing afterwards; of what is gone, in the thing before. Missing for a change that the rule computes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// What people call the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,

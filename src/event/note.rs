@@ -68,6 +68,8 @@ pub enum NoteCode {
     BeforeUnavailable,
     /// Values before are kept back: the reader was not allowed to see them.
     BeforeWithheld,
+    /// Another request was changing the thing, and this one did not get its turn in time.
+    TurnMissed,
     /// More items than the limit.
     BatchCut,
     /// A condition was neither met nor excluded.

@@ -36,6 +36,7 @@ use super::hops;
 use super::pool::Lease;
 use super::tee::{Copy, End, Share};
 use super::teed::{Hold, Teed};
+use super::turns::Turn;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
@@ -52,6 +53,8 @@ pub(crate) struct Story {
     worker: Rc<Worker>,
     plan: Plan,
     answers: Answers,
+    /// What this request changes, and that it is its turn.
+    turns: Vec<Turn>,
     client: Client,
     request: exchange::Request,
     /// Also held by the body on its way to the application; taken when the story ends.
@@ -104,6 +107,7 @@ pub(crate) async fn serve(
     let story = Story {
         plan,
         answers: Answers::new(),
+        turns: Vec::new(),
         client,
         request,
         copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget, ip)))),
@@ -197,10 +201,16 @@ impl Story {
     }
 
     async fn ask_before(&mut self) {
+        if !self.plan.writes.is_empty() {
+            let limits = &self.worker.proxy.config.limits;
+            let deadline = Instant::now() + Duration::from_millis(limits.turn_ms);
+            let turns = &self.worker.proxy.turns;
+            self.turns = turns.take(&self.plan.writes, limits.turn_waiters_max, deadline).await;
+        }
         if !self.plan.reads.is_empty() {
             let deadline = Instant::now() + Duration::from_millis(self.worker.proxy.config.limits.before_ms);
             let reads = self.plan.reads.clone();
-            self.worker.reader.ask(reads, &self.head, deadline, &mut self.answers).await;
+            self.worker.reader.ask(reads, self.client.ip, &self.head, deadline, &mut self.answers).await;
         }
     }
 
@@ -329,8 +339,9 @@ impl Story {
                 .unwrap_or_default();
         if !reads.is_empty() {
             let deadline = Instant::now() + Duration::from_millis(proxy.config.limits.before_ms);
-            self.worker.reader.ask(reads, &self.head, deadline, &mut self.answers).await;
+            self.worker.reader.ask(reads, exchange.client.ip, &self.head, deadline, &mut self.answers).await;
         }
+        self.answers.meanwhile = self.turns.iter().map(Turn::meanwhile).collect();
         // Promised not to panic; should it, this exchange's record is lost and counted, not the worker.
         let derived = catch_unwind(AssertUnwindSafe(|| {
             let ids = &self.worker.ids;

@@ -13,6 +13,7 @@
 mod audit;
 mod audited;
 mod body;
+mod brake;
 mod failure;
 mod forwarding;
 mod held;
@@ -23,6 +24,7 @@ mod reads;
 mod tasks;
 mod tee;
 mod teed;
+mod turns;
 
 pub use audit::{Audit, Auditor};
 
@@ -39,6 +41,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use self::body::{AnswerBody, Progress, RequestBody};
+use self::brake::Brake;
 use self::failure::{Failure, answer};
 use self::forwarding::Peer;
 use self::ids::Ids;
@@ -46,6 +49,7 @@ use self::pool::{Lease, Pool};
 use self::reads::Reader;
 use self::tasks::Tasks;
 use self::tee::Budget;
+use self::turns::Turns;
 use crate::config::Config;
 use crate::rules::router::HeadView;
 use crate::serve::{Face, Refusal};
@@ -59,6 +63,10 @@ pub struct Proxy {
     metrics: Arc<Metrics>,
     /// All copies of bodies of all workers together.
     budget: Arc<Budget>,
+    /// All reads of all workers together.
+    brake: Arc<Brake>,
+    /// What is being changed.
+    turns: Arc<Turns>,
 }
 
 impl Proxy {
@@ -66,7 +74,8 @@ impl Proxy {
     pub fn new(config: Arc<Config>, audit: Arc<dyn Audit>, metrics: Arc<Metrics>) -> Proxy {
         let limits = &config.limits;
         let budget = Budget::new(limits.capture_total_bytes_max, limits.capture_bytes_max);
-        Proxy { config, audit, metrics, budget }
+        let brake = Brake::new(limits, &metrics);
+        Proxy { config, audit, metrics, budget, brake, turns: Arc::default() }
     }
 
     /// What one worker needs; to be called on its thread.
@@ -74,7 +83,7 @@ impl Proxy {
         let limits = &self.config.limits;
         let pool = Pool::new(&self.config.upstream, limits);
         Worker {
-            reader: Reader::new(&pool, &self.budget, &self.metrics, limits.capture_bytes_max),
+            reader: Reader::new(&pool, self),
             pool,
             ids: Ids::new(),
             tasks: Tasks::new(),

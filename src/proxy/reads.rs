@@ -18,9 +18,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::Proxy;
 use super::body::RequestBody;
+use super::brake::{Asker, Brake};
 use super::pool::Pool;
 use super::tee::{Budget, Copy, End};
+use crate::config::Credential;
 use crate::derive::{Answer, Answers, Purpose, ReadFailure, ReadKey, ReadRequest};
 use crate::telemetry::Metrics;
 
@@ -29,8 +32,11 @@ use crate::telemetry::Metrics;
 pub(crate) struct Reader {
     pool: Rc<Pool>,
     budget: Arc<Budget>,
+    brake: Arc<Brake>,
     metrics: Arc<Metrics>,
     answer_bytes_max: usize,
+    /// What is shown instead of the caller's own, by name.
+    credentials: Vec<Credential>,
     identities: RefCell<Identities>,
 }
 
@@ -50,17 +56,14 @@ struct Known {
 }
 
 impl Reader {
-    pub(crate) fn new(
-        pool: &Rc<Pool>,
-        budget: &Arc<Budget>,
-        metrics: &Arc<Metrics>,
-        answer_bytes_max: usize,
-    ) -> Rc<Reader> {
+    pub(crate) fn new(pool: &Rc<Pool>, proxy: &Proxy) -> Rc<Reader> {
         Rc::new(Reader {
             pool: Rc::clone(pool),
-            budget: Arc::clone(budget),
-            metrics: Arc::clone(metrics),
-            answer_bytes_max,
+            budget: Arc::clone(&proxy.budget),
+            brake: Arc::clone(&proxy.brake),
+            metrics: Arc::clone(&proxy.metrics),
+            answer_bytes_max: proxy.config.limits.capture_bytes_max,
+            credentials: proxy.config.credentials.clone(),
             identities: RefCell::default(),
         })
     }
@@ -70,6 +73,7 @@ impl Reader {
     pub(crate) async fn ask(
         self: &Rc<Self>,
         reads: Vec<ReadRequest>,
+        client: IpAddr,
         head: &HeaderMap,
         deadline: Instant,
         answers: &mut Answers,
@@ -79,7 +83,7 @@ impl Reader {
             if answers.contains_key(&read.key) {
                 continue;
             }
-            let Some(request) = request(&read, head) else {
+            let Some(request) = request(&read, head).and_then(|request| self.sign(request, &read)) else {
                 answers.insert(read.key, Answer::Failed(ReadFailure::NotAsked));
                 continue;
             };
@@ -87,10 +91,11 @@ impl Reader {
             answers.insert(read.key.clone(), Answer::Failed(ReadFailure::Timeout));
             let deadline = deadline.min(Instant::now() + Duration::from_millis(read.timeout_ms));
             let reader = Rc::clone(self);
+            let asker = self.brake.asker(client, &request);
             asking.spawn_local(async move {
                 let answer = match read.purpose {
-                    Purpose::Identity => reader.identity(&read.key, request, deadline).await,
-                    Purpose::Before | Purpose::After => reader.read(request, deadline).await,
+                    Purpose::Identity => reader.identity(&read.key, request, asker, deadline).await,
+                    Purpose::Before | Purpose::After => reader.read(request, asker, deadline).await,
                 };
                 (read.key, answer)
             });
@@ -106,10 +111,23 @@ impl Reader {
         }
     }
 
+    /// The question with the service credential that it asks for; `None` where there is no such, or where it
+    /// must not go (THREATS B05): then nothing is asked.
+    fn sign(&self, mut request: Request<RequestBody>, read: &ReadRequest) -> Option<Request<RequestBody>> {
+        let Some(name) = &read.credentials else { return Some(request) };
+        let known = self.credentials.iter().find(|known| known.name == *name)?;
+        if !known.reaches(request.uri().path()) {
+            return None;
+        }
+        request.headers_mut().insert(&known.header, known.value()?);
+        Some(request)
+    }
+
     async fn identity(
         self: &Rc<Self>,
         key: &ReadKey,
         request: Request<RequestBody>,
+        asker: Asker,
         deadline: Instant,
     ) -> Answer {
         if let Some(known) = self.identities.borrow_mut().known(key) {
@@ -118,7 +136,7 @@ impl Reader {
         let asked = self.identities.borrow().asked.get(key).cloned();
         let mut answered = match asked {
             Some(asked) => asked,
-            None => self.ask_identity(key.clone(), request, deadline),
+            None => self.ask_identity(key.clone(), request, asker, deadline),
         };
         match timeout_at(deadline, answered.wait_for(Option::is_some)).await {
             Ok(Ok(answer)) => answer.clone().unwrap_or(Answer::Failed(ReadFailure::Timeout)),
@@ -131,13 +149,14 @@ impl Reader {
         self: &Rc<Self>,
         key: ReadKey,
         request: Request<RequestBody>,
+        asker: Asker,
         deadline: Instant,
     ) -> watch::Receiver<Option<Answer>> {
         let (answered, answer) = watch::channel(None);
         self.identities.borrow_mut().asked.insert(key.clone(), answer.clone());
         let reader = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let answer = reader.read(request, deadline).await;
+            let answer = reader.read(request, asker, deadline).await;
             let mut identities = reader.identities.borrow_mut();
             identities.asked.remove(&key);
             identities.remember(key, &answer);
@@ -146,12 +165,18 @@ impl Reader {
         answer
     }
 
-    async fn read(&self, request: Request<RequestBody>, deadline: Instant) -> Answer {
-        match timeout_at(deadline, self.read_whole(request)).await {
+    async fn read(&self, request: Request<RequestBody>, asker: Asker, deadline: Instant) -> Answer {
+        let pass = match self.brake.admit(asker, Instant::now()) {
+            Ok(pass) => pass,
+            Err(failure) => return Answer::Failed(failure),
+        };
+        let answer = match timeout_at(deadline, self.read_whole(request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => Answer::Failed(failure),
             Err(_) => Answer::Failed(ReadFailure::Timeout),
-        }
+        };
+        pass.heard(&answer, Instant::now());
+        answer
     }
 
     async fn read_whole(&self, request: Request<RequestBody>) -> Result<Answer, ReadFailure> {
@@ -244,6 +269,10 @@ fn outcome(answer: &Answer) -> &'static str {
         Answer::Failed(ReadFailure::Refused) => "refused",
         Answer::Failed(ReadFailure::TooLarge) => "too_large",
         Answer::Failed(ReadFailure::NotAsked) => "not_asked",
+        Answer::Failed(ReadFailure::Overloaded) => "overloaded",
+        Answer::Failed(ReadFailure::OverBudget) => "over_budget",
+        Answer::Failed(ReadFailure::Paused) => "paused",
+        Answer::Failed(ReadFailure::NotAccepted) => "not_accepted",
     }
 }
 

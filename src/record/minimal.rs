@@ -40,7 +40,7 @@ fn minimal(event: &Event) -> Event {
         error: event.error.as_deref().map(cut),
         reason: event.reason.as_deref().map(cut),
         changes: Vec::new(),
-        before: crate::event::BeforeFacts { state: event.before.state, why: None },
+        before: crate::event::BeforeFacts { ..event.before.clone() },
         details: Default::default(),
         scope: crate::event::Scope {
             organization: event.scope.organization.as_deref().map(cut),

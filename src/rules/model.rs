@@ -180,12 +180,18 @@ pub struct Resource {
     pub select: Expr,
     /// Target type.
     pub kind: String,
+    /// Field that holds its identifier: an answer with another one is about another thing.
+    pub id_field: Option<String>,
+    /// Field that holds the organization that it belongs to.
+    pub organization_field: Option<String>,
     /// Field that names it for people.
     pub name_field: Option<String>,
     /// What is known of its fields.
     pub fields: Vec<Field>,
     /// Fields that are never a change.
     pub ignore: Vec<String>,
+    /// Requests that change it take turns.
+    pub is_serialized: bool,
 }
 
 /// A field of a resource.
@@ -217,9 +223,20 @@ pub struct Read {
     /// The body, if any.
     pub body: Option<Expr>,
     /// A service credential of the configuration, instead of the caller's.
-    pub credentials: Option<String>,
+    pub credentials: Option<CredentialName>,
     /// Limit in milliseconds.
     pub timeout_ms: u64,
+}
+
+/// The name of a service credential; which secret that is only the configuration knows.
+#[derive(Debug)]
+pub struct CredentialName {
+    /// The name.
+    pub name: String,
+    /// Where it stands.
+    pub source: Arc<Source>,
+    /// Where in it.
+    pub span: Span,
 }
 
 /// Where a question goes.

@@ -155,7 +155,18 @@ fn changed<'r>(changes: &'r ChangeSpec, visit: &mut Visit<'r, '_>) {
 
 /// Visits each part of a resource that looks at the document.
 pub fn of_resource<'r>(resource: &'r Resource, visit: &mut Visit<'r, '_>) {
-    let Resource { name: _, read: asked, select, kind: _, name_field: _, fields, ignore: _ } = resource;
+    let Resource {
+        name: _,
+        read: asked,
+        select,
+        kind: _,
+        id_field: _,
+        organization_field: _,
+        name_field: _,
+        fields,
+        ignore: _,
+        is_serialized: _,
+    } = resource;
     read(asked, visit);
     visit(Part::Value(select));
     for Field { name: _, label: _, key: _, values } in fields {

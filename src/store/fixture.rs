@@ -48,6 +48,7 @@ pub(crate) fn event(n: u64) -> Event {
         reason: Some("Illness".to_owned()),
         changes: vec![Change {
             field: "start".to_owned(),
+            pointer: Some("/start".to_owned()),
             label: Some("Beginning".to_owned()),
             before: Some(json!("10:00")),
             after: Some(json!({"at": ["11:30", 4711]})),

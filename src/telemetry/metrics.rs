@@ -43,6 +43,8 @@ pub struct Metrics {
     pub journal_sync_seconds: Histogram,
     /// Reads of the application, by outcome.
     pub reads: IntCounterVec,
+    /// 1 while the application is not asked because it does not answer.
+    pub reads_paused: IntGauge,
     /// Values that a rule asks for and that were not there, by rule and field.
     pub rule_missing: IntCounterVec,
     /// Events that rules in shadow mode would have recorded, by rule.
@@ -97,6 +99,11 @@ impl Metrics {
                 &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5],
             ),
             reads: counters(&registry, "reads_total", "Reads of the application, by outcome.", &["outcome"]),
+            reads_paused: gauge(
+                &registry,
+                "reads_paused",
+                "1 while the application is not asked because it does not answer.",
+            ),
             rule_missing: counters(
                 &registry,
                 "rule_missing_total",

@@ -3,7 +3,8 @@
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use earwitness::derive::{Answer, Purpose, ReadFailure};
+use earwitness::config::{Credential, Secret};
+use earwitness::derive::{Answer, Meanwhile, Purpose, ReadFailure, Write};
 use earwitness::exchange::CaptureState;
 use earwitness::proxy::Audit;
 
@@ -140,4 +141,61 @@ fn a_body_that_comes_slowly_is_held_only_so_long() {
     let held = script.held.lock()[0].clone();
     assert_eq!((&held.bytes[..], held.state), (&b"hel"[..], CaptureState::Broken));
     assert_eq!(&script.only().request.body.bytes[..], b"hello");
+}
+
+#[test]
+fn requests_that_change_one_thing_take_turns_across_workers() {
+    // THREATS E48
+    let app = App::scripted(|wire| while wire.next_request().is_some() && wire.try_send(OK) {});
+    let write = Write { thing: "booking 7".to_owned(), is_serialized: true };
+    let script = Arc::new(Script {
+        reads: vec![("/before", Purpose::Before, 5_000)],
+        writes: vec![write],
+        ..Script::default()
+    });
+    let audit = Arc::clone(&script) as Arc<dyn Audit>;
+    let rig = Rig::audited(app.address, audit, |config| {
+        config.workers = 2;
+        config.limits.turn_ms = 60_000;
+    });
+    let mut clients: Vec<_> = (0..8).map(|_| rig.connect()).collect();
+    clients.iter_mut().for_each(|client| client.send(POST));
+    clients.iter_mut().for_each(|client| assert!(client.read_message().ends_with("ok")));
+    eventually("all are recorded", || script.exchanges().len() == 8);
+    for (_, answers) in script.seen.lock().iter() {
+        let alone = Meanwhile { had_company: false, missed_turn: false };
+        assert_eq!(answers.meanwhile.get("booking 7"), Some(&alone));
+    }
+    // Between a read and its change nobody else read or changed.
+    let order: Vec<String> =
+        app.requests().iter().map(|request| request.split(' ').nth(1).unwrap().to_owned()).collect();
+    for pair in order.chunks(2) {
+        assert_eq!(pair, ["/before", "/a?b=c"], "{order:?}");
+    }
+}
+
+#[test]
+fn a_service_credential_is_shown_below_its_paths_only_and_the_callers_own_is_not() {
+    // THREATS B05
+    let app = App::scripted(|wire| while wire.next_request().is_some() && wire.try_send(OK) {});
+    let reads = ["/v2/things", "/v20/things", "/other"].map(|path| (path, Purpose::Before, 5_000));
+    let script = Arc::new(Script { reads: reads.to_vec(), credentials: Some("audit"), ..Script::default() });
+    let audit = Arc::clone(&script) as Arc<dyn Audit>;
+    let rig = Rig::audited(app.address, audit, |config| {
+        let secret = Secret::new("s3cret");
+        let header = http::HeaderName::from_static("x-api-key");
+        config.credentials = vec![Credential::new("audit", &["/v2/"], header, secret)];
+    });
+    assert!(rig.exchange(POST).ends_with("ok"));
+    assert!(matches!(script.answer("/v2/things"), Answer::Answered { status: 200, .. }));
+    for elsewhere in ["/v20/things", "/other"] {
+        assert!(matches!(script.answer(elsewhere), Answer::Failed(ReadFailure::NotAsked)), "{elsewhere}");
+    }
+    let seen = app.requests();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(
+        (value_of(&seen[0], "x-api-key"), value_of(&seen[0], "authorization")),
+        (Some("s3cret"), None)
+    );
+    assert_eq!(value_of(&seen[1], "x-api-key"), None);
 }

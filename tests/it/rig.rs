@@ -133,6 +133,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         data_dir: PathBuf::new(),
         key_file: PathBuf::new(),
         rules: Vec::new(),
+        credentials: Vec::new(),
         trusted_proxies: Vec::new(),
         limits: Limits { shutdown_ms: 5_000, ..Limits::default() },
         workers: 1,

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use earwitness::derive::{Answer, Answers, Plan, Purpose, ReadRequest};
+use earwitness::derive::{Answer, Answers, Plan, Purpose, ReadRequest, Write};
 use earwitness::event::{Event, MatchedBy};
 use earwitness::exchange::{Capture, Client, Exchange, Request};
 use earwitness::proxy::Audit;
@@ -28,6 +28,10 @@ pub(crate) struct Script {
     pub(crate) reading_panics: bool,
     /// Paths to read, with their purpose and limit.
     pub(crate) reads: Vec<(&'static str, Purpose, u64)>,
+    /// Read with this credential instead of the caller's own.
+    pub(crate) credentials: Option<&'static str>,
+    /// Things that every request changes.
+    pub(crate) writes: Vec<Write>,
     /// The record is synced when something comes through here.
     pub(crate) gate: Option<Arc<tokio::sync::Semaphore>>,
     /// Plans made from a held body.
@@ -59,8 +63,12 @@ impl Script {
                 purpose: *purpose,
                 method: http::Method::GET,
                 target: (*target).to_owned(),
-                headers: vec![(http::header::AUTHORIZATION, "Basic eA==".parse().unwrap())],
+                headers: match self.credentials {
+                    Some(_) => Vec::new(),
+                    None => vec![(http::header::AUTHORIZATION, "Basic eA==".parse().unwrap())],
+                },
                 body: bytes::Bytes::new(),
+                credentials: self.credentials.map(str::to_owned),
                 timeout_ms: *timeout_ms,
             })
             .collect()
@@ -87,6 +95,7 @@ impl Audit for Script {
             if self.needs_body { Vec::new() } else { self.reads(|purpose| purpose != Purpose::After) };
         let mut plan = Plan::from(candidates);
         (plan.reads, plan.needs_body, plan.is_durable) = (reads, self.needs_body, self.is_durable);
+        plan.writes.clone_from(&self.writes);
         plan
     }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::fmt;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -9,8 +11,10 @@ use serde_json::{Value, json};
 use super::super::document::Reading;
 use super::super::document::sight::Side;
 use super::ask::Asked;
-use super::{Answer, Answers, ReadFailure, ReadRequest};
+use super::consistency::Validators;
+use super::{Answer, Answers, Meanwhile, ReadFailure, ReadRequest};
 use crate::capture;
+use crate::event::Unread;
 use crate::exchange::Capture;
 
 /// Decoded answers.
@@ -20,18 +24,20 @@ pub(in crate::derive) struct Decoded<'a> {
     asked: &'a [ReadRequest],
     /// An actor's members, in place of what the pack's ways would find.
     pub(in crate::derive) given: Option<&'a Value>,
+    /// What went on with things, by their names.
+    pub(in crate::derive) meanwhile: &'a HashMap<String, Meanwhile>,
     documents: Vec<(&'a str, &'a Answer, OnceCell<Value>)>,
 }
 
 /// What came of a question.
 #[derive(Debug)]
 pub(in crate::derive) enum Heard<'d> {
-    /// `{status, headers, body}`, of a 2xx.
-    Found(&'d Value),
+    /// `{status, headers, body}`, of a 2xx, and which version of the thing it shows.
+    Found(&'d Value, Validators),
     /// 404 or 410.
     Absent,
     /// Anything else, and why.
-    Unavailable(String),
+    Unavailable(Why),
 }
 
 impl<'a> Decoded<'a> {
@@ -41,9 +47,10 @@ impl<'a> Decoded<'a> {
         reading: &'a Reading<'a>,
         given: Option<&'a Value>,
     ) -> Decoded<'a> {
+        let meanwhile = &answers.meanwhile;
         let answers = answers.iter();
         let documents = answers.map(|(key, answer)| (key.as_str(), answer, OnceCell::new())).collect();
-        Decoded { reading, asked, given, documents }
+        Decoded { reading, asked, given, meanwhile, documents }
     }
 
     /// What came of this question.
@@ -53,18 +60,20 @@ impl<'a> Decoded<'a> {
             None => Cow::Owned(asked.key(self.reading.key)),
         };
         let Some((_, answer, document)) = self.documents.iter().find(|(known, _, _)| *known == *key) else {
-            return Heard::Unavailable(why(ReadFailure::NotAsked).to_owned());
+            return Heard::Unavailable(ReadFailure::NotAsked.into());
         };
         let (status, head, body) = match answer {
             Answer::Answered { status, headers, body } => (*status, headers, body),
-            Answer::Failed(failure) => return Heard::Unavailable(why(*failure).to_owned()),
+            Answer::Failed(failure) => return Heard::Unavailable((*failure).into()),
         };
         match status {
             200..=299 => {}
             404 | 410 => return Heard::Absent,
-            other => return Heard::Unavailable(format!("status {other}")),
+            401 | 403 => return Heard::Unavailable(Why { word: Unread::NotAllowed, status: Some(status) }),
+            _ => return Heard::Unavailable(Why { word: Unread::Status, status: Some(status) }),
         }
-        Heard::Found(document.get_or_init(|| self.document(status, head, body)))
+        let document = document.get_or_init(|| self.document(status, head, body));
+        Heard::Found(document, Validators::of(head))
     }
 
     fn document(&self, status: u16, head: &HeaderMap, body: &Capture) -> Value {
@@ -79,12 +88,39 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// The failure in a word, for `before.why`.
-pub(in crate::derive) fn why(failure: ReadFailure) -> &'static str {
-    match failure {
-        ReadFailure::Timeout => "timeout",
-        ReadFailure::Refused => "refused",
-        ReadFailure::TooLarge => "too_large",
-        ReadFailure::NotAsked => "not_asked",
+/// Why a question gave nothing.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::derive) struct Why {
+    pub(in crate::derive) word: Unread,
+    pub(in crate::derive) status: Option<u16>,
+}
+
+impl From<Unread> for Why {
+    fn from(word: Unread) -> Why {
+        Why { word, status: None }
+    }
+}
+
+impl From<ReadFailure> for Why {
+    fn from(failure: ReadFailure) -> Why {
+        Why::from(match failure {
+            ReadFailure::Timeout => Unread::Timeout,
+            ReadFailure::Refused => Unread::Refused,
+            ReadFailure::TooLarge => Unread::TooLarge,
+            ReadFailure::NotAsked => Unread::NotAsked,
+            ReadFailure::Overloaded => Unread::Overloaded,
+            ReadFailure::OverBudget => Unread::OverBudget,
+            ReadFailure::Paused => Unread::Paused,
+            ReadFailure::NotAccepted => Unread::NotAccepted,
+        })
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(formatter, "status {status}"),
+            None => formatter.write_str(self.word.as_str()),
+        }
     }
 }

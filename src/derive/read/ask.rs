@@ -38,6 +38,7 @@ pub(in crate::derive) struct Asked {
     target: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
+    credentials: Option<String>,
     timeout_ms: u64,
     /// The last named part of its address: the thing's identifier.
     pub(in crate::derive) last_part: Option<String>,
@@ -51,9 +52,10 @@ impl Asked {
             && self.target == read.target
             && self.headers == read.headers
             && self.body == read.body
+            && self.credentials == read.credentials
     }
 
-    /// Input: purpose, method, target, body, then name and value of each header, each after its length.
+    /// Input: purpose, method, target, body, name of the service credential, then name and value of each header, each after its length.
     pub(in crate::derive) fn key(&self, key: &Key) -> ReadKey {
         let purpose: &[u8] = match self.purpose {
             Purpose::Before => b"before",
@@ -62,6 +64,7 @@ impl Asked {
         };
         let mut fields: SmallVec<[&[u8]; 16]> = SmallVec::new();
         fields.extend([purpose, self.method.as_str().as_bytes(), self.target.as_bytes(), &self.body]);
+        fields.push(self.credentials.as_deref().unwrap_or_default().as_bytes());
         for (name, value) in &self.headers {
             fields.push(name.as_str().as_bytes());
             fields.push(value.as_bytes());
@@ -71,8 +74,8 @@ impl Asked {
 
     pub(in crate::derive) fn into_request(self, key: &Key) -> ReadRequest {
         let key = self.key(key);
-        let Asked { purpose, method, target, headers, body, timeout_ms, last_part: _ } = self;
-        ReadRequest { key, purpose, method, target, headers, body, timeout_ms }
+        let Asked { purpose, method, target, headers, body, credentials, timeout_ms, last_part: _ } = self;
+        ReadRequest { key, purpose, method, target, headers, body, credentials, timeout_ms }
     }
 }
 
@@ -82,11 +85,7 @@ impl Asking<'_> {
     /// # Errors
     /// [`ReadFailure::NotAsked`] when a part of it is missing, secret, or no plain segment.
     pub(in crate::derive) fn build(&self, read: &Read) -> Result<Asked, ReadFailure> {
-        // Service credentials come with the configuration that can bind them to an upstream (B05).
-        if read.credentials.is_some() {
-            return Err(ReadFailure::NotAsked);
-        }
-        let (mut target, last_part) = self.address(&read.address)?;
+        let (mut target, last_part) = self.address(read)?;
         if !read.query.is_empty() {
             let mut query = form_urlencoded::Serializer::new(String::new());
             for (name, value) in &read.query {
@@ -104,12 +103,13 @@ impl Asking<'_> {
             None => Bytes::new(),
         };
         let (purpose, timeout_ms) = (self.purpose, read.timeout_ms);
-        Ok(Asked { purpose, method, target, headers, body, timeout_ms, last_part })
+        let credentials = read.credentials.as_ref().map(|credentials| credentials.name.clone());
+        Ok(Asked { purpose, method, target, headers, body, credentials, timeout_ms, last_part })
     }
 
-    fn address(&self, address: &Address) -> Result<(String, Option<String>), ReadFailure> {
-        let segments = match address {
-            Address::Own => return self.own_address(),
+    fn address(&self, read: &Read) -> Result<(String, Option<String>), ReadFailure> {
+        let segments = match &read.address {
+            Address::Own => return self.own_address(read),
             Address::Path(segments) => segments,
         };
         let mut target = self.base.to_owned();
@@ -140,11 +140,15 @@ impl Asking<'_> {
         Ok((target, last_part))
     }
 
-    /// The request's own path as it came: the application is about to see these very bytes anyway.
-    fn own_address(&self) -> Result<(String, Option<String>), ReadFailure> {
+    /// The request's own path as it came: the application is about to see these very bytes anyway. With a
+    /// credential that is not the caller's, only plain segments (B05): it is bound to path prefixes.
+    fn own_address(&self, read: &Read) -> Result<(String, Option<String>), ReadFailure> {
         let (path, _) = split_target(&self.request.target);
         let is_plain =
             path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if read.credentials.is_some() {
+            path.split('/').skip(1).filter(|segment| !segment.is_empty()).try_for_each(check_segment)?;
+        }
         if is_plain { Ok((path.to_owned(), None)) } else { Err(ReadFailure::NotAsked) }
     }
 
@@ -170,7 +174,10 @@ impl Asking<'_> {
         let host = HeaderValue::from_str(&self.request.host).map_err(|_| ReadFailure::NotAsked)?;
         headers.push((HOST, host));
         let forwarded = read.forward.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok());
-        for name in [AUTHORIZATION, COOKIE].into_iter().chain(forwarded) {
+        let forwarded = forwarded.filter(|name| !matches!(*name, AUTHORIZATION | COOKIE));
+        // One who asks as the service does not also ask as the caller.
+        let own = [AUTHORIZATION, COOKIE].into_iter().filter(|_| read.credentials.is_none());
+        for name in own.chain(forwarded) {
             if !NEVER_SENT.contains(&name.as_str()) {
                 // As received, all lines in order: the look-up must see what the application will see.
                 headers.extend(

@@ -3,8 +3,10 @@
 
 pub(super) mod answer;
 pub(super) mod ask;
+pub(super) mod consistency;
 
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -29,6 +31,9 @@ pub struct ReadRequest {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Bytes,
+    /// The service credential of the configuration to show, where it is not the caller's own. Whoever asks
+    /// holds the secret and sees to it that it goes nowhere else (THREATS B05).
+    pub credentials: Option<String>,
     /// Limit in milliseconds.
     pub timeout_ms: u64,
 }
@@ -73,7 +78,86 @@ pub enum ReadFailure {
     /// It was not asked: a part of its address was not a plain segment, or it needs a body that was not
     /// held.
     NotAsked,
+    /// Too many reads were under way.
+    Overloaded,
+    /// The client has asked for too many.
+    OverBudget,
+    /// The application did not answer of late, or said that it has enough.
+    Paused,
+    /// The application refused this credential a moment ago.
+    NotAccepted,
 }
 
-/// Answers by the key of their question.
-pub type Answers = HashMap<ReadKey, Answer>;
+/// Answers by the key of their question, and what went on meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    by_key: HashMap<ReadKey, Answer>,
+    /// By thing, as [`Write::thing`] names it.
+    pub meanwhile: HashMap<String, Meanwhile>,
+}
+
+/// What went on with a thing while a request that changes it was under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Meanwhile {
+    /// Another request changed it too.
+    pub had_company: bool,
+    /// It was to wait for its turn and did not get one in time.
+    pub missed_turn: bool,
+}
+
+/// A thing that a request is about to change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Write {
+    /// Its type and identifier, in a form that all spellings share.
+    pub thing: String,
+    /// Requests that change it take turns.
+    pub is_serialized: bool,
+}
+
+impl Write {
+    /// The name for a thing. Spellings of one identifier share it: case, blanks, signs and leading zeros do
+    /// not count. Two things that share one by chance only wait for each other.
+    pub(super) fn thing(kind: &str, id: Option<&str>) -> String {
+        let id = id.unwrap_or_default().trim().to_lowercase();
+        match id.trim_start_matches('+').parse::<u64>() {
+            Ok(number) => format!("{kind} {number}"),
+            Err(_) => format!("{kind} {id}"),
+        }
+    }
+}
+
+impl Answers {
+    /// None yet.
+    pub fn new() -> Answers {
+        Answers::default()
+    }
+}
+
+impl FromIterator<(ReadKey, Answer)> for Answers {
+    fn from_iter<I: IntoIterator<Item = (ReadKey, Answer)>>(answers: I) -> Answers {
+        Answers { by_key: answers.into_iter().collect(), meanwhile: HashMap::new() }
+    }
+}
+
+impl IntoIterator for Answers {
+    type Item = (ReadKey, Answer);
+    type IntoIter = <HashMap<ReadKey, Answer> as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_key.into_iter()
+    }
+}
+
+impl Deref for Answers {
+    type Target = HashMap<ReadKey, Answer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.by_key
+    }
+}
+
+impl DerefMut for Answers {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.by_key
+    }
+}

@@ -39,7 +39,7 @@ fn an_unreadable_booking_is_said_not_invented() {
     let played = play(BOOKINGS, "POST /v2/bookings/abc/reschedule", r#"{"start":"2026-01-15T10:00:00Z"}"#)
         .says(201, r#"{"data":{"start":"2026-01-15T10:00:00Z"}}"#);
     let event = played.event();
-    assert_eq!((event.before.state.as_str(), event.before.why.as_deref()), ("unavailable", Some("timeout")));
+    assert_eq!((event.before.state.as_str(), event.before.why), ("unavailable", Some(Unread::Timeout)));
     assert_eq!(event.message.text, "Moved to Jan 15, 2026");
     assert_eq!(changes(&event), json!({"start": {"label": "Start", "after": "2026-01-15T10:00:00Z"}}));
     assert!(has(&event, NoteCode::BeforeUnavailable));

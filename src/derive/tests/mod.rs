@@ -2,6 +2,7 @@
 //! what attackers do to them.
 
 mod attacks;
+mod before;
 mod examples;
 mod plans;
 
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::Limits;
-use crate::event::{Event, NoteCode};
+use crate::event::{Event, NoteCode, Unread};
 use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
@@ -25,6 +26,8 @@ struct Play {
     engine: Engine,
     exchange: Exchange,
     answers: Vec<(String, u16, String)>,
+    /// Of every answer.
+    answer_headers: HeaderMap,
 }
 
 fn play(rules: &str, line: &str, body: &str) -> Play {
@@ -51,7 +54,7 @@ fn play(rules: &str, line: &str, body: &str) -> Play {
         ending: Ending::Complete,
         duration_ms: 5,
     };
-    Play { engine, exchange, answers: Vec::new() }
+    Play { engine, exchange, answers: Vec::new(), answer_headers: HeaderMap::new() }
 }
 
 fn capture(bytes: &[u8]) -> Capture {
@@ -77,7 +80,12 @@ impl Play {
         self
     }
 
-    fn run(&self) -> Derived {
+    /// What is asked before the request goes on.
+    fn reads(&self) -> Vec<ReadRequest> {
+        self.plan().reads
+    }
+
+    fn plan(&self) -> Plan {
         let request = &self.exchange.request;
         let candidates = self.engine.rules().candidates(&HeadView {
             method: &request.method,
@@ -90,6 +98,11 @@ impl Play {
         if plan.needs_body {
             plan = self.engine.plan_with_body(plan, request, &self.exchange.client, &request.body);
         }
+        plan
+    }
+
+    fn run(&self) -> Derived {
+        let plan = self.plan();
         let mut answers = Answers::new();
         self.hear(plan.reads.clone(), &mut answers);
         let later = self.engine.reads_after(&plan, &self.exchange, &answers);
@@ -108,7 +121,7 @@ impl Play {
             let answer = match known {
                 Some((_, status, body)) => Answer::Answered {
                     status: *status,
-                    headers: HeaderMap::new(),
+                    headers: self.answer_headers.clone(),
                     body: capture(body.as_bytes()),
                 },
                 None => Answer::Failed(ReadFailure::Timeout),
@@ -131,7 +144,7 @@ impl Play {
 fn changes(event: &Event) -> Value {
     let member = |change: &crate::event::Change| {
         let mut sides = serde_json::to_value(change).unwrap();
-        sides.as_object_mut().unwrap().remove("field");
+        sides.as_object_mut().unwrap().retain(|name, _| name != "field" && name != "pointer");
         (change.field.clone(), sides)
     };
     Value::Object(event.changes.iter().map(member).collect())

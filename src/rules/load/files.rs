@@ -13,6 +13,8 @@ pub(super) struct PackFiles {
     pub(super) name: String,
     /// Whether it is a folder or a file of the operator's own.
     pub(super) kind: PackKind,
+    /// The path prefix in front of its application; empty for none.
+    pub(super) base: String,
     /// By name.
     pub(super) files: Vec<PackFile>,
 }
@@ -93,7 +95,7 @@ fn read_pack(path: &Path, kind: PackKind, files: &[PathBuf], problems: &mut Prob
         }
         parsed.extend(read_file(file, problems));
     }
-    Some(PackFiles { name, kind, files: parsed })
+    Some(PackFiles { name, kind, base: String::new(), files: parsed })
 }
 
 fn read_file(path: &Path, problems: &mut Problems) -> Option<PackFile> {

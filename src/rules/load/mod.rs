@@ -6,6 +6,7 @@
 
 mod actors;
 mod checks;
+mod credentials;
 mod entry;
 mod files;
 mod keys;
@@ -19,12 +20,13 @@ mod trials;
 mod vars;
 
 pub(super) use checks::can_meet;
+pub use credentials::Allowed;
 #[cfg(test)]
 pub(super) use keys::seen::all as known_keys;
 pub use lines::LineError;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::files::{PackFile, PackFiles, PackKind};
 use super::model::{Pack, RuleSet};
@@ -45,8 +47,21 @@ impl RuleSet {
     /// # Errors
     /// Everything that is wrong, warnings too, when one of it is an error.
     pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+        RuleSet::load_below(paths.iter().map(|path| (path.as_path(), "")))
+    }
+
+    /// The same, each path with the prefix below which its application lies (no slash at the end; empty for
+    /// none).
+    ///
+    /// # Errors
+    /// As [`RuleSet::load`].
+    pub fn load_below<'p>(places: impl IntoIterator<Item = (&'p Path, &'p str)>) -> Result<Loaded, Problems> {
         let mut problems = Problems::default();
-        let files = paths.iter().flat_map(|path| files::read(path, &mut problems)).collect();
+        let mut files = Vec::new();
+        for (path, base) in places {
+            let found = files::read(path, &mut problems).into_iter();
+            files.extend(found.map(|pack| PackFiles { base: base.to_owned(), ..pack }));
+        }
         put_together(files, problems)
     }
 
@@ -62,7 +77,10 @@ impl RuleSet {
             Some(PackFile { name: (*name).to_owned(), source, root })
         };
         let files = texts.iter().filter_map(file).collect();
-        put_together(vec![PackFiles { name: pack.to_owned(), kind: PackKind::Folder, files }], problems)
+        put_together(
+            vec![PackFiles { name: pack.to_owned(), kind: PackKind::Folder, base: String::new(), files }],
+            problems,
+        )
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
     let mut pack = Pack {
         name: files.name.clone(),
         title: reader.title(),
-        base: String::new(),
+        base: files.base.clone(),
         hosts: reader.hosts(),
         version: version(files),
         vars,

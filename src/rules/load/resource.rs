@@ -1,9 +1,11 @@
 //! `resources`: things that can be read, and the reads themselves.
 
+use std::sync::Arc;
+
 use super::keys::Page;
 use super::lines::{LineError, parse_path};
 use crate::rules::expr::{Expr, Names, Phase};
-use crate::rules::model::{Address, Field, Read, Resource, SegmentPattern};
+use crate::rules::model::{Address, CredentialName, Field, Read, Resource, SegmentPattern};
 use crate::yaml::{Key, Node, Span, Yaml};
 
 /// Reads one resource.
@@ -18,14 +20,28 @@ pub(super) fn resource(key: &Key, node: &Node, pack_names: &Names, page: &mut Pa
         None => whole_answer(key.span, &names, page),
     };
     let kind = node.member("type").map_or(Some(key.text.clone()), |node| page.text(node, "`type`"));
+    let id_field = node.member("id").and_then(|node| page.text(node, "`id`"));
+    let organization_field = node.member("organization").and_then(|node| page.text(node, "`organization`"));
     let name_field = node.member("name").and_then(|node| page.text(node, "`name`"));
     let fields = node.member("fields").map(|node| fields(node, &names, page)).unwrap_or_default();
     let ignore = node.member("ignore").map(|node| page.texts(node, "`ignore`")).unwrap_or_default();
     if let Some(node) = node.member("key") {
         page.text(node, "`key`");
     }
+    let is_serialized = node.member("serialize").is_some_and(|node| flag(node, "`serialize`", page));
     let name = key.text.clone();
-    Some(Resource { name, read: read?, select: select?, kind: kind?, name_field, fields, ignore })
+    Some(Resource {
+        name,
+        read: read?,
+        select: select?,
+        kind: kind?,
+        id_field,
+        organization_field,
+        name_field,
+        fields,
+        ignore,
+        is_serialized,
+    })
 }
 
 /// Reads a question: `GET /x/{id}`, `GET self`, or the long form.
@@ -53,10 +69,10 @@ pub(super) fn read(node: &Node, names: &Names, page: &mut Page<'_>) -> Option<Re
         }
     }
     read.body = node.member("body").and_then(|node| page.value(node, names));
-    if let Some(node) = node.member("credentials") {
-        let message = "no such credential: this version reads with the caller's own";
-        page.error("E14", node.span, message, "leave `credentials` out");
-    }
+    read.credentials = node.member("credentials").and_then(|node| {
+        let name = page.text(node, "`credentials`")?;
+        Some(CredentialName { name, source: Arc::clone(page.source), span: node.span })
+    });
     if let Some(node) = node.member("timeout_ms") {
         read.timeout_ms = page.number(node, "`timeout_ms`", 1, TIMEOUT_MS_MAX)?;
     }
@@ -118,15 +134,7 @@ fn request(node: &Node, page: &mut Page<'_>) -> Option<(String, Address)> {
 
 /// A read must not change anything: E19.
 fn refuse_unsafe(node: &Node, method: &str, safe: Option<&Node>, page: &mut Page<'_>) -> Option<()> {
-    let is_called_safe = match safe.map(|node| &node.value) {
-        Some(Yaml::Bool(value)) => *value,
-        Some(_) => {
-            let node = safe?;
-            page.wrong_kind(node, "`safe`", "true or false");
-            false
-        }
-        None => false,
-    };
+    let is_called_safe = safe.is_some_and(|node| flag(node, "`safe`", page));
     if SAFE_METHODS.contains(&method) || (method == "POST" && is_called_safe) {
         return Some(());
     }
@@ -135,6 +143,14 @@ fn refuse_unsafe(node: &Node, method: &str, safe: Option<&Node>, page: &mut Page
     let cure = "use GET, HEAD, PROPFIND or REPORT; or POST with `safe: true` beside `request`";
     page.error("E19", span, &message, cure);
     None
+}
+
+fn flag(node: &Node, what: &str, page: &mut Page<'_>) -> bool {
+    if let Yaml::Bool(value) = node.value {
+        return value;
+    }
+    page.wrong_kind(node, what, "true or false");
+    false
 }
 
 fn headers(node: &Node, names: &Names, page: &mut Page<'_>) -> Vec<(String, Expr)> {
@@ -190,7 +206,19 @@ fn whole_answer(span: Span, names: &Names, page: &mut Page<'_>) -> Option<Expr> 
     page.value(&Node { value: Yaml::Text("$.answer.body".to_owned()), span }, names)
 }
 
-const KEYS: [&str; 8] = ["read", "select", "type", "name", "key", "fields", "ignore", "remember"];
+const KEYS: [&str; 11] = [
+    "read",
+    "select",
+    "type",
+    "id",
+    "organization",
+    "name",
+    "key",
+    "fields",
+    "ignore",
+    "remember",
+    "serialize",
+];
 const READ_KEYS: [&str; 8] =
     ["request", "query", "headers", "forward", "body", "credentials", "timeout_ms", "safe"];
 const SAFE_METHODS: [&str; 4] = ["GET", "HEAD", "PROPFIND", "REPORT"];

@@ -89,6 +89,10 @@ struct Resource {
     select: Option<Value>,
     /// What kind of thing it is; its own name if left out.
     r#type: Option<String>,
+    /// The field that holds its identifier: an answer with another one is not taken.
+    id: Option<String>,
+    /// The field that says whose it is: read with a service credential, it is shown to nobody else.
+    organization: Option<String>,
     /// The field that people know it by.
     name: Option<String>,
     /// Under which address snapshots are remembered.
@@ -99,6 +103,8 @@ struct Resource {
     ignore: Option<Vec<String>>,
     /// Also remember what the application's own users read here.
     remember: Option<bool>,
+    /// Requests that change it take turns.
+    serialize: Option<bool>,
 }
 
 /// A field of a resource.
