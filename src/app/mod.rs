@@ -27,6 +27,7 @@ use crate::record::{self, Log};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
 use crate::serve::Workers;
+use crate::store::{Ceiling, Shelf, SledShelf, Snapshots};
 use crate::telemetry::Metrics;
 
 /// All parts, running.
@@ -36,6 +37,7 @@ struct App {
     /// Where operators and auditors connect.
     audit: SocketAddr,
     log: Log,
+    memory: Option<Snapshots>,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
@@ -74,18 +76,35 @@ impl App {
             let _ = stopped.await;
         }));
         let engine = Arc::new(Engine::new(rules, Key::new(key), &config.limits));
-        let auditor = Arc::new(Auditor::new(engine, log.clone(), Arc::clone(&metrics)));
+        let memory = memory(&config, engine.rules());
+        let auditor = Auditor::new(engine, log.clone(), Arc::clone(&metrics));
+        let auditor = Arc::new(match &memory {
+            Some(memory) => auditor.with_memory(memory.clone()),
+            None => auditor,
+        });
         let (count, limits) = (config.workers, config.limits.clone());
         let face = Proxy::new(Arc::new(config), auditor, Arc::clone(&metrics));
         let workers = Workers::start(clients, count, &limits, &metrics, move || face.worker())?;
-        Ok(App { proxy, audit, log, workers, listener, stop_listener, shutdown_ms: limits.shutdown_ms })
+        Ok(App {
+            proxy,
+            audit,
+            log,
+            memory,
+            workers,
+            listener,
+            stop_listener,
+            shutdown_ms: limits.shutdown_ms,
+        })
     }
 
     /// Finishes what is in flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
-        let App { log, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        let App { log, memory, workers, listener, stop_listener, shutdown_ms, .. } = self;
         tokio::task::spawn_blocking(move || {
             workers.stop();
+            if let Some(memory) = memory {
+                memory.close();
+            }
             log.close(Duration::from_millis(shutdown_ms));
         })
         .await?;
@@ -94,6 +113,21 @@ impl App {
         listener.await??;
         Ok(())
     }
+}
+
+/// What was seen last of things, where a rule wants that. Without the disk it still works until the next
+/// start.
+fn memory(config: &Config, rules: &RuleSet) -> Option<Snapshots> {
+    let mut resources = rules.packs.iter().flat_map(|pack| &pack.resources);
+    if !resources.any(|resource| resource.is_remembered) {
+        return None;
+    }
+    let upstream = format!("{}:{}", config.upstream.host, config.upstream.port);
+    let shelf = SledShelf::open(&config.data_dir, &upstream)
+        .inspect_err(|error| tracing::error!(%error, "snapshots are remembered until the next start only"));
+    let shelf = shelf.ok().map(|shelf| Box::new(shelf) as Box<dyn Shelf>);
+    let (count_max, bytes_max) = (config.limits.snapshots_max, config.limits.snapshots_bytes_max);
+    Some(Snapshots::open(shelf, Ceiling { count_max, bytes_max }))
 }
 
 fn readiness(log: &Log, rules: &Arc<RuleSet>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {

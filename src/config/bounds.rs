@@ -109,6 +109,8 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(client_reads_max, Count, 1, 1_000_000),
     bound!(turn_ms, Milliseconds, 1, MINUTE),
     bound!(turn_waiters_max, Count, 1, 10_000),
+    bound!(snapshots_max, Count, 10, 10_000_000),
+    bound!(snapshots_bytes_max, Bytes, MIB, 64 * GIB),
     bound!(connect_ms, Milliseconds, 10, 5 * MINUTE),
     bound!(upstream_ms, Milliseconds, 10, 60 * MINUTE),
     bound!(head_ms, Milliseconds, 10, 10 * MINUTE),

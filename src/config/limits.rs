@@ -27,6 +27,10 @@ pub struct Limits {
     pub turn_ms: u64,
     /// Requests that wait for their turn at one thing.
     pub turn_waiters_max: usize,
+    /// Remembered forms of things.
+    pub snapshots_max: usize,
+    /// All of them together, as JSON.
+    pub snapshots_bytes_max: usize,
     /// Connecting to the application.
     pub connect_ms: u64,
     /// From the request's end to the head of the application's answer.
@@ -70,6 +74,8 @@ impl Default for Limits {
             client_reads_max: 1_000,
             turn_ms: 2_000,
             turn_waiters_max: 32,
+            snapshots_max: 50_000,
+            snapshots_bytes_max: 64 << 20,
             connect_ms: 5_000,
             upstream_ms: 60_000,
             head_ms: 15_000,

@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use super::document::Document;
 use super::engine::{EVENTS_MAX, Engine};
 use super::read::ask::{Asked, Asking};
-use super::read::{Purpose, ReadFailure};
+use super::read::{Purpose, ReadFailure, Recall};
 use crate::event::{MatchedBy, NoteCode};
 use crate::exchange::Request;
 use crate::rules::expr::{Doubt, EvalLog, Expr, Root, Scope};
-use crate::rules::model::{ForEach, Pack, Resource, Rule};
+use crate::rules::model::{ForEach, Pack, Resource, Rule, Whence};
 use crate::rules::redact::Redactor;
 use crate::rules::router::Candidate;
 
@@ -133,7 +133,31 @@ impl<'a> Case<'a> {
     ) -> Option<Result<Asked, ReadFailure>> {
         let resource = self.resource()?;
         let with = self.with(scope);
-        Some(self.asking(scope.with(Root::With, &with), purpose).build(&resource.read))
+        let asked = self.asking(scope.with(Root::With, &with), purpose).build(&resource.read);
+        let from = self.rule.before.as_ref().map_or(Whence::Application, |before| before.from);
+        Some(asked.map(|asked| match (purpose, from, self.snapshot_key(scope, &asked)) {
+            (Purpose::Before, Whence::Remembered, Some(key)) => asked.recalled(Recall::Instead(key)),
+            (Purpose::Before, Whence::Either, Some(key)) => asked.recalled(Recall::Otherwise(key)),
+            (Purpose::Before | Purpose::Identity | Purpose::After, _, _) => asked,
+        }))
+    }
+
+    /// Under which key the thing is remembered: host, type and address of it, hashed (THREATS B09). `None`
+    /// when nobody asks for it to be.
+    pub(super) fn snapshot_key(&self, scope: &Scope<'_>, asked: &Asked) -> Option<String> {
+        let resource = self.resource().filter(|resource| resource.is_remembered)?;
+        let with = self.with(scope);
+        let address = match &resource.key {
+            Some(pattern) => {
+                self.asking(scope.with(Root::With, &with), Purpose::Before).fill(pattern).ok()?
+            }
+            // What is picked out of an answer depends on the parameters too.
+            None if self.has_parameters() => format!("{} {with}", asked.target()),
+            None => asked.target().to_owned(),
+        };
+        let host = self.request.host.to_ascii_lowercase();
+        let parts = [host.as_bytes(), resource.kind.as_bytes(), address.as_bytes()];
+        Some(self.engine.key.hash("snapshot", &parts))
     }
 
     pub(super) fn asking<'s>(&'s self, scope: Scope<'s>, purpose: Purpose) -> Asking<'s> {

@@ -13,6 +13,7 @@ use super::case::Case;
 use super::document::sight::Sight;
 use super::document::{Document, Reading};
 use super::limits;
+use super::read::Learned;
 use super::read::answer::Decoded;
 use super::rule::{self, Recorded};
 use super::{Answers, Plan, events};
@@ -57,6 +58,8 @@ pub struct Derived {
     pub shadowed: Vec<Event>,
     /// Events beyond the limit of one exchange.
     pub cut: usize,
+    /// What was shown of things that are remembered, by their keys.
+    pub learned: Vec<(String, Learned)>,
     /// Rules whose derivation failed, so that only the least could be recorded.
     pub failed: Vec<String>,
 }
@@ -178,6 +181,7 @@ impl Engine {
     }
 
     fn add(&self, case: &Case<'_>, recorded: Recorded, derived: &mut Derived) {
+        derived.learned.extend(recorded.learned);
         derived.missing.extend(recorded.missing.into_iter().map(|field| (case.rule.id.clone(), field)));
         if case.rule.mode == Mode::Shadow {
             let room = EVENTS_MAX.saturating_sub(derived.shadowed.len());

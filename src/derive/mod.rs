@@ -11,6 +11,7 @@ mod changes;
 mod document;
 mod engine;
 mod events;
+mod learn;
 mod limits;
 mod plan;
 mod read;
@@ -19,7 +20,9 @@ mod situation;
 
 pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;
-pub use read::{Answer, Answers, Meanwhile, Purpose, ReadFailure, ReadKey, ReadRequest, Write};
+pub use read::{
+    Answer, Answers, Learned, Meanwhile, Purpose, ReadFailure, ReadKey, ReadRequest, Recall, Write,
+};
 
 #[cfg(test)]
 mod tests;

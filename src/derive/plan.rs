@@ -119,6 +119,10 @@ fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
     if now == Phase::Body && !rule::may_be_meant(case) {
         return false;
     }
+    if case.rule.is_observer() {
+        // It asks nothing.
+        return case.request.method == "GET";
+    }
     let items_phase = match &case.rule.for_each {
         None => Phase::Head,
         Some(ForEach::Each(expr)) => expr.phase(),

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::case::{Case, Item, Items, with_item};
 use super::engine::EVENTS_MAX;
+use super::read::Learned;
 use super::read::answer::Decoded;
 use super::situation::{self, Before, Ended, Situation};
-use super::{actor, carry, events};
+use super::{actor, carry, events, learn};
 use crate::event::{Event, Note, NoteCode, Outcome};
 use crate::exchange::Exchange;
 use crate::rules::expr::{Condition, Doubt, Phase, Root, Scope, Verdict};
@@ -24,6 +25,8 @@ pub(super) struct Recorded {
     pub(super) missing: Vec<String>,
     /// Items beyond the limit.
     pub(super) cut: usize,
+    /// What was shown of things that are remembered, by their keys.
+    pub(super) learned: Vec<(String, Learned)>,
 }
 
 /// All that stands when an entry fires.
@@ -55,6 +58,10 @@ pub(super) fn derive(
     ids: &mut dyn FnMut() -> Uuid,
 ) -> Recorded {
     let mut recorded = Recorded::default();
+    if case.rule.is_observer() {
+        recorded.learned.extend(learn::from_reading(case, exchange));
+        return recorded;
+    }
     let mut reasons = match body_method(case) {
         Meant::Yes => Vec::new(),
         Meant::No => return recorded,
@@ -128,6 +135,9 @@ fn derive_item(
     }
     stage.lose_no_change(&mut drafts);
     recorded.cut += stage.cut.get();
+    if let Some(first) = drafts.first() {
+        recorded.learned.extend(learn::from_action(case, &before, stage.situation(first.ended)));
+    }
     for draft in drafts {
         recorded.missing.extend(draft.missing);
         recorded.events.push(draft.event);
@@ -156,12 +166,7 @@ impl<'s> Stage<'s> {
         let outcome = events::outcome(entry, &shown, self.exchange);
         let situation = self.situation(Ended::of(outcome));
         let result = Value::from(outcome.as_str());
-        let scope = self
-            .scope
-            .with_option(Root::Before, situation.before)
-            .with_option(Root::After, situation.after.as_deref())
-            .with(Root::Changes, &situation.document)
-            .with(Root::Result, &result);
+        let scope = self.seen_in(situation).with(Root::Result, &result);
         let mut doubts: Vec<Doubt> = self.case.doubts.iter().chain(&situation.doubts).cloned().collect();
         let (vars, var_doubts) = self.case.vars(&scope);
         doubts.extend(var_doubts);
@@ -177,6 +182,18 @@ impl<'s> Stage<'s> {
             let scope = if item.is_some() { with_item(scope, item.as_ref()) } else { scope };
             let outcome = events::outcome(entry, &scope, self.exchange);
             let result = Value::from(outcome.as_str());
+            let own_vars;
+            let (situation, scope) = if Ended::of(outcome) == situation.ending {
+                (situation, scope)
+            } else {
+                // An element may be refused where others were done: then it shows what the refused see (B01).
+                let own = self.situation(Ended::of(outcome));
+                let mut scope = self.seen_in(own);
+                own_vars = self.case.vars(&scope).0;
+                scope = with_item(scope.with(Root::Vars, &own_vars), item.as_ref());
+                scope.doubts = &doubts;
+                (own, scope)
+            };
             let scope = scope.with(Root::Result, &result);
             let Some(mut reasons) = self.holds(entry, &scope) else { continue };
             reasons.extend(self.reasons.iter().cloned().chain(reason.clone()));
@@ -185,6 +202,14 @@ impl<'s> Stage<'s> {
             let firing = Firing { entry, scope, situation, before, who, outcome, item, reasons };
             drafts.push(events::build(self.case, self.exchange, &firing, ids()));
         }
+    }
+
+    /// The document with the thing before and after.
+    fn seen_in<'a>(&'a self, situation: &'a Situation<'_>) -> Scope<'a> {
+        self.scope
+            .with_option(Root::Before, situation.before)
+            .with_option(Root::After, situation.after.as_deref())
+            .with(Root::Changes, &situation.document)
     }
 
     fn situation(&self, ended: Ended) -> &Situation<'s> {

@@ -24,6 +24,8 @@ pub(super) struct Before<'s> {
     pub(super) id: Option<String>,
     /// Which version of the thing was read.
     pub(super) validators: Validators,
+    /// Under which key the thing is remembered, if it is.
+    pub(super) snapshot_key: Option<String>,
     /// What went on with the thing while the request was under way.
     pub(super) meanwhile: Meanwhile,
 }
@@ -74,11 +76,13 @@ impl Ended {
 /// The thing before, from the answer to the question that the rule asked.
 pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Decoded<'_>) -> Before<'s> {
     let Some(asked) = case.ask_thing(scope, Purpose::Before) else { return Before::default() };
+    let snapshot_key = asked.as_ref().ok().and_then(|asked| case.snapshot_key(scope, asked));
     let (heard, id) = match asked {
         Ok(asked) => (decoded.hear(&asked), asked.last_part.or_else(|| case.last_part())),
         Err(failure) => (Heard::Unavailable(failure.into()), case.last_part()),
     };
     let mut before = Before { meanwhile: meanwhile(case, decoded, id.as_deref()), id, ..Before::default() };
+    before.snapshot_key = snapshot_key;
     before.facts.concurrent = before.meanwhile.had_company;
     let unavailable = match heard {
         Heard::Found(answer, validators) => match select(case, scope, answer) {
@@ -93,6 +97,12 @@ pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Dec
             }
             None => Some(Unread::NotInAnswer.into()),
         },
+        Heard::Remembered(value, age_ms) => {
+            before.facts.state = BeforeState::Remembered;
+            before.facts.age_ms = Some(age_ms);
+            before.value = Some(Cow::Borrowed(value));
+            None
+        }
         Heard::Absent => {
             before.facts.state = BeforeState::Absent;
             None
@@ -113,7 +123,7 @@ fn meanwhile(case: &Case<'_>, decoded: &Decoded<'_>, id: Option<&str>) -> Meanwh
 
 /// True when the answer is about another thing than the one asked for (THREATS B08): said only where the
 /// resource names the member that holds its identifier.
-fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) -> bool {
+pub(super) fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) -> bool {
     let member = case.resource().and_then(|resource| resource.id_field.as_deref());
     let (Some(member), Some(asked)) = (member, asked) else { return false };
     match changes::at(value, member).and_then(text) {
@@ -122,7 +132,7 @@ fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) -> bool {
     }
 }
 
-fn select<'s>(case: &'s Case<'_>, scope: &Scope<'s>, answer: &'s Value) -> Option<Cow<'s, Value>> {
+pub(super) fn select<'s>(case: &'s Case<'_>, scope: &Scope<'s>, answer: &'s Value) -> Option<Cow<'s, Value>> {
     let select = &case.resource()?.select;
     let scope = scope.with(Root::Answer, answer);
     let found = if case.has_parameters() {
@@ -149,7 +159,7 @@ pub(super) fn situation<'s>(
     let mut notes = Vec::new();
     let mut doubts = Vec::new();
     let mut missing = Vec::new();
-    let withheld = before.value.as_deref().is_some_and(|old| is_withheld(case, scope, ended, old));
+    let withheld = before.value.as_deref().is_some_and(|old| is_withheld(case, scope, ended, before, old));
     let old = if withheld { None } else { before.value.as_deref() };
     if withheld {
         notes.push(Note::plain(NoteCode::BeforeWithheld));
@@ -210,11 +220,12 @@ pub(super) fn situation<'s>(
 /// Whether values beforehand are kept from this event. A denied caller sees in it only what he sent (THREATS
 /// chapter 2, rule 8). What our own credential reads, he might not have been allowed to see at all: it is
 /// shown only if he was surely let through, and not if it belongs to another organization than he does (B01).
-fn is_withheld(case: &Case<'_>, scope: &Scope<'_>, ended: Ended, old: &Value) -> bool {
+fn is_withheld(case: &Case<'_>, scope: &Scope<'_>, ended: Ended, before: &Before<'_>, old: &Value) -> bool {
     if ended == Ended::Denied {
         return true;
     }
-    if !is_service(case) {
+    // What is remembered, somebody else may have read.
+    if !is_service(case) && before.facts.state != BeforeState::Remembered {
         return false;
     }
     let field = case.resource().and_then(|resource| resource.organization_field.as_deref());
@@ -260,7 +271,7 @@ fn after<'s>(
         }
         (Some(After::Read), Ended::Done | Ended::Unsure) => match heard_after(case, scope, decoded) {
             Heard::Found(answer, _) => Afterwards::Whole(select(case, scope, answer)),
-            Heard::Absent => Afterwards::Whole(None),
+            Heard::Absent | Heard::Remembered(_, _) => Afterwards::Whole(None),
             Heard::Unavailable(why) => {
                 doubt(Some(why.to_string()));
                 Afterwards::Whole(None)

@@ -17,6 +17,9 @@ pub struct BeforeFacts {
     /// The status code that the application answered with, where that is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// How old the remembered form is, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// Whether what was read is what the action met; missing where nothing was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Consistency>,
@@ -55,6 +58,8 @@ pub enum Unread {
     Paused,
     /// Not asked: the application answered 401 to this credential a moment ago.
     NotAccepted,
+    /// Nothing was ever seen of the thing.
+    NotRemembered,
 }
 
 impl Unread {
@@ -73,6 +78,7 @@ impl Unread {
             Unread::OverBudget => "over_budget",
             Unread::Paused => "paused",
             Unread::NotAccepted => "not_accepted",
+            Unread::NotRemembered => "not_remembered",
         }
     }
 }

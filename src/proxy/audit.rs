@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
@@ -12,6 +13,7 @@ use crate::event::Event;
 use crate::exchange::{Capture, Client, Exchange, Request};
 use crate::record::{Log, RecordError, Urgency};
 use crate::rules::router::{Candidate, HeadView};
+use crate::store::Snapshots;
 use crate::telemetry::Metrics;
 
 /// The audit as the proxy sees it. Shared by all workers; nothing here waits but [`Audit::record`].
@@ -28,6 +30,11 @@ pub trait Audit: Send + Sync + 'static {
 
     /// What must be read after the answer.
     fn reads_after(&self, plan: &Plan, exchange: &Exchange, answers: &Answers) -> Vec<ReadRequest>;
+
+    /// What was seen last of a thing, and how many milliseconds ago.
+    fn recall(&self, _key: &str) -> Option<(Value, u64)> {
+        None
+    }
 
     /// The events of an exchange, by its request's plan; `ids` hands out their ids.
     fn derive(
@@ -52,12 +59,19 @@ pub struct Auditor {
     engine: Arc<Engine>,
     log: Log,
     metrics: Arc<Metrics>,
+    memory: Option<Snapshots>,
 }
 
 impl Auditor {
     /// An audit by those rules, into that log.
     pub fn new(engine: Arc<Engine>, log: Log, metrics: Arc<Metrics>) -> Auditor {
-        Auditor { engine, log, metrics }
+        Auditor { engine, log, metrics, memory: None }
+    }
+
+    /// The same, remembering things there.
+    #[must_use]
+    pub fn with_memory(self, memory: Snapshots) -> Auditor {
+        Auditor { memory: Some(memory), ..self }
     }
 
     fn count(&self, derived: &Derived) {
@@ -103,7 +117,14 @@ impl Audit for Auditor {
     ) -> Vec<Event> {
         let derived = self.engine.derive(plan, exchange, answers, ids);
         self.count(&derived);
+        if let Some(memory) = &self.memory {
+            memory.learn(derived.learned);
+        }
         derived.events
+    }
+
+    fn recall(&self, key: &str) -> Option<(Value, u64)> {
+        self.memory.as_ref()?.recall(key)
     }
 
     fn record(

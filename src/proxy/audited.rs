@@ -34,6 +34,7 @@ use super::failure::{Failure, answer};
 use super::forwarding::Peer;
 use super::hops;
 use super::pool::Lease;
+use super::recall;
 use super::tee::{Copy, End, Share};
 use super::teed::{Hold, Teed};
 use super::turns::Turn;
@@ -209,8 +210,10 @@ impl Story {
         }
         if !self.plan.reads.is_empty() {
             let deadline = Instant::now() + Duration::from_millis(self.worker.proxy.config.limits.before_ms);
-            let reads = self.plan.reads.clone();
+            let audit = &*self.worker.proxy.audit;
+            let reads = recall::instead(audit, &self.plan.reads, &mut self.answers);
             self.worker.reader.ask(reads, self.client.ip, &self.head, deadline, &mut self.answers).await;
+            recall::otherwise(audit, &self.plan.reads, &mut self.answers);
         }
     }
 

@@ -190,8 +190,10 @@ impl Pass<'_> {
                 | ReadFailure::Overloaded
                 | ReadFailure::OverBudget
                 | ReadFailure::Paused
-                | ReadFailure::NotAccepted,
-            ) => return,
+                | ReadFailure::NotAccepted
+                | ReadFailure::NotRemembered,
+            )
+            | Answer::Remembered { .. } => return,
         };
         if is_answered {
             state.breaker = Breaker::default();

@@ -21,6 +21,7 @@ mod hops;
 mod ids;
 mod pool;
 mod reads;
+mod recall;
 mod tasks;
 mod tee;
 mod teed;

@@ -218,7 +218,7 @@ impl Identities {
             Answer::Answered { status: 200..=299, .. } => KEEP,
             Answer::Answered { .. } => KEEP_REFUSAL,
             // It may be up again at once.
-            Answer::Failed(_) => return,
+            Answer::Failed(_) | Answer::Remembered { .. } => return,
         };
         if self.known.len() >= KNOWN_MAX {
             self.forget(now);
@@ -273,6 +273,8 @@ fn outcome(answer: &Answer) -> &'static str {
         Answer::Failed(ReadFailure::OverBudget) => "over_budget",
         Answer::Failed(ReadFailure::Paused) => "paused",
         Answer::Failed(ReadFailure::NotAccepted) => "not_accepted",
+        Answer::Failed(ReadFailure::NotRemembered) => "not_remembered",
+        Answer::Remembered { .. } => "remembered",
     }
 }
 

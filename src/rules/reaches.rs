@@ -85,7 +85,7 @@ pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
     } = rule;
     visit(Part::Condition(when));
     named(vars, visit);
-    if let Some(Before { resource: _, with }) = before {
+    if let Some(Before { resource: _, with, from: _ }) = before {
         named(with, visit);
     }
     match after {
@@ -166,6 +166,9 @@ pub fn of_resource<'r>(resource: &'r Resource, visit: &mut Visit<'r, '_>) {
         fields,
         ignore: _,
         is_serialized: _,
+        is_remembered: _,
+        is_observed: _,
+        key: _,
     } = resource;
     read(asked, visit);
     visit(Part::Value(select));

@@ -9,11 +9,13 @@ mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod query;
+mod snapshots;
 mod words;
 
 pub use chain::{Hash, Head, Sealed, hash as entry_hash};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, SledShelf};
 pub use query::{Filter, Page, Query};
+pub use snapshots::{Ceiling, Shelf, Snapshots};
 
 use uuid::Uuid;
 

@@ -32,7 +32,7 @@ fn reads_are_asked_before_the_request_and_after_the_answer_and_their_cookies_are
                 assert_eq!((status, &body.bytes[..]), (200, key.as_bytes()));
                 assert!(!headers.contains_key("set-cookie"));
             }
-            Answer::Failed(failure) => panic!("{failure:?}"),
+            other => panic!("{other:?}"),
         }
     }
     let seen = app.requests();
@@ -76,6 +76,7 @@ fn a_read_that_fails_says_why_and_the_request_goes_on() {
     let failure = |key| match script.answer(key) {
         Answer::Failed(failure) => Ok(failure),
         Answer::Answered { status, .. } => Err(status),
+        Answer::Remembered { .. } => Err(0),
     };
     assert_eq!(failure("/slow"), Ok(ReadFailure::Timeout));
     assert_eq!(failure("/broken"), Ok(ReadFailure::Refused));

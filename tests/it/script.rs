@@ -69,6 +69,7 @@ impl Script {
                 },
                 body: bytes::Bytes::new(),
                 credentials: self.credentials.map(str::to_owned),
+                recall: None,
                 timeout_ms: *timeout_ms,
             })
             .collect()

@@ -34,6 +34,8 @@ pub(in crate::derive) struct Decoded<'a> {
 pub(in crate::derive) enum Heard<'d> {
     /// `{status, headers, body}`, of a 2xx, and which version of the thing it shows.
     Found(&'d Value, Validators),
+    /// Seen earlier, so long ago in milliseconds.
+    Remembered(&'d Value, u64),
     /// 404 or 410.
     Absent,
     /// Anything else, and why.
@@ -64,6 +66,15 @@ impl<'a> Decoded<'a> {
         };
         let (status, head, body) = match answer {
             Answer::Answered { status, headers, body } => (*status, headers, body),
+            Answer::Remembered { value, age_ms } => {
+                // It was redacted as other rules asked; these may ask for more.
+                let again = || {
+                    let mut value = value.clone();
+                    self.reading.redactor.value(&["before"], &mut value);
+                    value
+                };
+                return Heard::Remembered(document.get_or_init(again), *age_ms);
+            }
             Answer::Failed(failure) => return Heard::Unavailable((*failure).into()),
         };
         match status {
@@ -112,6 +123,7 @@ impl From<ReadFailure> for Why {
             ReadFailure::OverBudget => Unread::OverBudget,
             ReadFailure::Paused => Unread::Paused,
             ReadFailure::NotAccepted => Unread::NotAccepted,
+            ReadFailure::NotRemembered => Unread::NotRemembered,
         })
     }
 }

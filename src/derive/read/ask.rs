@@ -14,7 +14,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::super::document::split_target;
-use super::{Purpose, ReadFailure, ReadKey, ReadRequest};
+use super::{Purpose, ReadFailure, ReadKey, ReadRequest, Recall};
 use crate::exchange::Request;
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::{Address, Read, SegmentPattern};
@@ -39,6 +39,7 @@ pub(in crate::derive) struct Asked {
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
     credentials: Option<String>,
+    recall: Option<Recall>,
     timeout_ms: u64,
     /// The last named part of its address: the thing's identifier.
     pub(in crate::derive) last_part: Option<String>,
@@ -53,6 +54,7 @@ impl Asked {
             && self.headers == read.headers
             && self.body == read.body
             && self.credentials == read.credentials
+            && self.recall == read.recall
     }
 
     /// Input: purpose, method, target, body, name of the service credential, then name and value of each header, each after its length.
@@ -65,6 +67,11 @@ impl Asked {
         let mut fields: SmallVec<[&[u8]; 16]> = SmallVec::new();
         fields.extend([purpose, self.method.as_str().as_bytes(), self.target.as_bytes(), &self.body]);
         fields.push(self.credentials.as_deref().unwrap_or_default().as_bytes());
+        match &self.recall {
+            None => {}
+            Some(Recall::Instead(key)) => fields.extend([&b"instead"[..], key.as_bytes()]),
+            Some(Recall::Otherwise(key)) => fields.extend([&b"otherwise"[..], key.as_bytes()]),
+        }
         for (name, value) in &self.headers {
             fields.push(name.as_str().as_bytes());
             fields.push(value.as_bytes());
@@ -72,10 +79,21 @@ impl Asked {
         key.hash("read", &fields)
     }
 
+    /// Path and query that are asked for.
+    pub(in crate::derive) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The same question, which memory may answer.
+    pub(in crate::derive) fn recalled(self, recall: Recall) -> Asked {
+        Asked { recall: Some(recall), ..self }
+    }
+
     pub(in crate::derive) fn into_request(self, key: &Key) -> ReadRequest {
         let key = self.key(key);
-        let Asked { purpose, method, target, headers, body, credentials, timeout_ms, last_part: _ } = self;
-        ReadRequest { key, purpose, method, target, headers, body, credentials, timeout_ms }
+        let Asked { purpose, method, target, headers, body, credentials, recall, timeout_ms, last_part: _ } =
+            self;
+        ReadRequest { key, purpose, method, target, headers, body, credentials, recall, timeout_ms }
     }
 }
 
@@ -104,7 +122,8 @@ impl Asking<'_> {
         };
         let (purpose, timeout_ms) = (self.purpose, read.timeout_ms);
         let credentials = read.credentials.as_ref().map(|credentials| credentials.name.clone());
-        Ok(Asked { purpose, method, target, headers, body, credentials, timeout_ms, last_part })
+        let recall = None;
+        Ok(Asked { purpose, method, target, headers, body, credentials, recall, timeout_ms, last_part })
     }
 
     fn address(&self, read: &Read) -> Result<(String, Option<String>), ReadFailure> {
@@ -150,6 +169,22 @@ impl Asking<'_> {
             path.split('/').skip(1).filter(|segment| !segment.is_empty()).try_for_each(check_segment)?;
         }
         if is_plain { Ok((path.to_owned(), None)) } else { Err(ReadFailure::NotAsked) }
+    }
+
+    /// The address that a pattern gives, for a key: it is asked for nowhere.
+    pub(in crate::derive) fn fill(&self, segments: &[SegmentPattern]) -> Result<String, ReadFailure> {
+        let mut address = String::new();
+        for segment in segments {
+            address.push('/');
+            match segment {
+                SegmentPattern::Literal(text) => address.push_str(&encode(text)),
+                SegmentPattern::Part { prefix, name, suffix } => {
+                    address.push_str(&encode(&format!("{prefix}{}{suffix}", self.part(name)?)));
+                }
+                SegmentPattern::Tail(name) => address.push_str(&encode(&self.part(name)?)),
+            }
+        }
+        Ok(address)
     }
 
     fn part(&self, name: &str) -> Result<String, ReadFailure> {

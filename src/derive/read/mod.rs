@@ -10,6 +10,7 @@ use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
 
 use crate::exchange::Capture;
 
@@ -34,8 +35,30 @@ pub struct ReadRequest {
     /// The service credential of the configuration to show, where it is not the caller's own. Whoever asks
     /// holds the secret and sees to it that it goes nowhere else (THREATS B05).
     pub credentials: Option<String>,
+    /// Whether memory may answer it.
+    pub recall: Option<Recall>,
     /// Limit in milliseconds.
     pub timeout_ms: u64,
+}
+
+/// How memory answers a question: by the key under which the thing's last seen form is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recall {
+    /// The application is not asked at all.
+    Instead(String),
+    /// Only if the application does not say.
+    Otherwise(String),
+}
+
+/// What an exchange showed of a thing that is remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Learned {
+    /// All of it.
+    Whole(Value),
+    /// These members; of the others nothing was shown.
+    Part(Value),
+    /// It is gone, or has become something that nobody saw.
+    Lost,
 }
 
 /// What a read is for.
@@ -62,6 +85,13 @@ pub enum Answer {
         /// A bounded copy.
         body: Capture,
     },
+    /// It was not asked, or did not say; this was seen last.
+    Remembered {
+        /// The thing, redacted.
+        value: Value,
+        /// Since then, in milliseconds.
+        age_ms: u64,
+    },
     /// It did not.
     Failed(ReadFailure),
 }
@@ -86,6 +116,8 @@ pub enum ReadFailure {
     Paused,
     /// The application refused this credential a moment ago.
     NotAccepted,
+    /// Nothing was ever seen of the thing.
+    NotRemembered,
 }
 
 /// Answers by the key of their question, and what went on meanwhile.

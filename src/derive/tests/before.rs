@@ -250,3 +250,84 @@ fn a_service_credential_goes_without_the_callers_own_and_only_to_plain_paths() {
         assert_eq!(asked(line), 0, "{line}");
     }
 }
+
+const REMEMBERED: &str = "resources:
+  thing: { read: \"GET /things/{id}\" }
+  row: { read: \"GET /rows\", key: \"rows/{id}\", select: { first: \"$.answer.body[?@.id == $.with.id]\" } }
+rules:
+  - { id: t, match: \"PUT /things/{id}\", before: { read: thing, from: either }, after: $.response.body, action: T }
+  - { id: m, match: \"PATCH /things/{id}\", before: { read: thing, from: either }, after: { merged: $.request.body }, action: M }
+  - { id: d, match: \"DELETE /things/{id}\", before: { read: thing, from: remembered }, action: D }
+  - { id: r, match: \"PUT /rows/{id}\", before: { read: row, with: { id: $.path.id }, from: remembered }, action: R }
+";
+
+#[test]
+fn an_exchange_shows_what_to_remember_of_its_thing_and_what_to_forget() {
+    // THREATS B09
+    let check = |line: &str, status: u16, answer: &str, expected: &[Learned]| {
+        let old = r#"{"id":"7","a":1}"#;
+        let mut played = play(REMEMBERED, line, r#"{"a":3}"#).answer("GET /things/7", 200, old);
+        played = played.header("content-type", "application/json").says(status, answer);
+        played.answer_headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if status == 0 {
+            (played.exchange.response, played.exchange.ending) = (None, Ending::UpstreamTimeout);
+        }
+        let response = played.exchange.response.as_mut();
+        response.map(|response| {
+            response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        });
+        let learned: Vec<Learned> = played.run().learned.into_iter().map(|(_, learned)| learned).collect();
+        assert_eq!(learned, expected, "{line} {status}");
+    };
+    let part = |value: Value| Learned::Part(value);
+    let whole = |value: Value| Learned::Whole(value);
+    check("PUT /things/7", 200, r#"{"id":"7","a":2}"#, &[part(json!({"id": "7", "a": 2}))]);
+    check("PUT /things/7", 200, r#"{"id":"8","a":2}"#, &[Learned::Lost]);
+    check("PUT /things/7", 200, "", &[Learned::Lost]);
+    check("PUT /things/7", 409, "{}", &[whole(json!({"id": "7", "a": 1}))]);
+    check("PUT /things/7", 0, "", &[Learned::Lost]);
+    check("PATCH /things/7", 204, "", &[whole(json!({"id": "7", "a": 3}))]);
+    check("DELETE /things/7", 204, "", &[Learned::Lost]);
+}
+
+#[test]
+fn things_are_remembered_by_host_and_address() {
+    // THREATS B09
+    let key = |line: &str, host: &str| {
+        let mut played = play(REMEMBERED, line, "");
+        played.exchange.request.host = host.to_owned();
+        match played.reads()[0].recall.clone() {
+            Some(Recall::Instead(key) | Recall::Otherwise(key)) => key,
+            None => panic!("{line} is not remembered"),
+        }
+    };
+    assert_eq!(key("DELETE /things/7", "x"), key("PUT /things/7", "X"));
+    assert_ne!(key("DELETE /things/7", "x"), key("DELETE /things/7", "y"));
+    assert_ne!(key("DELETE /things/7", "x"), key("DELETE /things/8", "x"));
+    assert_ne!(key("PUT /rows/7", "x"), key("PUT /rows/8", "x"));
+}
+
+#[test]
+fn an_element_that_was_refused_shows_no_value_beforehand_though_others_were_done() {
+    // THREATS B01
+    let rules = "resources:
+  thing: { read: \"GET /things/{id}\" }
+rules:
+  - id: t
+    match: PUT /things/{id}
+    before: thing
+    events:
+      - action: T
+        for_each: $.response.body
+        result: { first: [{ value: denied, when: { $.item: no } }, success] }
+        details: { old: $.before.title }
+    otherwise: none
+";
+    let played = play(rules, "PUT /things/7", "").answer("GET /things/7", 200, r#"{"title":"their-plan"}"#);
+    let mut played = played.says(207, r#"["yes","no"]"#);
+    played.answer_headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let response = played.exchange.response.as_mut().unwrap();
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let shown: Vec<bool> = played.events().iter().map(|event| event.details.contains_key("old")).collect();
+    assert_eq!(shown, [true, false]);
+}

@@ -11,6 +11,7 @@ mod entry;
 mod files;
 mod keys;
 mod lines;
+mod memory;
 mod overrides;
 mod pack;
 mod redaction;

@@ -12,7 +12,7 @@ use super::keys::Page;
 use super::rule::{self, Around, CHOICES};
 use super::trials::{self, Given};
 use super::vars::{self, Written};
-use super::{actors, checks, overrides, redaction, resource};
+use super::{actors, checks, memory, overrides, redaction, resource};
 use crate::rules::expr::{Names, Phase};
 use crate::rules::model::{FormatLine, MatchLine, Pack, Rule};
 use crate::yaml::{Key, Node, Problems, Source, Span, Yaml};
@@ -55,6 +55,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
     pack.rules = reader.rules(&pack, &names);
     reader.tests(&mut pack);
     checks::pack(&pack, files, &vars_written, &resources_written, problems);
+    memory::prepare(&mut pack, &resources_written);
     pack
 }
 

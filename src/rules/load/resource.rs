@@ -12,7 +12,6 @@ use crate::yaml::{Key, Node, Span, Yaml};
 pub(super) fn resource(key: &Key, node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Option<Resource> {
     let what = format!("resource `{}`", key.text);
     let node = page.mapping(node, &what, &KEYS)?;
-    page.later(node, "remember", "remembered snapshots come with a later version");
     let names = Names { phase: Phase::Body, has_answer: true, has_item: false, ..pack_names.clone() };
     let read = page.required(node, "read", &what).and_then(|node| read(node, &names, page));
     let select = match node.member("select") {
@@ -25,8 +24,10 @@ pub(super) fn resource(key: &Key, node: &Node, pack_names: &Names, page: &mut Pa
     let name_field = node.member("name").and_then(|node| page.text(node, "`name`"));
     let fields = node.member("fields").map(|node| fields(node, &names, page)).unwrap_or_default();
     let ignore = node.member("ignore").map(|node| page.texts(node, "`ignore`")).unwrap_or_default();
-    if let Some(node) = node.member("key") {
-        page.text(node, "`key`");
+    let address = node.member("key").and_then(|node| snapshot_key(node, page));
+    let is_observed = node.member("remember").is_some_and(|node| flag(node, "`remember`", page));
+    if let (true, Some(read), Some(node)) = (is_observed, &read, node.member("remember")) {
+        refuse_unobservable(node, read, page);
     }
     let is_serialized = node.member("serialize").is_some_and(|node| flag(node, "`serialize`", page));
     let name = key.text.clone();
@@ -41,7 +42,31 @@ pub(super) fn resource(key: &Key, node: &Node, pack_names: &Names, page: &mut Pa
         fields,
         ignore,
         is_serialized,
+        is_remembered: is_observed,
+        is_observed,
+        key: address,
     })
+}
+
+/// `membership/{teamId}/{memberId}`: the address under which the thing is remembered.
+fn snapshot_key(node: &Node, page: &mut Page<'_>) -> Option<Vec<SegmentPattern>> {
+    let text = page.text(node, "`key`")?;
+    match parse_path(&format!("/{}", text.trim_start_matches('/')), 0) {
+        Ok(segments) => Some(segments),
+        Err(error) => {
+            page.error("E03", node.span, &error.message, "write it as `membership/{teamId}/{memberId}`");
+            None
+        }
+    }
+}
+
+/// What users read can be told from the address alone only where the read is a plain GET of a path.
+fn refuse_unobservable(node: &Node, read: &Read, page: &mut Page<'_>) {
+    let is_plain = read.method == "GET" && matches!(read.address, Address::Path(_));
+    if !is_plain || !read.query.is_empty() {
+        let message = "what users read cannot be told from this read's address";
+        page.error("E03", node.span, message, "`remember: true` needs a GET of a path, without `query`");
+    }
 }
 
 /// Reads a question: `GET /x/{id}`, `GET self`, or the long form.

@@ -9,7 +9,7 @@ use super::vars::{self, Written};
 use super::{redaction, resource};
 use crate::rules::expr::{Expr, Names, Phase};
 use crate::rules::model::{
-    After, Before, Entry, ForEach, Guarantee, MatchLine, Mode, OnFailure, Resource, Rule,
+    After, Before, Entry, ForEach, Guarantee, MatchLine, Mode, OnFailure, Resource, Rule, Whence,
 };
 use crate::yaml::{Node, Problems, Source, nearest};
 
@@ -161,14 +161,12 @@ fn before(
     names: &Names,
     page: &mut Page<'_>,
 ) -> Option<Before> {
+    let mut from = Whence::Application;
     let (name_node, with) = match node.as_map() {
         Some(_) => {
             let node = page.mapping(node, "`before`", &["read", "with", "from"])?;
-            if let Some(from) = node.member("from")
-                && from.as_text() != Some("application")
-            {
-                let message = "this version takes the thing before from the application only";
-                page.error("E03", from.span, message, "write `from: application`, or leave it out");
+            if let Some(node) = node.member("from") {
+                from = page.word(node, "`from`", &WHENCES).unwrap_or(from);
             }
             let with = node.member("with").map(|node| page.values(node, "`with`", names)).unwrap_or_default();
             (page.required(node, "read", "`before`")?, with)
@@ -195,7 +193,7 @@ fn before(
             page.error("E15", name_node.span, &message, &cure);
         }
     }
-    Some(Before { resource: index, with })
+    Some(Before { resource: index, with, from })
 }
 
 /// Reads `after`: `read`, `{merged: value}` or a value.
@@ -332,6 +330,9 @@ pub(super) const MODES: [(&str, Mode); 3] =
 /// The words of `guarantee`.
 pub(super) const GUARANTEES: [(&str, Guarantee); 2] =
     [("durable", Guarantee::Durable), ("buffered", Guarantee::Buffered)];
+/// The words of `from`.
+const WHENCES: [(&str, Whence); 3] =
+    [("application", Whence::Application), ("remembered", Whence::Remembered), ("either", Whence::Either)];
 /// The words of `on_failure`.
 const ON_FAILURES: [(&str, OnFailure); 2] = [("allow", OnFailure::Allow), ("refuse", OnFailure::Refuse)];
 /// Keys that only a rule or `defaults` may hold.

@@ -17,6 +17,9 @@ mod catalogue;
 mod note;
 mod partition;
 mod scan;
+mod shelf;
+
+pub use shelf::SledShelf;
 
 use std::io;
 use std::path::{Path, PathBuf};

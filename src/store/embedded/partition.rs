@@ -254,7 +254,7 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Opens the database on a thread of its own, so that whatever happens in there ends with it. Right after
 /// another owner let go, the lock can still be held: tried again for a second.
-fn open_in_thread(path: &Path) -> Result<Db, Trouble> {
+pub(super) fn open_in_thread(path: &Path) -> Result<Db, Trouble> {
     let deadline = Instant::now() + LOCK_WAIT;
     loop {
         let owned = path.to_owned();

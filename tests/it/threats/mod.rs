@@ -9,6 +9,7 @@ mod hosts;
 mod keys;
 mod methods;
 mod paths;
+mod remembered;
 mod words;
 
 use std::net::SocketAddr;
