@@ -8,6 +8,7 @@
 
 mod charset;
 mod coding;
+pub mod envelope;
 pub mod form;
 mod format;
 mod icalendar;

@@ -117,11 +117,11 @@ impl Soap {
 
 /// Whether an action (`http://x.org/IBookings/Cancel`, `urn:x#Cancel`) and an element (`CancelRequest`) name
 /// one operation, as the usual tools form both.
-fn is_same(action: &str, element: &str) -> bool {
+pub(super) fn is_same(action: &str, element: &str) -> bool {
     bare(last_name(action)).eq_ignore_ascii_case(bare(element))
 }
 
-fn last_name(action: &str) -> &str {
+pub(super) fn last_name(action: &str) -> &str {
     action.trim_end_matches('/').rsplit(['/', '#', ':', '.', '?']).next().unwrap_or(action)
 }
 

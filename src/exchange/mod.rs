@@ -115,3 +115,40 @@ pub enum Ending {
     /// We refused the request; the application never saw it.
     Refused,
 }
+
+/// A way to carry several calls in one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvelopeKind {
+    /// tRPC over HTTP, batched or not.
+    Trpc,
+    /// JSON-RPC 2.0, batched or not.
+    JsonRpc,
+    /// GraphQL over HTTP: root fields of mutations.
+    GraphQl,
+    /// Whole requests in a multipart body.
+    HttpBatch,
+    /// SOAP: one call, whose name stands in the body.
+    Soap,
+}
+
+impl EnvelopeKind {
+    /// All, by the word used in rules.
+    pub const ALL: [(&str, EnvelopeKind); 5] = [
+        ("trpc", EnvelopeKind::Trpc),
+        ("json-rpc", EnvelopeKind::JsonRpc),
+        ("graphql", EnvelopeKind::GraphQl),
+        ("http-batch", EnvelopeKind::HttpBatch),
+        ("soap", EnvelopeKind::Soap),
+    ];
+
+    /// The word used in rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EnvelopeKind::Trpc => "trpc",
+            EnvelopeKind::JsonRpc => "json-rpc",
+            EnvelopeKind::GraphQl => "graphql",
+            EnvelopeKind::HttpBatch => "http-batch",
+            EnvelopeKind::Soap => "soap",
+        }
+    }
+}
