@@ -60,6 +60,7 @@ fn rule(number: usize) -> Rule {
         id: format!("bench/{number}"),
         lines: MatchLine::parse(&line).into_iter().collect(),
         operations: Vec::new(),
+        opens: None,
         when: Condition::always(),
         mode: Mode::Record,
         guarantee: Guarantee::Durable,

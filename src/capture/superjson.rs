@@ -22,10 +22,15 @@ pub struct Unwrapped {
 /// Reads a wrapped body.
 pub(super) fn parse(text: &str) -> Parsed {
     let Ok(reading) = json::parse(text) else { return Parsed::default() };
-    let is_wrapped = reading.value.get("json").is_some();
-    let unwrapped = unwrap(reading.value);
-    let mut doubts = unwrapped.doubts;
-    for mut doubt in reading.doubts {
+    let Unwrapped { value, doubts } = unwrap_doubted(reading.value, reading.doubts);
+    Parsed { value, doubts, ..Parsed::default() }
+}
+
+/// Takes `json` off a value that is doubtful in places.
+pub(super) fn unwrap_doubted(value: Value, found: Vec<Doubtful>) -> Unwrapped {
+    let is_wrapped = value.get("json").is_some();
+    let Unwrapped { value, mut doubts } = unwrap(value);
+    for mut doubt in found {
         if is_wrapped {
             let is_inside = doubt.path.first().is_some_and(|first| first == "json");
             // What is doubtful about `meta` may be about anything.
@@ -33,7 +38,7 @@ pub(super) fn parse(text: &str) -> Parsed {
         }
         doubts.push(doubt);
     }
-    Parsed { value: unwrapped.value, doubts, ..Parsed::default() }
+    Unwrapped { value, doubts }
 }
 
 /// Takes `json` off; a value without that member comes back as it is.

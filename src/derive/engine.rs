@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::case::Case;
 use super::document::sight::Sight;
 use super::document::{Document, Reading};
+use super::envelope::Heard;
 use super::limits;
 use super::read::Learned;
 use super::read::answer::Decoded;
@@ -30,7 +31,7 @@ use crate::rules::router::Candidate;
 pub struct Engine {
     pub(super) rules: Arc<RuleSet>,
     pub(super) key: Key,
-    decoded_bytes_max: usize,
+    pub(super) decoded_bytes_max: usize,
     packs: Vec<PackFacts>,
 }
 
@@ -114,24 +115,37 @@ impl Engine {
         given: &Given<'_>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
-        let Plan { candidates, reads, head, .. } = plan;
-        if candidates.is_empty() {
-            return Derived::default();
+        let Plan { mut candidates, reads, head, .. } = plan;
+        let envelopes: Vec<Candidate> = candidates.extract_if(.., |one| self.opens(one)).collect();
+        let mut derived = Derived::default();
+        if !candidates.is_empty() {
+            let whole = catch_unwind(AssertUnwindSafe(|| {
+                let mut derived = Derived::default();
+                let reading = self.reading(&candidates, &exchange.request);
+                let document = self.whole_document(&reading, head, exchange);
+                let decoded = Decoded::new(&reads, answers, &reading, given.actor);
+                self.derive_all(&candidates, exchange, &document, &decoded, given, ids, &mut derived);
+                derived
+            }));
+            derived = whole.unwrap_or_else(|_| {
+                // Reading the exchange itself failed: every candidate still leaves its least.
+                let mut derived = Derived::default();
+                for candidate in &candidates {
+                    self.leave_the_least(candidate, exchange, ids, &mut derived);
+                }
+                derived
+            });
         }
-        let whole = catch_unwind(AssertUnwindSafe(|| {
-            let reading = self.reading(&candidates, &exchange.request);
-            let document = self.whole_document(&reading, head, exchange);
-            let decoded = Decoded::new(&reads, answers, &reading, given.actor);
-            self.derive_all(&candidates, exchange, &document, &decoded, given, ids)
-        }));
-        whole.unwrap_or_else(|_| {
-            // Reading the exchange itself failed: every candidate still leaves its least.
-            let mut derived = Derived::default();
-            for candidate in &candidates {
-                self.leave_the_least(candidate, exchange, ids, &mut derived);
+        let heard = Heard { reads: &reads, answers, given };
+        for envelope in &envelopes {
+            let opened = AssertUnwindSafe(|| {
+                self.derive_envelope(envelope, exchange, heard, ids, &mut derived);
+            });
+            if catch_unwind(opened).is_err() {
+                self.leave_the_least(envelope, exchange, ids, &mut derived);
             }
-            derived
-        })
+        }
+        derived
     }
 
     /// The document of the whole exchange, on the head that planning made.
@@ -152,7 +166,9 @@ impl Engine {
         document
     }
 
-    fn derive_all(
+    /// Adds the events of these candidates, for an exchange or for a call out of one.
+    #[expect(clippy::too_many_arguments, reason = "what all candidates share, named at the only calls")]
+    pub(super) fn derive_all(
         &self,
         candidates: &[Candidate],
         exchange: &Exchange,
@@ -160,8 +176,8 @@ impl Engine {
         decoded: &Decoded<'_>,
         given: &Given<'_>,
         ids: &mut dyn FnMut() -> Uuid,
-    ) -> Derived {
-        let mut derived = Derived::default();
+        derived: &mut Derived,
+    ) {
         for candidate in candidates {
             if is_a_miss(candidate, exchange) {
                 derived.loosened_not_found += 1;
@@ -173,14 +189,13 @@ impl Engine {
             let case = Case::new(self, pack, rule, candidate, &exchange.request, document, redactor, &log);
             let made = catch_unwind(AssertUnwindSafe(|| rule::derive(&case, exchange, decoded, ids)));
             match made {
-                Ok(recorded) => self.add(&case, recorded, &mut derived),
-                Err(_) => self.leave_the_least(candidate, exchange, ids, &mut derived),
+                Ok(recorded) => self.add(&case, recorded, derived),
+                Err(_) => self.leave_the_least(candidate, exchange, ids, derived),
             }
         }
-        derived
     }
 
-    fn add(&self, case: &Case<'_>, recorded: Recorded, derived: &mut Derived) {
+    pub(super) fn add(&self, case: &Case<'_>, recorded: Recorded, derived: &mut Derived) {
         derived.learned.extend(recorded.learned);
         derived.missing.extend(recorded.missing.into_iter().map(|field| (case.rule.id.clone(), field)));
         if case.rule.mode == Mode::Shadow {
@@ -200,7 +215,7 @@ impl Engine {
         }
     }
 
-    fn leave_the_least(
+    pub(super) fn leave_the_least(
         &self,
         candidate: &Candidate,
         exchange: &Exchange,
@@ -245,7 +260,7 @@ impl Engine {
     }
 
     /// What a pack's `formats` says about this request.
-    fn forced_format(&self, candidates: &[Candidate], request: &Request) -> Option<Forced<'_>> {
+    pub(super) fn forced_format(&self, candidates: &[Candidate], request: &Request) -> Option<Forced<'_>> {
         let has_formats = |candidate: &Candidate| {
             self.rules.packs.get(candidate.pack).is_some_and(|pack| !pack.formats.is_empty())
         };
@@ -269,7 +284,7 @@ impl Engine {
 }
 
 /// A loosened path that the application does not know was not meant (THREATS chapter 2, rule 1).
-fn is_a_miss(candidate: &Candidate, exchange: &Exchange) -> bool {
+pub(super) fn is_a_miss(candidate: &Candidate, exchange: &Exchange) -> bool {
     let is_loosened = match candidate.by {
         MatchedBy::Normalised | MatchedBy::Split => true,
         MatchedBy::Raw | MatchedBy::Override | MatchedBy::Destination => false,

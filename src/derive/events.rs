@@ -81,9 +81,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
         organization: eval_text(&entry.organization, &scope).or_else(|| event.actor.organization.clone()),
         team: eval_text(&entry.team, &scope).or_else(|| event.actor.team.clone()),
     };
-    let request = &exchange.request;
-    event.request.url =
-        case.redactor.text(&format!("{}://{}{}", request.scheme, request.host, request.target));
+    fill_request(&mut event, case, exchange);
     event.request.destination = destination(case, exchange);
     event.client.user_agent = header(exchange, "user-agent").map(|agent| case.redactor.text(&agent));
     if firing.outcome == Outcome::Success {
@@ -100,6 +98,22 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     let uncertain = uncertain.map(|reason| Note::with(NoteCode::TargetUncertain, reason));
     event.notes = notes(case, situation, who, &missing, extra.into_iter().chain(uncertain));
     Draft { event, carried, ended: situation.ending, missing }
+}
+
+/// The request as it came; of a call out of an envelope the envelope's, and which call it is. Its query is
+/// left out then: it may hold the other calls, in which other rules have their secrets.
+fn fill_request(event: &mut Event, case: &Case<'_>, exchange: &Exchange) {
+    let request = &exchange.request;
+    let at = |target: &str| case.redactor.text(&format!("{}://{}{target}", request.scheme, request.host));
+    match &case.document.call {
+        None => event.request.url = at(&request.target),
+        Some(call) => {
+            event.request.method.clone_from(&call.method);
+            event.request.url = at(split_target(&call.target).0);
+            event.request.operation = call.operation.as_ref().map(|name| case.redactor.text(name));
+            event.request.part = call.part;
+        }
+    }
 }
 
 /// The least that is recorded of a rule that matched: what the head says, without query and headers,
@@ -149,6 +163,8 @@ pub(super) fn minimal(
             url: format!("{}://{}{path}", exchange.request.scheme, exchange.request.host),
             // It may hold a query, which nothing has redacted yet.
             destination: None,
+            operation: None,
+            part: None,
         },
         response: exchange
             .response

@@ -75,6 +75,7 @@ impl Cut {
         self.option("client.userAgent", &mut event.client.user_agent, words_max);
         self.text("request.url", &mut event.request.url, words_max);
         self.option("request.destination", &mut event.request.destination, words_max);
+        self.option("request.operation", &mut event.request.operation, NAME_BYTES_MAX);
         self.text("request.method", &mut event.request.method, METHOD_BYTES_MAX);
         self.text("request.id", &mut event.request.id, NAME_BYTES_MAX);
         self.sentence(&mut event.message);

@@ -10,6 +10,7 @@ mod case;
 mod changes;
 mod document;
 mod engine;
+mod envelope;
 mod events;
 mod learn;
 mod limits;

@@ -56,8 +56,26 @@ impl Engine {
 
     fn plan_at(&self, before: Plan, request: &Request, client: &Client, body: Option<&Capture>) -> Plan {
         let mut left = before.candidates;
+        let mut envelopes: Vec<Candidate> = left.extract_if(.., |one| self.opens(one)).collect();
+        let mut plan = match left.is_empty() {
+            true => Plan::default(),
+            false => self.plan_plain(left, before.head, request, client, body),
+        };
+        envelopes.retain(|one| self.plan_envelope(one, request, client, body, &mut plan));
+        plan.candidates.extend(envelopes);
+        plan
+    }
+
+    fn plan_plain(
+        &self,
+        mut left: Vec<Candidate>,
+        head: Option<Box<Document>>,
+        request: &Request,
+        client: &Client,
+        body: Option<&Capture>,
+    ) -> Plan {
         let reading = self.reading(&left, request);
-        let head = before.head.unwrap_or_else(|| Box::new(Document::head(&reading, request, client)));
+        let head = head.unwrap_or_else(|| Box::new(Document::head(&reading, request, client)));
         // What paths redact may depend on parts that are still to come: they go over the whole each time.
         let whole = (body.is_some() || reading.redactor.has_paths()).then(|| {
             let mut document = head.as_ref().clone();
@@ -91,22 +109,15 @@ impl Engine {
         let is_wanted = |candidate: &&Candidate| {
             self.rule(candidate).is_some_and(|(_, rule)| matches!(rule.after, Some(After::Read)))
         };
-        let mut wanted = plan.candidates.iter().filter(is_wanted).peekable();
-        let outcome = super::events::default_outcome(exchange);
-        if wanted.peek().is_none() || Ended::of(outcome) != Ended::Done {
-            return Vec::new();
-        }
-        let reading = self.reading(&plan.candidates, &exchange.request);
-        let document = self.whole_document(&reading, plan.head.clone(), exchange);
         let mut reads = Vec::new();
-        for candidate in wanted {
-            let Some((pack, rule)) = self.rule(candidate) else { continue };
-            let log = EvalLog::default();
-            let redactor = &reading.redactor;
-            let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, redactor, &log);
-            for_items(&case, &mut |scope| {
-                push_thing(&case, scope, Purpose::After, &mut reads);
-            });
+        for envelope in plan.candidates.iter().filter(|one| self.opens(one)) {
+            self.envelope_reads_after(envelope, exchange, &mut reads);
+        }
+        let plain: Vec<Candidate> = plan.candidates.iter().filter(|one| !self.opens(one)).cloned().collect();
+        if plain.iter().any(|one| is_wanted(&one)) {
+            let reading = self.reading(&plain, &exchange.request);
+            let document = self.whole_document(&reading, plan.head.clone(), exchange);
+            push_reads_after(self, &plain, exchange, &document, &mut reads);
         }
         // Several rules may want one thing that was not even to be had before.
         reads.retain(|read: &ReadRequest| !answers.contains_key(&read.key));
@@ -114,8 +125,35 @@ impl Engine {
     }
 }
 
+/// Adds what these candidates want to read after the answer.
+pub(super) fn push_reads_after(
+    engine: &Engine,
+    candidates: &[Candidate],
+    exchange: &Exchange,
+    document: &Document,
+    reads: &mut Vec<ReadRequest>,
+) {
+    let outcome = super::events::default_outcome(exchange);
+    if Ended::of(outcome) != Ended::Done {
+        return;
+    }
+    let reading = engine.reading(candidates, &exchange.request);
+    for candidate in candidates {
+        let Some((pack, rule)) = engine.rule(candidate) else { continue };
+        if !matches!(rule.after, Some(After::Read)) {
+            continue;
+        }
+        let log = EvalLog::default();
+        let (request, redactor) = (&exchange.request, &reading.redactor);
+        let case = Case::new(engine, pack, rule, candidate, request, document, redactor, &log);
+        for_items(&case, &mut |scope| {
+            push_thing(&case, scope, Purpose::After, reads);
+        });
+    }
+}
+
 /// Adds what the rule wants; false when its condition cannot hold any more.
-fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
+pub(super) fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
     if now == Phase::Body && !rule::may_be_meant(case) {
         return false;
     }

@@ -156,6 +156,12 @@ pub struct RequestFacts {
     /// The `Destination` of a MOVE or COPY, redacted: the other end of what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
+    /// Which call it was, of a request that can carry several: a procedure, a method, a field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Its place among the calls of the request, from 0, where there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
 }
 
 /// The answer to a request.

@@ -56,6 +56,8 @@ fn minimal(event: &Event) -> Event {
             method: cut(&event.request.method),
             url: cut(&event.request.url),
             destination: event.request.destination.as_deref().map(cut),
+            operation: event.request.operation.as_deref().map(cut),
+            part: event.request.part,
         },
         rule: RuleFacts { id: cut(&event.rule.id), version: cut(&event.rule.version) },
         r#match: MatchFacts { reasons: Vec::new(), ..event.r#match.clone() },

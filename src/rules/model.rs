@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::expr::{Condition, Expr, Path};
 use super::router::Router;
 use super::trial::Trial;
+use crate::exchange::EnvelopeKind;
 use crate::yaml::{Source, Span};
 
 /// All packs in force, in the configured order. Fixed once made: its router points into `packs`.
@@ -61,9 +62,18 @@ pub struct Pack {
     /// Paths excepted from redaction.
     pub reveal: Vec<Path>,
     /// Requests not audited on purpose.
-    pub exclude: Vec<MatchLine>,
-    /// The rules, files by name, rules as written.
+    pub exclude: Vec<Exclusion>,
+    /// The rules, files by name, rules as written; behind them those that open envelopes.
     pub rules: Vec<Rule>,
+}
+
+/// Requests not audited on purpose.
+#[derive(Debug)]
+pub struct Exclusion {
+    /// Which requests, by method and path.
+    pub line: MatchLine,
+    /// Only these operations of an envelope; empty for any.
+    pub operations: Vec<String>,
 }
 
 /// One rule.
@@ -75,6 +85,9 @@ pub struct Rule {
     pub lines: Vec<MatchLine>,
     /// Only these operations of an envelope; empty for any.
     pub operations: Vec<String>,
+    /// The envelope at these lines, whose calls meet the pack's rules in place of the request; then what the
+    /// rule records is what could not be opened. A line of `formats` makes such a rule.
+    pub opens: Option<EnvelopeKind>,
     /// Which of those.
     pub when: Condition,
     /// Whether it records.
@@ -173,8 +186,7 @@ pub enum OnFailure {
 pub struct FormatLine {
     /// Where.
     pub at: MatchLine,
-    /// `json`, `superjson`, `jsonl`, `form`, `multipart`, `text`, `icalendar`, `xml`, `soap`, `webdav`; envelopes
-    /// come later.
+    /// `json`, `superjson`, `jsonl`, `form`, `multipart`, `text`, `icalendar`, `xml`, `soap`, `webdav`.
     pub format: String,
     /// Of XML, the names of elements that are lists even when there is one.
     pub lists: Vec<String>,

@@ -68,6 +68,7 @@ pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
         id: _,
         lines: _,
         operations: _,
+        opens: _,
         when,
         mode: _,
         guarantee: _,

@@ -10,16 +10,15 @@ mod headers;
 mod hosts;
 mod methods;
 mod parts;
+mod said;
 mod trie;
-
-use std::borrow::Cow;
 
 use http::HeaderMap;
 use smallvec::SmallVec;
 
-use self::forms::Loosened;
 use self::hosts::Hosts;
 use self::methods::{Methods, Standing};
+use self::said::{Channel, Said};
 use self::trie::Trie;
 use super::model::{MatchLine, Mode, Pack, RuleSet, SegmentPattern};
 use crate::event::{MatchedBy, Note, NoteCode};
@@ -68,8 +67,21 @@ impl RuleSet {
     ///
     /// A rule that only the body can still call (`method_from_body`) is there once for each method that
     /// the body may name. A clean path that no line fits costs no allocation.
+    ///
+    /// Where a pack opens an envelope, its other rules are not among them: they meet the calls inside.
     pub fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate> {
-        self.router().candidates(head)
+        self.router().candidates(head, Sought::Request)
+    }
+
+    /// The rules of a pack that a call out of one of its envelopes may concern. Without an operation, which
+    /// stands in a body that is not there yet, those of any. An envelope may be among them: one inside another.
+    pub fn candidates_inside(
+        &self,
+        pack: usize,
+        operation: Option<&str>,
+        head: &HeadView<'_>,
+    ) -> Vec<Candidate> {
+        self.router().candidates(head, Sought::Call { pack, operation })
     }
 }
 
@@ -81,10 +93,21 @@ pub(super) struct Router {
     hosts: Hosts,
 }
 
+/// What is looked for.
+#[derive(Clone, Copy)]
+enum Sought<'a> {
+    /// The rules of a request as it came.
+    Request,
+    /// Those of a pack for a call out of an envelope.
+    Call { pack: usize, operation: Option<&'a str> },
+}
+
 /// A line as the router keeps it.
 #[derive(Debug)]
 struct Line {
     owner: Owner,
+    /// Only these operations of an envelope; empty for any.
+    operations: Vec<String>,
     /// The pack's prefix, then the line, without the slash at the end.
     segments: Vec<SegmentPattern>,
     /// True when the line was written with a slash at the end.
@@ -94,27 +117,8 @@ struct Line {
 /// Whose line it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
-    Rule { pack: usize, rule: usize, line: usize },
+    Rule { pack: usize, rule: usize, line: usize, opens: bool },
     Exclude { pack: usize },
-}
-
-/// A path that the request may mean, and how it says so.
-struct Said<'a> {
-    /// As it stands there, without a query.
-    raw: &'a str,
-    /// `None` where the path is clean.
-    loosened: Option<Loosened>,
-    /// How it is told; `None` for the request line itself.
-    channel: Option<Channel>,
-}
-
-/// A way beside the request line to name a path.
-#[derive(Clone, Copy)]
-enum Channel {
-    /// A header of a trusted peer, by its name.
-    Override(&'static str),
-    /// The `Destination` of a MOVE or COPY.
-    Destination,
 }
 
 /// A line that fits; small, because most are dropped again.
@@ -132,6 +136,26 @@ struct Found<'r> {
     by: MatchedBy,
     /// Which of its loosened forms.
     form: usize,
+    /// Whether the rule opens an envelope.
+    opens: bool,
+}
+
+impl Sought<'_> {
+    /// Whether a line of a pack is looked for at all. An operation is known only inside an envelope, and an
+    /// exclusion must be sure of it.
+    fn is_among(self, line: &Line) -> bool {
+        match (self, line.owner) {
+            (Sought::Request, _) => line.operations.is_empty(),
+            (Sought::Call { pack: sought, operation }, Owner::Rule { pack, .. }) => {
+                let is_it = |own: &String| operation.is_none_or(|operation| own == operation);
+                sought == pack && (line.operations.is_empty() || line.operations.iter().any(is_it))
+            }
+            (Sought::Call { pack: sought, operation }, Owner::Exclude { pack }) => {
+                let is_it = |own: &String| operation == Some(own.as_str());
+                sought == pack && (line.operations.is_empty() || line.operations.iter().any(is_it))
+            }
+        }
+    }
 }
 
 impl Router {
@@ -139,23 +163,25 @@ impl Router {
     pub(super) fn new(packs: &[Pack]) -> Router {
         let mut router = Router { hosts: Hosts::new(packs), ..Router::default() };
         for (index, pack) in packs.iter().enumerate() {
-            for line in &pack.exclude {
-                router.add(&pack.base, line, Owner::Exclude { pack: index });
+            for exclusion in &pack.exclude {
+                let owner = Owner::Exclude { pack: index };
+                router.add(&pack.base, &exclusion.line, &exclusion.operations, owner);
             }
             for (rule_index, rule) in pack.rules.iter().enumerate() {
                 if rule.mode == Mode::Disabled {
                     continue;
                 }
                 for (line_index, line) in rule.lines.iter().enumerate() {
-                    let owner = Owner::Rule { pack: index, rule: rule_index, line: line_index };
-                    router.add(&pack.base, line, owner);
+                    let opens = rule.opens.is_some();
+                    let owner = Owner::Rule { pack: index, rule: rule_index, line: line_index, opens };
+                    router.add(&pack.base, line, &rule.operations, owner);
                 }
             }
         }
         router
     }
 
-    fn add(&mut self, base: &str, line: &MatchLine, owner: Owner) {
+    fn add(&mut self, base: &str, line: &MatchLine, operations: &[String], owner: Owner) {
         let prefix = base.split('/').filter(|segment| !segment.is_empty());
         let prefix = prefix.map(|segment| SegmentPattern::Literal(segment.to_owned()));
         let mut segments: Vec<SegmentPattern> = prefix.chain(line.segments.iter().cloned()).collect();
@@ -165,17 +191,16 @@ impl Router {
         }
         let number = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
         self.trie.insert(&segments, &line.methods, number);
-        self.lines.push(Line { owner, segments, ends_in_slash });
+        self.lines.push(Line { owner, operations: operations.to_vec(), segments, ends_in_slash });
     }
 
-    fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate> {
+    fn candidates(&self, head: &HeadView<'_>, sought: Sought<'_>) -> Vec<Candidate> {
         let methods = Methods::of(head);
         let mut paths: SmallVec<[Said<'_>; 2]> = SmallVec::new();
         let mut found: SmallVec<[Found<'_>; 8]> = SmallVec::new();
-        for (raw, channel) in said_paths(head, &methods) {
-            let loosened = (!forms::is_clean(raw)).then(|| forms::loosen(raw));
-            paths.push(Said { raw, loosened, channel });
-            self.look_up(&paths, &methods, &mut found);
+        for (raw, channel) in said::paths(head, &methods) {
+            paths.push(Said::new(raw, channel));
+            self.look_up(&paths, &methods, sought, &mut found);
         }
         if found.is_empty() {
             return Vec::new();
@@ -185,6 +210,9 @@ impl Router {
         let mut common = methods.note().into_iter().collect::<Vec<Note>>();
         common.extend(host.note());
         surest(&mut found);
+        if matches!(sought, Sought::Request) {
+            leave_to_envelopes(&mut found);
+        }
         found.iter().map(|found| self.candidate(found, &paths[found.said], &common)).collect()
     }
 
@@ -193,6 +221,7 @@ impl Router {
         &'r self,
         paths: &[Said<'_>],
         methods: &Methods<'_>,
+        sought: Sought<'_>,
         found: &mut SmallVec<[Found<'r>; 8]>,
     ) {
         let Some(said) = paths.last() else { return };
@@ -204,13 +233,18 @@ impl Router {
                 let Some(standing) = methods.standing(&end.method) else { continue };
                 for number in &end.lines {
                     let line = &self.lines[*number as usize];
-                    let Some(by) = said.exactness(line, met) else { continue };
+                    if !sought.is_among(line) {
+                        continue;
+                    }
+                    let Some(by) = said.exactness(&line.segments, line.ends_in_slash, met) else { continue };
                     match line.owner {
                         Owner::Exclude { pack } => {
                             let is_exact = excluded.is_some() || by == MatchedBy::Raw;
                             excluded_here.extend((is_exact && standing == Standing::Wire).then_some(pack));
                         }
-                        Owner::Rule { pack, rule, .. } => found.push(Found {
+                        // What a body is taken for cannot hang on what stands in it.
+                        Owner::Rule { opens: true, .. } if standing == Standing::InBody => {}
+                        Owner::Rule { pack, rule, opens, .. } => found.push(Found {
                             pack,
                             rule,
                             rank: (standing, said.channel.map_or(by, Channel::matched_by), *number as usize),
@@ -219,6 +253,7 @@ impl Router {
                             said: paths.len() - 1,
                             by,
                             form,
+                            opens,
                         }),
                     }
                 }
@@ -272,85 +307,6 @@ impl Router {
     }
 }
 
-impl<'a> Said<'a> {
-    /// The forms to look up, folded, with their index: the raw one, unless A is the same (as for a clean
-    /// path), then the loosened ones.
-    fn forms(&self) -> impl Iterator<Item = (usize, MatchedBy, Cow<'_, str>)> {
-        let bare = self.raw.strip_prefix('/').unwrap_or(self.raw);
-        let loosened = self.loosened.as_ref();
-        let raw = match loosened {
-            None => Some((0, MatchedBy::Normalised, Cow::Borrowed(bare))),
-            Some(forms) => {
-                let folded = forms::fold(bare.strip_suffix('/').unwrap_or(bare));
-                let is_another = forms.first().is_none_or(|a| a.folded != folded);
-                is_another.then_some((0, MatchedBy::Raw, Cow::Owned(folded)))
-            }
-        };
-        let loosened = loosened.into_iter().flatten().enumerate();
-        raw.into_iter()
-            .chain(loosened.map(|(index, form)| (index, form.by, Cow::Borrowed(form.folded.as_str()))))
-    }
-
-    /// How exactly a line that was found in a form meets the path; `None` when it was found only because
-    /// the raw form was folded for the look-up.
-    fn exactness(&self, line: &Line, form: MatchedBy) -> Option<MatchedBy> {
-        if form != MatchedBy::Split && parts::fits_raw(&line.segments, line.ends_in_slash, self.raw) {
-            return Some(MatchedBy::Raw);
-        }
-        (form != MatchedBy::Raw).then_some(form)
-    }
-}
-
-impl Channel {
-    fn matched_by(self) -> MatchedBy {
-        match self {
-            Channel::Override(_) => MatchedBy::Override,
-            Channel::Destination => MatchedBy::Destination,
-        }
-    }
-}
-
-/// The paths that a request says: its own, those in headers of a trusted peer (E08), and where a MOVE or
-/// COPY goes (E16).
-fn said_paths<'a>(
-    head: &HeadView<'a>,
-    methods: &Methods<'_>,
-) -> impl Iterator<Item = (&'a str, Option<Channel>)> + use<'a> {
-    let own = path_of(head.target);
-    let trusted = |names: &'static [&'static str]| if head.is_trusted { names } else { &[] };
-    let overrides = headers::values(head.headers, trusted(&PATH_HEADERS))
-        .filter_map(|(name, value)| Some((path_of(value.to_str().ok()?)?, Some(Channel::Override(name)))));
-    let inside = headers::values(head.headers, trusted(&PREFIX_HEADERS)).filter_map(move |(name, value)| {
-        Some((below(own?, value.to_str().ok()?)?, Some(Channel::Override(name))))
-    });
-    let moves = if methods.names("MOVE") || methods.names("COPY") { PATHS_MAX } else { 0 };
-    let destinations = head.headers.get_all("destination").iter().take(moves);
-    let destinations =
-        destinations.filter_map(|value| Some((path_of(value.to_str().ok()?)?, Some(Channel::Destination))));
-    let moved = overrides.chain(inside).take(PATHS_MAX);
-    own.map(|path| (path, None)).into_iter().chain(moved).chain(destinations)
-}
-
-/// A path below a mount point: what an application that believes the prefix routes by.
-fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
-    let prefix = prefix.trim().trim_end_matches('/');
-    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
-    rest.starts_with('/').then_some(rest)
-}
-
-/// The path of a target or URL reference, without query and fragment.
-fn path_of(target: &str) -> Option<&str> {
-    let target = target.trim();
-    let path = match target.split_once("://") {
-        Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-            rest.find('/').map_or("/", |slash| &rest[slash..])
-        }
-        Some(_) | None => target,
-    };
-    let end = path.find(['?', '#']).unwrap_or(path.len());
-    Some(&path[..end]).filter(|path| path.starts_with(['/', '\\', '%']))
-}
-
 /// Leaves each rule once, by its surest form, in the order of packs and rules; a rule that only the body
 /// can still call once for each method.
 fn surest(found: &mut SmallVec<[Found<'_>; 8]>) {
@@ -367,14 +323,18 @@ fn surest(found: &mut SmallVec<[Found<'_>; 8]>) {
     *found = kept;
 }
 
-/// Headers by which a peer may name another path.
-const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
-
-/// Headers by which a peer may say where the application is mounted.
-const PREFIX_HEADERS: [&str; 2] = ["x-forwarded-prefix", "x-script-name"];
-
-/// Paths that are looked at beside the request line's, of each kind.
-const PATHS_MAX: usize = 4;
+/// Where a pack opens an envelope, its other rules meet the calls inside; it opens one, the first.
+fn leave_to_envelopes(found: &mut SmallVec<[Found<'_>; 8]>) {
+    let mut opening: SmallVec<[(usize, usize); 4]> = SmallVec::new();
+    for one in found.iter().filter(|one| one.opens) {
+        if opening.iter().all(|(pack, _)| *pack != one.pack) {
+            opening.push((one.pack, one.rule));
+        }
+    }
+    let is_left =
+        |found: &mut Found<'_>| opening.iter().all(|(pack, rule)| *pack != found.pack || *rule == found.rule);
+    found.retain(is_left);
+}
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,8 @@ pub(crate) fn event(n: u64) -> Event {
             method: "POST".to_owned(),
             url: "http://app/v2/bookings".to_owned(),
             destination: None,
+            operation: None,
+            part: None,
         },
         response: None,
         rule: RuleFacts { id: "calcom/booking".to_owned(), version: "0".to_owned() },

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::{Answer, CALLS_MAX, Call, JSON, Opened, Reply, document, inside, nothing};
-use crate::capture::{self, BodyState, Document, json};
+use crate::capture::{self, BodyState, Document, json, superjson};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, Request};
 
@@ -168,15 +168,15 @@ fn told(own: Document, doubt: Option<&str>) -> Document {
     }
 }
 
-/// Without the `{json, meta}` of superjson, tRPC's usual transformer.
-fn unwrapped(document: Document) -> Document {
-    let is_wrapped = document.value.as_ref().and_then(Value::as_object).is_some_and(|members| {
-        members.contains_key("json") && members.keys().all(|name| name == "json" || name == "meta")
-    });
-    if !is_wrapped {
-        return document;
+/// Without superjson's wrapping, tRPC's usual transformer.
+fn unwrapped(mut document: Document) -> Document {
+    let Some(value) = document.value.take() else { return document };
+    let doubts = std::mem::take(&mut document.doubts);
+    let superjson::Unwrapped { value, doubts } = superjson::unwrap_doubted(value, doubts);
+    match value {
+        Some(value) => Document { value: Some(value), doubts, ..document },
+        None => Document { doubts, notes: document.notes, ..nothing() },
     }
-    inside(&document, &["json"]).unwrap_or(document)
 }
 
 pub(super) fn reply(call: &Call, answer: &Answer<'_>) -> Option<Reply> {

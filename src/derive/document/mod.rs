@@ -28,6 +28,19 @@ pub(super) struct Document {
     pub(super) notes: Vec<Note>,
     /// The credential, for actors.
     pub(super) shown: Credential,
+    /// Where it came from, if it is a call out of an envelope.
+    pub(super) call: Option<CallFacts>,
+}
+
+/// What events tell of a call out of an envelope.
+#[derive(Clone, Debug)]
+pub(super) struct CallFacts {
+    pub(super) operation: Option<String>,
+    pub(super) part: Option<u32>,
+    /// The request's, as it came.
+    pub(super) method: String,
+    /// Likewise.
+    pub(super) target: String,
 }
 
 /// How an exchange is read for a set of candidates.
@@ -84,23 +97,59 @@ impl Document {
         let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join("."))).collect();
         push_doubts(&mut doubts, &["request", "query"], form.others, redactor);
         let client = Value::Object(members);
-        Document { request: document, client, credential, response: None, doubts, notes, shown }
+        Document { request: document, client, credential, response: None, doubts, notes, shown, call: None }
     }
 
     /// Adds `request.body`.
     pub(super) fn add_request_body(&mut self, reading: &Reading<'_>, headers: &HeaderMap, body: &Capture) {
-        let mut decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
+        let decoded = capture::decode(body, headers, reading.forced, reading.decoded_bytes_max);
+        self.add_decoded_body(reading, decoded);
+    }
+
+    /// The same with a body that is a document already.
+    pub(super) fn add_decoded_body(&mut self, reading: &Reading<'_>, mut decoded: capture::Document) {
         self.notes.append(&mut decoded.notes);
         let doubts = std::mem::take(&mut decoded.doubts);
         push_doubts(&mut self.doubts, &["request", "body"], doubts, &reading.redactor);
         put_body(&mut self.request, &reading.redactor, "request", decoded);
     }
 
+    /// Adds `request.operation` and `request.part`.
+    pub(super) fn add_call(&mut self, reading: &Reading<'_>, call: CallFacts) {
+        if let Some(members) = self.request.as_object_mut() {
+            let operation = call.operation.as_ref().map(|name| reading.redactor.text(name).into());
+            members.extend(operation.map(|name| ("operation".to_owned(), name)));
+            members.extend(call.part.map(|part| ("part".to_owned(), part.into())));
+        }
+        self.call = Some(call);
+    }
+
     /// Adds `response`, and what its absence means.
     pub(super) fn add_response(&mut self, reading: &Reading<'_>, exchange: &Exchange) {
-        match &exchange.response {
-            Some(response) => {
-                let (document, notes, doubts) = response_parts(reading, response);
+        let decoded = exchange.response.as_ref().map(|response| {
+            let Response { headers, body, .. } = response;
+            capture::decode(body, headers, reading.forced, reading.decoded_bytes_max)
+        });
+        self.add_answer(reading, exchange, decoded);
+    }
+
+    /// Adds the answer to a call, whose body is a document already; where there is none, the notes that the
+    /// envelope's answer gives.
+    pub(super) fn add_reply(
+        &mut self,
+        reading: &Reading<'_>,
+        inner: &Exchange,
+        body: Option<capture::Document>,
+        silence: &[Note],
+    ) {
+        self.notes.extend(silence.iter().cloned().map(of_response));
+        self.add_answer(reading, inner, body);
+    }
+
+    fn add_answer(&mut self, reading: &Reading<'_>, exchange: &Exchange, body: Option<capture::Document>) {
+        match exchange.response.as_ref().zip(body) {
+            Some((response, body)) => {
+                let (document, notes, doubts) = response_parts(reading, response, body);
                 self.response = Some(document);
                 self.notes.extend(notes);
                 self.doubts.extend(doubts);
@@ -158,11 +207,14 @@ fn ending_note(exchange: &Exchange) -> Option<Note> {
     Some(Note::plain(code))
 }
 
-fn response_parts(reading: &Reading<'_>, response: &Response) -> (Value, Vec<Note>, Vec<Doubt>) {
-    let decoded =
-        capture::decode(&response.body, &response.headers, reading.forced, reading.decoded_bytes_max);
+fn response_parts(
+    reading: &Reading<'_>,
+    response: &Response,
+    mut decoded: capture::Document,
+) -> (Value, Vec<Note>, Vec<Doubt>) {
     let mut doubts = Vec::new();
-    push_doubts(&mut doubts, &["response", "body"], decoded.doubts.clone(), &reading.redactor);
+    let found = std::mem::take(&mut decoded.doubts);
+    push_doubts(&mut doubts, &["response", "body"], found, &reading.redactor);
     let notes = decoded.notes.iter().map(|note| of_response(note.clone())).collect();
     let mut document = json!({
         "status": response.status,

@@ -152,7 +152,7 @@ fn a_credential_counts_when_the_application_accepts_it() {
 fn a_rule_that_panics_leaves_the_least_and_the_others_go_on() {
     // THREATS D12, E43: what fails here is the maker of ids, inside one rule's derivation.
     let mut broken = play(BOOKINGS, "DELETE /v2/bookings/a", "").says(200, "");
-    let candidates = vec![crate::rules::router::Candidate {
+    let candidates = vec![Candidate {
         pack: 0,
         rule: 4,
         line: 0,

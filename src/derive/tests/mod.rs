@@ -3,6 +3,7 @@
 
 mod attacks;
 mod before;
+mod envelopes;
 mod examples;
 mod plans;
 
@@ -19,7 +20,7 @@ use crate::event::{Event, NoteCode, Unread};
 use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
-use crate::rules::router::HeadView;
+use crate::rules::router::{Candidate, HeadView};
 
 /// One exchange to be, in the words of a test.
 struct Play {
@@ -80,6 +81,17 @@ impl Play {
         self
     }
 
+    fn candidates(&self) -> Vec<Candidate> {
+        let request = &self.exchange.request;
+        self.engine.rules().candidates(&HeadView {
+            method: &request.method,
+            target: &request.target,
+            host: &request.host,
+            headers: &request.headers,
+            is_trusted: self.exchange.client.is_trusted,
+        })
+    }
+
     /// What is asked before the request goes on.
     fn reads(&self) -> Vec<ReadRequest> {
         self.plan().reads
@@ -87,14 +99,7 @@ impl Play {
 
     fn plan(&self) -> Plan {
         let request = &self.exchange.request;
-        let candidates = self.engine.rules().candidates(&HeadView {
-            method: &request.method,
-            target: &request.target,
-            host: &request.host,
-            headers: &request.headers,
-            is_trusted: false,
-        });
-        let mut plan = self.engine.plan(candidates, request, &self.exchange.client);
+        let mut plan = self.engine.plan(self.candidates(), request, &self.exchange.client);
         if plan.needs_body {
             plan = self.engine.plan_with_body(plan, request, &self.exchange.client, &request.body);
         }

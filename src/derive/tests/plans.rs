@@ -27,16 +27,8 @@ rules:
   - { id: note, match: "POST /notes/{id}", action: NOTE, details: { text: $.request.body } }
 "#;
 
-fn plan(played: &Play) -> Plan {
-    let request = &played.exchange.request;
-    let candidates = played.engine.rules().candidates(&HeadView {
-        method: &request.method,
-        target: &request.target,
-        host: &request.host,
-        headers: &request.headers,
-        is_trusted: false,
-    });
-    played.engine.plan(candidates, request, &played.exchange.client)
+pub(super) fn plan(played: &Play) -> Plan {
+    played.engine.plan(played.candidates(), &played.exchange.request, &played.exchange.client)
 }
 
 fn lines(reads: &[ReadRequest]) -> Vec<String> {

@@ -15,7 +15,7 @@ use super::pack::Member;
 use super::resource::parts;
 use super::vars::{Written, used_in};
 use crate::rules::expr::{Condition, Phase, ReachStep, Root};
-use crate::rules::model::{MatchLine, Mode, Pack, Read, Rule};
+use crate::rules::model::{Exclusion, MatchLine, Mode, Pack, Read, Rule};
 use crate::rules::reaches;
 use crate::yaml::Problems;
 
@@ -106,10 +106,14 @@ fn needs_change(condition: &Condition) -> bool {
 }
 
 /// E17: a rule that an `exclude` line covers wholly.
-fn excluded(rule: &Rule, exclude: &[MatchLine], problems: &mut Problems) {
+fn excluded(rule: &Rule, exclude: &[Exclusion], problems: &mut Problems) {
     let is_covered = |line: &MatchLine| {
         line.methods.iter().all(|method| {
-            exclude.iter().any(|wide| wide.methods.contains(method) && covers(&wide.segments, &line.segments))
+            exclude.iter().any(|wide| {
+                wide.line.methods.contains(method)
+                    && covers(&wide.line.segments, &line.segments)
+                    && (wide.operations.is_empty() || is_within(&rule.operations, &wide.operations))
+            })
         })
     };
     if !rule.lines.is_empty() && rule.lines.iter().all(is_covered) {
@@ -123,6 +127,9 @@ fn excluded(rule: &Rule, exclude: &[MatchLine], problems: &mut Problems) {
 /// W2: told once per rule, with the earlier rules that it overlaps.
 fn overlaps(rule: &Rule, earlier: &[Rule], problems: &mut Problems) {
     let meets = |other: &&Rule| {
+        if !can_be_one(&rule.operations, &other.operations) {
+            return false;
+        }
         let pairs = rule.lines.iter().flat_map(|line| other.lines.iter().map(move |other| (line, other)));
         pairs.into_iter().any(|(one, other)| {
             one.methods.iter().any(|method| other.methods.contains(method))
@@ -194,6 +201,16 @@ fn bare(rule: &Rule, problems: &mut Problems) {
         let cure = "add it to the rule, or to `defaults` for all";
         problems.warning("W5", &rule.source, rule.span, message).cure(cure);
     }
+}
+
+/// True for names, all of which are among others.
+fn is_within(names: &[String], others: &[String]) -> bool {
+    !names.is_empty() && names.iter().all(|name| others.contains(name))
+}
+
+/// True when one operation can be meant by both; none named means any.
+fn can_be_one(names: &[String], others: &[String]) -> bool {
+    names.is_empty() || others.is_empty() || names.iter().any(|name| others.contains(name))
 }
 
 const OVERLAPS_TOLD: usize = 3;

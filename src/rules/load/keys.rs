@@ -115,13 +115,6 @@ impl Page<'_> {
         number
     }
 
-    /// A key that the language knows and this version does not: an error, not silence.
-    pub(super) fn later(&mut self, node: &Node, key: &str, message: &str) {
-        if let Some((key, _)) = node.as_map().and_then(|map| map.iter().find(|(k, _)| k.text == key)) {
-            self.error("E03", key.span, message, "leave it out until then");
-        }
-    }
-
     /// A member that must be there.
     pub(super) fn required<'n>(&mut self, node: &'n Node, key: &str, what: &str) -> Option<&'n Node> {
         let member = node.member(key);

@@ -31,6 +31,7 @@ fn observer(pack: &Pack, index: usize, written: &[Member<'_>]) -> Option<Rule> {
         id: format!("{}/remember {}", pack.name, resource.name),
         lines: vec![MatchLine { methods: vec!["GET".to_owned()], segments: segments.clone() }],
         operations: Vec::new(),
+        opens: None,
         when: Condition::All(Vec::new()),
         mode: Mode::Record,
         guarantee: Guarantee::Buffered,

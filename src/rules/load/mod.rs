@@ -8,6 +8,7 @@ mod actors;
 mod checks;
 mod credentials;
 mod entry;
+mod envelopes;
 mod files;
 mod keys;
 mod lines;

@@ -12,9 +12,10 @@ use super::keys::Page;
 use super::rule::{self, Around, CHOICES};
 use super::trials::{self, Given};
 use super::vars::{self, Written};
-use super::{actors, checks, memory, overrides, redaction, resource};
+use super::{actors, checks, envelopes, memory, overrides, redaction, resource};
+use crate::exchange::EnvelopeKind;
 use crate::rules::expr::{Names, Phase};
-use crate::rules::model::{FormatLine, MatchLine, Pack, Rule};
+use crate::rules::model::{Exclusion, FormatLine, MatchLine, Pack, Rule};
 use crate::yaml::{Key, Node, Problems, Source, Span, Yaml};
 
 /// Reads a pack. What is wrong is left out and told; the result is of use only when nothing was.
@@ -54,8 +55,11 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
     };
     pack.rules = reader.rules(&pack, &names);
     reader.tests(&mut pack);
+    let opening = reader.envelopes(&pack, &names);
     checks::pack(&pack, files, &vars_written, &resources_written, problems);
     memory::prepare(&mut pack, &resources_written);
+    pack.rules.extend(opening);
+    envelopes::check(&pack, problems);
     pack
 }
 
@@ -165,6 +169,35 @@ impl<'f> Reader<'f, '_> {
         }
     }
 
+    /// A rule for each kind of envelope that `formats` names, with all of its lines.
+    fn envelopes(&mut self, pack: &Pack, names: &Names) -> Vec<Rule> {
+        let default_names = Names { has_item: true, ..names.clone() };
+        let shared = self.files.files.iter().find(|file| file.is_shared(self.files.kind));
+        let mut found: Vec<(EnvelopeKind, Vec<MatchLine>, &PackFile)> = Vec::new();
+        for (node, file) in self.sections("formats") {
+            let mut page = Page { source: &file.source, problems: self.problems };
+            for item in node.as_list().unwrap_or_default() {
+                let Some(kind) = envelopes::kind(item) else { continue };
+                let lines = envelopes::lines(item, kind, &mut page);
+                match found.iter_mut().find(|(known, _, _)| *known == kind) {
+                    Some((_, known, _)) => known.extend(lines),
+                    None => found.push((kind, lines, file)),
+                }
+            }
+        }
+        let rule = |(kind, lines, file): (EnvelopeKind, Vec<MatchLine>, &'f PackFile)| {
+            let around = Around {
+                pack: &pack.name,
+                resources: &pack.resources,
+                default_names: &default_names,
+                defaults: layers("defaults", shared.unwrap_or(file), None),
+                given: Given { source: &file.source, layers: Vec::new() },
+            };
+            envelopes::rule(kind, lines, &around, self.problems)
+        };
+        found.into_iter().filter_map(rule).collect()
+    }
+
     fn rules(&mut self, pack: &Pack, names: &Names) -> Vec<Rule> {
         let default_names = Names { has_item: true, ..names.clone() };
         let shared = self.files.files.iter().find(|file| file.is_shared(self.files.kind));
@@ -257,18 +290,13 @@ fn formats(node: &Node, page: &mut Page<'_>) -> Vec<FormatLine> {
     for item in page.list(node, "`formats`") {
         let Some(item) = page.mapping(item, "a format", &["at", "as", "lists"]) else { continue };
         let lists = item.member("lists").map(|lists| page.texts(lists, "`lists`")).unwrap_or_default();
+        // What SOAP is read like stands here too; the others are no formats of a body.
+        if envelopes::kind(item).is_some_and(|kind| kind != EnvelopeKind::Soap) {
+            continue;
+        }
         let at = page.required(item, "at", "a format").map(|at| rule::match_lines(at, page));
         let Some(node) = page.required(item, "as", "a format") else { continue };
-        let format = node.as_text().unwrap_or("");
-        if LATER.contains(&format) {
-            let message = format!("this version does not read `{format}` yet");
-            page.error(
-                "E03",
-                node.span,
-                &message,
-                "it reads json, form, multipart, text, icalendar, superjson, jsonl, xml, soap and webdav",
-            );
-        } else if let Some(format) = page.word(node, "`as`", &FORMATS) {
+        if let Some(format) = page.word(node, "`as`", &FORMATS) {
             if let (Some(lists), false) = (item.member("lists"), XMLS.contains(&format)) {
                 let message = format!("`lists` means nothing for `{format}`");
                 page.error("E03", lists.span, &message, "it names elements of xml, soap or webdav");
@@ -280,9 +308,14 @@ fn formats(node: &Node, page: &mut Page<'_>) -> Vec<FormatLine> {
     formats
 }
 
-fn exclude(node: &Node, page: &mut Page<'_>) -> Vec<MatchLine> {
-    let items = page.list(node, "`exclude`");
-    items.iter().flat_map(|item| rule::match_lines(item, page)).collect()
+fn exclude(node: &Node, page: &mut Page<'_>) -> Vec<Exclusion> {
+    let mut exclusions = Vec::new();
+    for item in page.list(node, "`exclude`") {
+        let (lines, operations) = rule::matches(item, page);
+        let exclusion = |line| Exclusion { line, operations: operations.clone() };
+        exclusions.extend(lines.into_iter().map(exclusion));
+    }
+    exclusions
 }
 
 /// SHA-256 of what the files mean, file by file, without comments and order of keys.
@@ -310,7 +343,8 @@ const KEYS: [&str; 15] = [
     "rules",
     "tests",
 ];
-const FORMATS: [(&str, &str); 10] = [
+/// The last are envelopes, which are no formats of a body: they stand here to be suggested.
+const FORMATS: [(&str, &str); 14] = [
     ("json", "json"),
     ("superjson", "superjson"),
     ("jsonl", "jsonl"),
@@ -321,7 +355,10 @@ const FORMATS: [(&str, &str); 10] = [
     ("xml", "xml"),
     ("soap", "soap"),
     ("webdav", "webdav"),
+    ("trpc", "trpc"),
+    ("json-rpc", "json-rpc"),
+    ("graphql", "graphql"),
+    ("http-batch", "http-batch"),
 ];
 const XMLS: [&str; 3] = ["xml", "soap", "webdav"];
-const LATER: [&str; 4] = ["trpc", "json-rpc", "graphql", "http-batch"];
 const RULES_MAX: usize = 2_000;

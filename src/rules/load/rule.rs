@@ -33,8 +33,8 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
     let node = page.mapping(node, "a rule", &known)?;
     let id_node = page.required(node, "id", "a rule");
     let id = id_node.and_then(|node| rule_id(node, page));
-    let lines =
-        page.required(node, "match", "a rule").map(|node| match_lines(node, page)).unwrap_or_default();
+    let (lines, operations) =
+        page.required(node, "match", "a rule").map(|node| matches(node, page)).unwrap_or_default();
     let names = rule_names(node, &lines, around);
     let for_each = node.member("for_each").map(|node| {
         let names = Names { has_item: false, ..names.clone() };
@@ -60,7 +60,8 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
     Some(Rule {
         id: format!("{}/{}", around.pack, id?),
         lines,
-        operations: Vec::new(),
+        operations,
+        opens: None,
         when,
         mode,
         guarantee,
@@ -78,21 +79,29 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
     })
 }
 
-/// Reads `match`: a line, lines, or the long form.
-pub(super) fn match_lines(node: &Node, page: &mut Page<'_>) -> Vec<MatchLine> {
-    let node = match node.as_map() {
-        Some(_) => {
-            let Some(node) = page.mapping(node, "`match`", &["request", "operation"]) else {
-                return Vec::new();
-            };
-            page.later(node, "operation", "`operation` comes with envelopes, in a later version");
-            match page.required(node, "request", "`match`") {
-                Some(request) => request,
-                None => return Vec::new(),
-            }
-        }
-        None => node,
+/// Reads `match`, or an element of `exclude`: a line, lines, or the long form with operations of an envelope.
+pub(super) fn matches(node: &Node, page: &mut Page<'_>) -> (Vec<MatchLine>, Vec<String>) {
+    if node.as_map().is_none() {
+        return (match_lines(node, page), Vec::new());
+    }
+    let Some(node) = page.mapping(node, "`match`", &["request", "operation"]) else {
+        return (Vec::new(), Vec::new());
     };
+    let mut operations = Vec::new();
+    if let Some(node) = node.member("operation") {
+        for item in page.one_or_many(node) {
+            operations.extend(page.text(item, "`operation`"));
+        }
+        if operations.is_empty() {
+            page.error("E04", node.span, "`operation` without a name", "write one, or leave the key out");
+        }
+    }
+    let lines = page.required(node, "request", "`match`").map(|node| match_lines(node, page));
+    (lines.unwrap_or_default(), operations)
+}
+
+/// A line, or lines.
+pub(super) fn match_lines(node: &Node, page: &mut Page<'_>) -> Vec<MatchLine> {
     let mut lines: Vec<MatchLine> = Vec::new();
     for item in page.one_or_many(node) {
         let Some(line) = page.line(item, "a `match` line") else { continue };

@@ -10,7 +10,7 @@ mod requests;
 use super::forms::{is_clean, loosen};
 use super::*;
 use crate::rules::expr::Condition;
-use crate::rules::model::{Guarantee, OnFailure, Rule};
+use crate::rules::model::{Exclusion, Guarantee, OnFailure, Rule};
 use crate::yaml::{Source, Span};
 
 const CANCEL: &str = "POST /v2/bookings/{bookingUid}/cancel";
@@ -20,6 +20,7 @@ fn rule(id: &str, lines: &[&str]) -> Rule {
         id: id.to_owned(),
         lines: lines.iter().map(|line| MatchLine::parse(line).unwrap()).collect(),
         operations: Vec::new(),
+        opens: None,
         when: Condition::always(),
         mode: Mode::Record,
         guarantee: Guarantee::Durable,
@@ -274,7 +275,10 @@ fn a_packs_prefix_is_stripped_before_matching() {
 #[test]
 fn an_excluded_request_has_no_candidates_unless_it_can_be_read_otherwise() {
     let excluding = Pack {
-        exclude: vec![MatchLine::parse("POST /api/{area}/filter").unwrap()],
+        exclude: vec![Exclusion {
+            line: MatchLine::parse("POST /api/{area}/filter").unwrap(),
+            operations: Vec::new(),
+        }],
         ..pack(&["POST|PUT|DELETE /api/{area}/{id}", "POST /api/{area}/{id}/filter"])
     };
     let rules = RuleSet::new(vec![excluding, pack(&["POST /api/{x*}"])]);

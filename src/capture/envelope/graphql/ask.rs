@@ -4,7 +4,7 @@
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
-use super::super::{JSON, inside, name_in, nothing};
+use super::super::{JSON, document, inside, name_in, nothing};
 use crate::capture::{self, Document, Forced, Format, form, json};
 use crate::exchange::{Capture, Request};
 
@@ -38,6 +38,7 @@ pub(super) fn of(request: &Request, body: &Capture, bytes_max: usize) -> Asked {
     });
     let forced = if is_query { Forced { format: Format::Text, ..JSON } } else { JSON };
     let body = capture::decode(body, &request.headers, Some(forced), bytes_max);
+    let body = uploaded(body);
     let (mut asks, mut cut) = (Vec::new(), 0);
     match &body.value {
         Some(Value::Object(_)) => asks.extend(one(&body, None)),
@@ -64,6 +65,16 @@ pub(super) fn of(request: &Request, body: &Capture, bytes_max: usize) -> Asked {
         asks.push(own);
     }
     Asked { asks, cut, body }
+}
+
+/// A form with files has the operations as the text of one field (the multipart request specification for
+/// GraphQL).
+fn uploaded(body: Document) -> Document {
+    let operations = body.value.as_ref().and_then(|form| form.get("operations")?.as_str());
+    let Some(Ok(reading)) = operations.map(json::parse) else { return body };
+    let mut doubts = reading.doubts;
+    doubts.extend(body.doubts.into_iter().filter(|doubt| doubt.path.is_empty()));
+    Document { doubts, notes: body.notes, ..document(reading.value) }
 }
 
 fn in_address(query: &str) -> Option<Ask> {

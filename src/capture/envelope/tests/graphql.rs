@@ -93,6 +93,9 @@ fn a_query_is_found_wherever_servers_look_for_it() {
     assert_eq!(calls(&opened(EnvelopeKind::GraphQl, &text)), [r#"a {"arguments":{}}"#]);
     let form = request("POST /g", "application/x-www-form-urlencoded", "query=mutation%7Ba%7D");
     assert_eq!(calls(&opened(EnvelopeKind::GraphQl, &form)), [r#"a {"arguments":{}}"#]);
+    let files = "--b\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{\"query\":\"mutation{a}\"}\r\n--b--\r\n";
+    let files = request("POST /g", "multipart/form-data; boundary=b", files);
+    assert_eq!(calls(&opened(EnvelopeKind::GraphQl, &files)), [r#"a {"arguments":{}}"#]);
     let both = request("POST /g?query=mutation%7Bb%7D", "application/json", r#"{"query":"mutation{a}"}"#);
     assert_eq!(
         calls(&opened(EnvelopeKind::GraphQl, &both)),
