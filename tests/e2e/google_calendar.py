@@ -185,6 +185,30 @@ class Story:
         self.ada.events().insert(calendarId=self.calendar, body=body, fields="kind").execute()
         self.records({"action": "create_event", "target.id": "own7", "target.name": "Quiet"})
 
+    def several_calls_come_in_one_request(self):
+        quiet = {"calendarId": self.calendar, "eventId": "own7"}
+        batch = self.ada.new_batch_http_request()
+        batch.add(self.ada.events().insert(calendarId="primary", body={"summary": "Alone?"}))
+        batch.add(self.ada.events().patch(**quiet, body={"summary": "Loud"}))
+        batch.add(self.bo.events().insert(calendarId="primary", body={"summary": "Mine"}))
+        batch.add(self.ada.events().get(**quiet))
+        batch.add(self.ada.events().delete(calendarId=self.calendar, eventId="none"))
+        batch.execute()
+        first, *rest = self.records(
+            {"action": "create_event", "request.part": 0, "target.name": "Alone?", "details.calendarId": ADA},
+            {
+                "action": "change_event_title", "request.part": 1, "before.state": "read",
+                "change summary": ("Quiet", "Loud"),
+            },
+            {"action": "create_event", "request.part": 2, "actor.id": BO, "details.calendarId": BO},
+            {
+                "action": "delete_event", "request.part": 4, "result": "failure", "error": "notFound",
+                "target.id": "none",
+            },
+        )
+        for event in rest:
+            check(event, {"exchangeId": first["exchangeId"]})
+
     def what_is_refused_is_an_attempt(self):
         stale = self.ada.events().patch(calendarId=self.calendar, eventId=self.event, body={"summary": "Lost"})
         stale.headers["If-Match"] = '"old"'
@@ -289,17 +313,17 @@ class Story:
         by_bo = [event["action"] for event in find(actor=BO)]
         require(by_bo == [
             "delete_subscription", "add_subscription", "add_subscription", "delete_event", "change_calendar",
-            "notification_triggered", "change_event_guest_response",
+            "create_event", "notification_triggered", "change_event_guest_response",
         ], "what Bo did, newest first", by_bo)
         exactly(find(actor=CY), 0)
 
     STEPS = [
         a_calendar_is_created, its_four_properties_are_changed, access_is_given_changed_and_taken_away,
         an_event_is_created, events_are_imported_and_added_by_a_sentence, one_request_changes_many_things,
-        guests_come_answer_and_go, a_client_that_hides_the_answer_hides_no_change, what_is_refused_is_an_attempt,
-        the_event_is_deleted_restored_and_moved, subscriptions_come_change_and_go, availability_is_looked_up,
-        programs_listen_and_stop, a_token_that_tells_no_name_stays_unknown, reading_leaves_no_trace,
-        the_calendars_are_emptied_and_deleted, filters_find_them_again,
+        guests_come_answer_and_go, a_client_that_hides_the_answer_hides_no_change, several_calls_come_in_one_request,
+        what_is_refused_is_an_attempt, the_event_is_deleted_restored_and_moved, subscriptions_come_change_and_go,
+        availability_is_looked_up, programs_listen_and_stop, a_token_that_tells_no_name_stays_unknown,
+        reading_leaves_no_trace, the_calendars_are_emptied_and_deleted, filters_find_them_again,
     ]
 
 
