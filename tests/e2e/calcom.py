@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from cal.api import Api
+from cal.application import Application
 from cal.browser import Browser
 from cal.office import CLIENT, KEY
 from expect import require, tell
@@ -18,7 +19,8 @@ from sidecar import ROOT, Earwitness, Process, free_port, listens
 # What was sent or answered above and must stand in no record.
 SECRETS = [
     KEY, "cal_live_00112233445566778899aabbccddeeff", CLIENT["secret"], "ada-knows", "bo-knows", "guessed-it",
-    "246810", "135791", "csrf-of-the-form", "reset-by-this", "google-says",
+    "246810", "135791", "hook-secret", "cal_live_fedcba9876543210fedcba9876543210",
+    "csrf-of-the-form", "reset-by-this", "google-says",
 ]
 
 
@@ -39,7 +41,7 @@ def main():
         try:
             office.wait_until("it listens", lambda: listens(port))
             sidecar = Earwitness(folder, port, ROOT / "rules" / "calcom")
-            stories = [Browser(sidecar), Api(sidecar)]
+            stories = [Browser(sidecar), Application(sidecar), Api(sidecar)]
             told = [(story, step) for story in stories for step in story.STEPS]
             steps = [(step.__name__, lambda step=step, story=story: step(story)) for story, step in told]
             steps.append(("no_secret_is_in_any_record", lambda: no_secret_is_in_any_record(sidecar)))

@@ -12,6 +12,16 @@ class Trpc:
     def find(self, call, said):
         return {"booking": shown(call.office.booking(said["bookingUid"]))}
 
+    def listed(self, call, said):
+        wanted = {"unconfirmed": "pending", "upcoming": "accepted"}[said["filters"]["status"]]
+        found = [one for one in call.office.bookings.values() if one["status"] == wanted]
+        return {"bookings": [{**shown(one), "location": one["location"], "user": one["hosts"][0]} for one in found]}
+
+    def edit_location(self, call, said):
+        booking = next(one for one in call.office.bookings.values() if one["id"] == said["bookingId"])
+        booking["location"] = said["newLocation"]
+        return {"message": "Location updated"}
+
     def confirm(self, call, said):
         booking = next(one for one in call.office.bookings.values() if one["id"] == said["bookingId"])
         if booking["status"] != "pending":
@@ -83,6 +93,14 @@ class Trpc:
     def event_type(self, call, said):
         return {"eventType": call.office.event_types.get(said["id"]) or fail(404, "NOT_FOUND", "NOT_FOUND")}
 
+    def create_event_type(self, call, said):
+        serial = call.office.next()
+        call.office.event_types[serial] = {"id": serial, "hidden": False, **said}
+        return {"eventType": call.office.event_types[serial]}
+
+    def delete_event_type(self, call, said):
+        return call.office.event_types.pop(self.event_type(call, said)["eventType"]["id"])
+
     def update_event_type(self, call, said):
         self.event_type(call, said)["eventType"].update(said)
         return self.event_type(call, said)
@@ -91,13 +109,16 @@ class Trpc:
         return {"success": True}
 
     ROUTES = {
-        "bookings/find": find, "bookings/confirm": confirm, "bookings/requestReschedule": request_reschedule,
-        "bookings/addGuests": done, "bookings/editLocation": done, "loggedInViewerRouter/markNoShow": done,
+        "bookings/find": find, "bookings/get": listed, "bookings/confirm": confirm,
+        "bookings/requestReschedule": request_reschedule,
+        "bookings/addGuests": done, "bookings/editLocation": edit_location, "loggedInViewerRouter/markNoShow": done,
         "teams/roundRobinManualReassign": done, "teams/inviteMember": invite, "teams/listMembers": list_members,
         "teams/changeMemberRole": change_role, "teams/removeMember": done, "admin/lockUserAccount": lock,
         "auth/changePassword": change_password, "me/updateProfile": update_profile,
         "apiKeys/create": create_key, "apiKeys/list": list_keys, "apiKeys/delete": delete_key,
         "workflows/create": create_workflow, "workflows/get": workflow, "workflows/update": update_workflow,
-        "workflows/delete": delete_workflow, "eventTypes/get": event_type, "eventTypesHeavy/update": update_event_type,
+        "workflows/delete": delete_workflow, "eventTypes/get": event_type,
+        "eventTypesHeavy/create": create_event_type, "eventTypes/delete": delete_event_type,
+        "eventTypesHeavy/update": update_event_type,
         "webhook/create": done,
     }

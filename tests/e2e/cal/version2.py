@@ -135,7 +135,8 @@ def slot(call):
 
 VERBS = {
     "confirm": Version2.confirm, "decline": Version2.decline, "cancel": Version2.cancel,
-    "reschedule": Version2.reschedule, "request-reschedule": Version2.request_reschedule, "mark-absent": Version2.mark_absent,
+    "reschedule": Version2.reschedule, "request-reschedule": Version2.request_reschedule,
+    "mark-absent": Version2.mark_absent,
 }
 
 # What API v2 answers with 201.

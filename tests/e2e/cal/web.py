@@ -91,6 +91,7 @@ class Pages:
         if body["start"].startswith("2026-02-30"):
             return 409, {"message": "no_available_users_found_error"}
         booking = office.book(start=body["start"], end=body["end"])
+        booking["status"] = "pending" if body["eventTypeId"] == 53 else "accepted"
         if moved := body.get("rescheduleUid"):
             office.booking(moved)["status"] = "cancelled"
         seat = {"seatReferenceUid": "seat-1"} if body["eventTypeId"] == 52 else {}
