@@ -4,7 +4,7 @@ Nobody can run Google's servers. Methods, paths, parameters and members are thos
 Google's client brings along (calendar v3). From its reference pages: which answers have no body, that an event
 without guests has no member for them, that a deleted event can still be read as `cancelled`, what `fields` and
 `maxAttendees` leave out, `self` in each calendar's view of an event, errors and their reasons ("Handle API errors"),
-and the form of a batch ("Send batch requests").
+and the form of a batch ("Send batch requests"). Lists are empty here.
 """
 
 import email
@@ -34,9 +34,10 @@ class Call:
 
     def __init__(self, method, target, headers, body):
         url = urllib.parse.urlsplit(target)
-        self.method, self.path, self.headers = method, url.path, headers
+        self.path, self.headers = url.path, headers
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-        self.body = json.loads(body) if body else {}
+        self.method = headers.get("x-http-method-override", method)
+        self.body = json.loads(body) if body and self.method != "GET" else {}
         self.parts = []
         self.user = None
 
@@ -68,9 +69,9 @@ class Calendars:
         try:
             call.user = self.user(call)
             for method, pattern, handler in ROUTES:
-                found = re.fullmatch(BASE + pattern, call.path)
+                found = re.fullmatch(f"{BASE}(?:{pattern})", call.path)
                 if found and call.method in method.split("|"):
-                    call.parts = [urllib.parse.unquote(part) for part in found.groups()]
+                    call.parts = [urllib.parse.unquote(part) for part in found.groups() if part]
                     self.refuse_narrow(call)
                     return 200, self.seen(call, handler(self, call))
             raise Refused(404, "notFound", "Not Found")
@@ -234,8 +235,8 @@ class Calendars:
         event["organizer"] = {"email": call.query["destination"]}
         return self.view(event, call.query["destination"])
 
-    def instances(self, call):
-        return {"kind": "calendar#events", "items": [self.view(*self.event(call, "reader"))]}
+    def list_events(self, call):
+        return {"kind": "calendar#events", "summary": self.calendar(call, "reader").get("summary"), "items": []}
 
     # The list of calendars, availability, channels
 
@@ -316,7 +317,7 @@ ROUTES = [
     ("PATCH|PUT", EVENT, Calendars.change_event),
     ("DELETE", EVENT, Calendars.delete_event),
     ("POST", EVENT + "/move", Calendars.move_event),
-    ("GET", EVENT + "/instances", Calendars.instances),
+    ("GET", CALENDAR + "/events|" + EVENT + "/instances", Calendars.list_events),
     ("POST", ENTRIES, Calendars.insert_entry),
     ("GET", ENTRIES + ONE, Calendars.get_entry),
     ("PATCH|PUT", ENTRIES + ONE, Calendars.change_entry),
