@@ -21,6 +21,7 @@ SECRETS = [
     KEY, "cal_live_00112233445566778899aabbccddeeff", CLIENT["secret"], "ada-knows", "bo-knows", "guessed-it",
     "246810", "135791", "hook-secret", "cal_live_fedcba9876543210fedcba9876543210",
     "csrf-of-the-form", "reset-by-this", "google-says",
+    "by-mail-only", "the-scheduler-knows",
 ]
 
 

@@ -74,6 +74,33 @@ class Browser:
         _, event = self.book(eventTypeId=52, start=ELEVEN, end=ELEVEN, rescheduleUid=seat["uid"])
         check(event, {"action": "SEAT_RESCHEDULED", "details.seat": "seat-1", "change start": (TEN, ELEVEN)})
 
+    def cb2_and_cb3_a_host_answers_by_a_link_once(self):
+        booked, _ = self.book(eventTypeId=53)
+        link = f"/api/verify-booking-token?action=accept&token=by-mail-only&bookingUid={booked['uid']}&userId=7"
+        self.guest("GET", link)
+        check(self.one(), {
+            "action": "ACCEPTED", "source": "MAGIC_LINK", "result": "success", "target.id": booked["uid"],
+            "change status": (None, "ACCEPTED"),
+        })
+        self.guest("GET", link)
+        check(self.one(), {
+            "action": "ACCEPTED", "result": "failure", "error": "Booking already confirmed", "changes": 0,
+        })
+
+    def cf1_the_system_and_webhooks_are_sources_of_their_own(self):
+        scheduler = Caller(self.sidecar.port, authorization="the-scheduler-knows")
+        scheduler.ok("POST", "/api/cron/bookingReminder", {})
+        check(self.one(), {"action": "JOB_RUN", "source": "SYSTEM", "actor.type": "system", "actor.name": "Cal.com"})
+        self.guest("POST", "/api/cron/bookingReminder", {})
+        check(self.one(), {"action": "JOB_RUN", "result": "denied", "actor.type": "unknown"})
+        payments = Caller(self.sidecar.port, **{"stripe-signature": "t=1"})
+        told = {"id": "evt-1", "type": "payment_intent.succeeded"}
+        payments.ok("POST", "/api/integrations/stripepayment/webhook", told)
+        check(self.one(), {
+            "action": "WEBHOOK_RECEIVED", "source": "WEBHOOK", "details.event": "payment_intent.succeeded",
+            "actor.assurance": "claimed",
+        })
+
     def cs4_logins_fail_in_every_way_and_then_succeed(self):
         bo = {"email": "bo@example.org", "password": "bo-knows"}
         check(self.login(self.guest, email="bo@example.org", password="guessed-it"), {
@@ -147,7 +174,8 @@ class Browser:
 
     STEPS = [
         cb1_a_guest_books, a_slot_that_is_taken_is_a_failed_attempt, cb5_a_guest_moves_it, cb4_a_guest_cancels_it_once,
-        cb11_and_cb12_a_guest_takes_a_seat_and_moves_it, cs4_logins_fail_in_every_way_and_then_succeed,
+        cb11_and_cb12_a_guest_takes_a_seat_and_moves_it, cb2_and_cb3_a_host_answers_by_a_link_once,
+        cf1_the_system_and_webhooks_are_sources_of_their_own, cs4_logins_fail_in_every_way_and_then_succeed,
         cs4_google_says_who_it_is, cs6_and_cs7_a_second_factor_comes_and_goes, cs5_a_password_is_asked_for_and_set_anew,
         cs8_cs9_an_administrator_acts_as_somebody_and_stops, who_may_not_act_as_another_is_denied,
         a_logout_knows_who_it_was,

@@ -15,7 +15,7 @@ import urllib.parse
 from office import ADA, CLIENT, SESSION, Office, Refused, fail
 from procedures import Trpc
 from version2 import CREATED, version_2
-from web import Nextauth, Pages
+from web import Machines, Nextauth, Pages
 
 
 class Call(http.server.BaseHTTPRequestHandler):
@@ -58,6 +58,12 @@ class Call(http.server.BaseHTTPRequestHandler):
                 return Pages().book(self)
             case ["api", "cancel"]:
                 return Pages().cancel(self)
+            case ["api", "verify-booking-token"]:
+                return Pages().answer_by_link(self)
+            case ["api", "cron", _]:
+                return Machines().job(self)
+            case ["api", "integrations", _, "webhook"]:
+                return Machines().hook(self)
             case _:
                 return 404, {"message": "not found"}
 

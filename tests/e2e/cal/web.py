@@ -1,4 +1,4 @@
-"""The web application's own routes: NextAuth's, and what the public pages send.
+"""The web application's own routes: NextAuth's, what public pages send, what schedulers and other services call.
 
 NextAuth: the documented REST API of version 4; a refusal is a 401 with a `url` that has `error=` in it, and the error
 codes are those that Cal.com's own login page knows. The rest: what the web application sends and shows.
@@ -84,7 +84,7 @@ class Nextauth:
 
 
 class Pages:
-    """What the public pages send: `/api/book/…` and `/api/cancel`."""
+    """What the public pages send: `/api/book/…` and `/api/cancel`, and links in e-mails."""
 
     def book(self, call):
         body, office = call.body, call.office
@@ -103,3 +103,25 @@ class Pages:
             return 400, {"success": False, "message": "This booking has already been cancelled"}
         booking["status"] = "cancelled"
         return 200, {"success": True, "message": "Booking successfully cancelled."}
+
+    def answer_by_link(self, call):
+        booking = call.office.booking(call.query["bookingUid"])
+        place = f"http://localhost/booking/{booking['uid']}"
+        if booking["status"] != "pending":
+            return 303, None, {"location": f"{place}?error=Booking+already+confirmed"}
+        booking["status"] = {"accept": "accepted", "reject": "rejected"}[call.query["action"]]
+        return 303, None, {"location": place}
+
+
+class Machines:
+    """What schedulers and other services call."""
+
+    def job(self, call):
+        if call.headers.get("authorization") != "the-scheduler-knows":
+            return 401, {"message": "Not authenticated"}
+        return 200, {"notificationsSent": 2}
+
+    def hook(self, call):
+        if "stripe-signature" not in call.headers:
+            return 400, {"message": "Webhook signature is missing"}
+        return 200, {"received": True}
