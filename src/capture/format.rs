@@ -21,6 +21,8 @@ pub enum Format {
     Text,
     /// HTML, as text.
     Html,
+    /// HTML, as the forms in it; only where a rule pack says so.
+    HtmlForm,
     /// XML without a meaning that is known here.
     Xml,
     /// SOAP 1.1 and 1.2.
@@ -44,6 +46,7 @@ impl Format {
             Format::ICalendar => "icalendar",
             Format::Text => "text",
             Format::Html => "html",
+            Format::HtmlForm => "html-form",
             Format::Xml => "xml",
             Format::Soap => "soap",
             Format::WebDav => "webdav",
@@ -62,6 +65,7 @@ impl Format {
             | Format::ICalendar
             | Format::Text
             | Format::Html
+            | Format::HtmlForm
             | Format::Multipart
             | Format::Binary => false,
         }
@@ -78,6 +82,7 @@ impl Format {
             "icalendar" => Some(Format::ICalendar),
             "text" => Some(Format::Text),
             "html" => Some(Format::Html),
+            "html-form" => Some(Format::HtmlForm),
             "xml" => Some(Format::Xml),
             "soap" => Some(Format::Soap),
             "webdav" => Some(Format::WebDav),
@@ -93,6 +98,7 @@ impl Format {
             | Format::JsonLines
             | Format::Text
             | Format::Html
+            | Format::HtmlForm
             | Format::Soap
             | Format::WebDav
             | Format::Binary => false,
@@ -111,8 +117,12 @@ pub struct Forced<'a> {
 
 impl Forced<'_> {
     /// Whether this holds beside what the headers say. What the type says plainly is not overruled: a form's
-    /// answer is often JSON. Only what kind of XML it is, and whether JSON is wrapped, no type tells.
+    /// answer is often JSON. Only what kind of XML it is, whether JSON is wrapped, and what matters of a page,
+    /// no type tells.
     pub(super) fn holds(&self, declared: &Declared) -> bool {
+        if self.format == Format::HtmlForm {
+            return declared.format == Format::Html;
+        }
         declared.is_vague
             || declared.format == Format::Binary
             || (declared.format == Format::Xml && self.format.is_xml())
@@ -199,6 +209,7 @@ pub(super) fn settle(declared: &Declared, text: &str) -> (Format, Option<String>
         | Format::ICalendar
         | Format::Text
         | Format::Html
+        | Format::HtmlForm
         | Format::Soap
         | Format::WebDav
         | Format::Binary => true,

@@ -11,6 +11,7 @@ mod coding;
 pub mod envelope;
 pub mod form;
 mod format;
+mod html;
 mod icalendar;
 pub mod json;
 pub mod multipart;
@@ -152,9 +153,12 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
     let charset = declared.charset.as_deref();
     let text = charset::text(bytes, charset.or(inner.as_deref()));
     let (mut format, sniff_doubt) = match forced {
+        Some(Format::HtmlForm) | None => format::settle(declared, &text.text),
         Some(format) => (format, None),
-        None => format::settle(declared, &text.text),
     };
+    if forced == Some(Format::HtmlForm) && format == Format::Html {
+        format = Format::HtmlForm;
+    }
     let parsed = match format {
         Format::Json => json_document(&text.text),
         Format::Form => form_document(&text.text),
@@ -165,6 +169,7 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
             (format, parsed) = xml::parse(&text.text, forced, lists, declared.action.as_deref());
             parsed
         }
+        Format::HtmlForm => html::parse(&text.text),
         Format::JsonLines => json::lines::parse(&text.text),
         Format::SuperJson => superjson::parse(&text.text),
         Format::Multipart => multipart::form::parse(bytes, &declared.content_type),

@@ -11,19 +11,19 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::document::sight::Sight;
-use super::document::{Document, Reading};
+use super::document::{Document, Reading, formats};
 use super::envelope::Heard;
 use super::limits;
 use super::read::Learned;
 use super::read::answer::Decoded;
 use super::rule::{self, Recorded};
 use super::{Answers, Plan, events};
-use crate::capture::{Forced, Format};
+use crate::capture::Forced;
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
 use crate::exchange::{Exchange, Request};
 use crate::rules::expr::{EvalLog, Verdicts};
-use crate::rules::model::{Mode, Pack, Rule, RuleSet, SegmentPattern};
+use crate::rules::model::{Mode, Pack, Rule, RuleSet};
 use crate::rules::redact::{Key, Redactor, Secrets};
 use crate::rules::router::Candidate;
 
@@ -250,36 +250,31 @@ impl Engine {
             secrets.push(&of_rule.secrets);
             sights.push(&of_rule.sight);
         }
+        let mut formats: Vec<&Pack> = Vec::new();
+        for pack in self.with_formats(candidates) {
+            if !formats.iter().any(|known| std::ptr::eq(*known, pack)) {
+                formats.push(pack);
+            }
+        }
         Reading {
             redactor: Redactor::new(&self.key, secrets),
             sights,
             key: &self.key,
             decoded_bytes_max: self.decoded_bytes_max,
-            forced: self.forced_format(candidates, request),
+            forced: formats::forced(formats.iter().copied(), &request.method, &request.target),
+            formats,
         }
     }
 
     /// What a pack's `formats` says about this request.
     pub(super) fn forced_format(&self, candidates: &[Candidate], request: &Request) -> Option<Forced<'_>> {
-        let has_formats = |candidate: &Candidate| {
-            self.rules.packs.get(candidate.pack).is_some_and(|pack| !pack.formats.is_empty())
-        };
-        if !candidates.iter().any(has_formats) {
-            return None;
-        }
-        let (path, _) = super::document::split_target(&request.target);
-        let path = super::document::clean_path(path);
-        candidates.iter().find_map(|candidate| {
-            let pack = self.rules.packs.get(candidate.pack)?;
-            let path = path.strip_prefix(pack.base.as_str()).unwrap_or(&path);
-            let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-            let fits = |line: &&crate::rules::model::FormatLine| {
-                line.at.methods.iter().any(|method| method.eq_ignore_ascii_case(&request.method))
-                    && is_at(&line.at.segments, &segments)
-            };
-            let line = pack.formats.iter().find(fits)?;
-            Some(Forced { format: Format::parse(&line.format)?, lists: &line.lists })
-        })
+        formats::forced(self.with_formats(candidates), &request.method, &request.target)
+    }
+
+    /// The packs of these candidates that say how bodies are read.
+    fn with_formats(&self, candidates: &[Candidate]) -> impl Iterator<Item = &Pack> {
+        let packs = candidates.iter().filter_map(|candidate| self.rules.packs.get(candidate.pack));
+        packs.filter(|pack| !pack.formats.is_empty())
     }
 }
 
@@ -291,32 +286,6 @@ pub(super) fn is_a_miss(candidate: &Candidate, exchange: &Exchange) -> bool {
     };
     is_loosened
         && exchange.response.as_ref().is_some_and(|response| matches!(response.status, 404 | 405 | 421))
-}
-
-/// Whether a path has the shape of a `formats` line. Literals compare without case, as loosened routes do.
-fn is_at(line: &[SegmentPattern], segments: &[&str]) -> bool {
-    match line {
-        [] => segments.is_empty(),
-        [SegmentPattern::Literal(text), rest @ ..] if text.is_empty() => is_at(rest, segments),
-        [SegmentPattern::Tail(_), rest @ ..] => (1..=segments.len())
-            .any(|taken| rest.len() <= segments.len() - taken && is_at(rest, &segments[taken..])),
-        [pattern, rest @ ..] => match segments {
-            [] => false,
-            [segment, others @ ..] => is_one(pattern, segment) && is_at(rest, others),
-        },
-    }
-}
-
-fn is_one(pattern: &SegmentPattern, segment: &str) -> bool {
-    match pattern {
-        SegmentPattern::Literal(text) => text.eq_ignore_ascii_case(segment),
-        SegmentPattern::Part { prefix, suffix, .. } => {
-            segment.len() > prefix.len() + suffix.len()
-                && segment.starts_with(prefix.as_str())
-                && segment.ends_with(suffix.as_str())
-        }
-        SegmentPattern::Tail(_) => false,
-    }
 }
 
 /// Events of one exchange.

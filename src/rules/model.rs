@@ -186,7 +186,7 @@ pub enum OnFailure {
 pub struct FormatLine {
     /// Where.
     pub at: MatchLine,
-    /// `json`, `superjson`, `jsonl`, `form`, `multipart`, `text`, `icalendar`, `xml`, `soap`, `webdav`.
+    /// `json`, `superjson`, `jsonl`, `form`, `multipart`, `text`, `html-form`, `icalendar`, `xml`, `soap`, `webdav`.
     pub format: String,
     /// Of XML, the names of elements that are lists even when there is one.
     pub lists: Vec<String>,

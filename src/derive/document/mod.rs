@@ -1,6 +1,7 @@
 //! The exchange document: what rules see of an exchange, redacted before anything is evaluated on it.
 
 pub(super) mod credential;
+pub(super) mod formats;
 pub(super) mod sight;
 
 use http::{HeaderMap, HeaderName};
@@ -13,6 +14,7 @@ use crate::capture::{self, Doubtful, Forced};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
 use crate::rules::expr::Doubt;
+use crate::rules::model::Pack;
 use crate::rules::redact::{Key, Redactor};
 
 /// The parts of the document that all candidates share.
@@ -53,6 +55,8 @@ pub(super) struct Reading<'a> {
     pub(super) decoded_bytes_max: usize,
     /// What a rule pack says about the bodies at this path.
     pub(super) forced: Option<Forced<'a>>,
+    /// The packs that say it of other paths too, for the answers to reads.
+    pub(super) formats: Vec<&'a Pack>,
 }
 
 impl Reading<'_> {

@@ -8,8 +8,8 @@ use std::fmt;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::super::document::Reading;
 use super::super::document::sight::Side;
+use super::super::document::{Reading, formats};
 use super::ask::Asked;
 use super::consistency::Validators;
 use super::{Answer, Answers, Meanwhile, ReadFailure, ReadRequest};
@@ -83,12 +83,14 @@ impl<'a> Decoded<'a> {
             401 | 403 => return Heard::Unavailable(Why { word: Unread::NotAllowed, status: Some(status) }),
             _ => return Heard::Unavailable(Why { word: Unread::Status, status: Some(status) }),
         }
-        let document = document.get_or_init(|| self.document(status, head, body));
+        let document = document.get_or_init(|| self.document(asked, status, head, body));
         Heard::Found(document, Validators::of(head))
     }
 
-    fn document(&self, status: u16, head: &HeaderMap, body: &Capture) -> Value {
-        let decoded = capture::decode(body, head, None, self.reading.decoded_bytes_max);
+    fn document(&self, asked: &Asked, status: u16, head: &HeaderMap, body: &Capture) -> Value {
+        let packs = self.reading.formats.iter().copied();
+        let forced = formats::forced(packs, asked.method(), asked.target());
+        let decoded = capture::decode(body, head, forced, self.reading.decoded_bytes_max);
         let redactor = &self.reading.redactor;
         let mut document = json!({ "status": status, "headers": self.reading.headers(Side::Answer, head) });
         if let Some(mut value) = decoded.value {

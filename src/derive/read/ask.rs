@@ -79,6 +79,11 @@ impl Asked {
         key.hash("read", &fields)
     }
 
+    /// With which it is asked.
+    pub(in crate::derive) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
     /// Path and query that are asked for.
     pub(in crate::derive) fn target(&self) -> &str {
         &self.target

@@ -331,3 +331,38 @@ rules:
     let shown: Vec<bool> = played.events().iter().map(|event| event.details.contains_key("old")).collect();
     assert_eq!(shown, [true, false]);
 }
+
+#[test]
+fn what_a_form_held_before_is_read_from_its_page() {
+    let rules = r#"
+formats: [{ at: "GET|POST /users/{id}/edit", as: html-form }]
+resources: { user: { read: GET self, select: { first: "$.answer.body.forms[?@.method == 'post'].fields" }, ignore: [csrf] } }
+rules:
+  - id: user.edited
+    match: POST /users/{id}/edit
+    before: user
+    result: { first: [{ value: failure, when: { "$.response.body.errors[*]": { exists: true } } }] }
+    error: { first: "$.response.body.errors[*]" }
+    after: $.request.body
+    action: EDITED
+"#;
+    let page = "<form><input name=q></form><form method=post><input name=csrf value=s1><input name=name value='B&ouml;'>\
+                <select name=role><option selected>user</select><input type=checkbox name=active checked></form>";
+    let body = "csrf=s2&name=B%C3%B6&role=admin";
+    let mut play = play(rules, "POST /users/7/edit", body)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .answer("GET /users/7/edit", 200, page)
+        .says(302, "");
+    play.answer_headers.insert("content-type", HeaderValue::from_static("text/html"));
+    let expected = json!({"active": {"before": "on"}, "role": {"before": "user", "after": "admin"}});
+    assert_eq!(changes(&play.event()), expected);
+    assert!(!serde_json::to_string(&play.event()).unwrap().contains("s2"));
+    let mut refused = play.says(200, "<ul class=errorlist><li>Not allowed.</ul>");
+    let head = &mut refused.exchange.response.as_mut().unwrap().headers;
+    head.insert("content-type", HeaderValue::from_static("text/html"));
+    let event = refused.event();
+    assert_eq!(
+        (event.result, event.error.as_deref()),
+        (crate::event::Outcome::Failure, Some("Not allowed."))
+    );
+}

@@ -344,13 +344,14 @@ const KEYS: [&str; 15] = [
     "tests",
 ];
 /// The last are envelopes, which are no formats of a body: they stand here to be suggested.
-const FORMATS: [(&str, &str); 14] = [
+const FORMATS: [(&str, &str); 15] = [
     ("json", "json"),
     ("superjson", "superjson"),
     ("jsonl", "jsonl"),
     ("form", "form"),
     ("multipart", "multipart"),
     ("text", "text"),
+    ("html-form", "html-form"),
     ("icalendar", "icalendar"),
     ("xml", "xml"),
     ("soap", "soap"),

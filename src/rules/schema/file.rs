@@ -73,7 +73,7 @@ pub(super) struct LongMatch {
 struct Format {
     /// Where.
     at: Match,
-    /// `json`, `form`, `text`, `icalendar`, `xml`, `soap` or `webdav`.
+    /// `json`, `form`, `text`, `html-form`, `icalendar`, `xml`, `soap` or `webdav`.
     r#as: String,
     /// XML elements that are always lists.
     lists: Option<Vec<String>>,
