@@ -59,7 +59,7 @@ class Browser:
         cancelled = {"uid": self.booked["uid"], "cancellationReason": "Ill", "cancelledBy": "di@x.example"}
         self.guest.ok("POST", "/api/cancel", cancelled)
         check(self.one(), {
-            "action": "CANCELLED", "reason": "Ill", "change status": ("ACCEPTED", "CANCELLED"),
+            "action": "CANCELLED", "reason": "Ill", "actor.type": "guest", "change status": ("ACCEPTED", "CANCELLED"),
             "details.cancelledBy": "di@x.example",
         })
         self.guest("DELETE", "/api/cancel", {"uid": self.booked["uid"]})
@@ -80,7 +80,7 @@ class Browser:
         self.guest("GET", link)
         check(self.one(), {
             "action": "ACCEPTED", "source": "MAGIC_LINK", "result": "success", "target.id": booked["uid"],
-            "change status": (None, "ACCEPTED"),
+            "change status": (None, "ACCEPTED"), "actor.id": "7", "actor.assurance": "claimed",
         })
         self.guest("GET", link)
         check(self.one(), {
