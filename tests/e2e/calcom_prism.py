@@ -63,6 +63,18 @@ class Story:
             "action": "EVENT_TYPE_MODIFIED", "change lengthInMinutes": (30, 45), "changes": 1, "notes": None,
         })
 
+    def a_role_changes_and_a_member_goes(self):
+        address = "/v2/teams/5/memberships/40"
+        self.program.ok("PATCH", address, {"role": "ADMIN"})
+        check(self.one(), {
+            "action": "ROLE_CHANGED", "change role": ("MEMBER", "ADMIN"), "scope.team": "5", "target.name": "Bo",
+            "changes": 1, "notes": None,
+        })
+        self.program("PATCH", address, {"role": "EMPEROR"})
+        check(self.one(), {"action": "ROLE_CHANGED", "result": "failure", "details.wanted": "EMPEROR"})
+        self.program.ok("DELETE", address)
+        check(self.one(), {"action": "MEMBER_REMOVED", "change role": ("MEMBER", None), "details.user": 9})
+
     def an_address_changes(self):
         self.program.ok("PATCH", "/v2/me", {"email": "ada@new.example"})
         check(self.one(), {
@@ -71,7 +83,7 @@ class Story:
 
     STEPS = [
         a_booking_is_made, what_the_description_does_not_allow_is_a_failed_attempt, a_booking_is_cancelled,
-        who_may_not_cancel_is_denied, an_event_type_changes, an_address_changes,
+        who_may_not_cancel_is_denied, an_event_type_changes, a_role_changes_and_a_member_goes, an_address_changes,
     ]
 
 
