@@ -1,0 +1,12 @@
+"""Earwitness between Radicale (a CalDAV server) and the `caldav` client: neither knows of it.
+
+    pip install -r tests/e2e/requirements.txt && cargo build && python3 tests/e2e/dav/radicale.py
+"""
+
+import sys
+
+import story
+from servers import Radicale
+
+if __name__ == "__main__":
+    sys.exit(story.tell_with(Radicale))
