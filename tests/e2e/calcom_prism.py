@@ -3,8 +3,8 @@
 The stand-in of `calcom.py` is ours, and could err as our rules do; here a program of others checks each request
 against the description, ours and the questions that Earwitness asks of itself, and makes the answers.
 
-    npm install @stoplight/prism-cli && cargo build
-    E2E_PRISM=node_modules/.bin/prism python3 tests/e2e/calcom_prism.py
+    npm install --prefix tests/e2e && cargo build
+    E2E_NODE_PACKAGES=tests/e2e python3 tests/e2e/calcom_prism.py
 """
 
 import os
@@ -88,9 +88,9 @@ class Story:
 
 
 def program():
-    if "E2E_PRISM" not in os.environ:
-        sys.exit("set E2E_PRISM to Prism's program")
-    return pathlib.Path(os.environ["E2E_PRISM"]).resolve()
+    if "E2E_NODE_PACKAGES" not in os.environ:
+        sys.exit("set E2E_NODE_PACKAGES to the folder where npm installed what package.json names")
+    return pathlib.Path(os.environ["E2E_NODE_PACKAGES"]).resolve() / "node_modules" / ".bin" / "prism"
 
 
 def main():
