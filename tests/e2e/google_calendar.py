@@ -146,8 +146,14 @@ class Story:
             {"action": "add_event_guest", "details.eventGuest": CY},
             {"action": "remove_event_guest", "details.eventGuest": BO},
         )
-        self.patch({"location": None})
-        self.records({"action": "change_event", "change location": ("Room 2", None), "changes": 1})
+        self.patch({"location": None}, sendUpdates="all")
+        self.records(
+            {"action": "change_event", "change location": ("Room 2", None), "changes": 1},
+            {
+                "action": "notification_triggered", "details.notificationType": "Changed event",
+                "details.recipientEmail": CY,
+            },
+        )
 
     def guests_come_answer_and_go(self):
         self.patch({"attendees": [{"email": BO}]}, sendUpdates="externalOnly")
