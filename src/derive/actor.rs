@@ -4,17 +4,22 @@
 //! or when it accepted this very credential in this exchange; and when the application refused it, the
 //! claim is told but nobody is the actor: a thousand wrong passwords are not the victim's deeds (E54, E55).
 
+mod ground;
+mod learned;
+
 use serde_json::{Map, Value};
+
+use self::ground::{Ground, ground, weakest};
 
 use super::case::Case;
 use super::document::credential::Kind;
 use super::events::text;
 use super::read::Purpose;
 use super::read::answer::{Decoded, Heard};
-use crate::event::{Actor, Assurance, Evidence, Note, NoteCode, Outcome};
+use crate::event::{Actor, Assurance, Evidence, Note, NoteCode, Outcome, Scope as Visibility};
 use crate::exchange::Exchange;
-use crate::rules::expr::{Expr, Phase, ReachStep, Root, Scope, Verdict};
-use crate::rules::model::ActorWay;
+use crate::rules::expr::{Condition, Expr, Phase, Root, Scope, Verdict};
+use crate::rules::model::{ActorWay, Session};
 
 /// Who did it, as the event and as the document have it.
 #[derive(Clone, Debug)]
@@ -26,6 +31,9 @@ pub(super) struct Who {
     pub(super) notes: Vec<Note>,
     /// Who the request says it was, where the application refused to believe it.
     pub(super) refused: Option<Actor>,
+    /// Organization and team of the actor, and of the one on whose behalf, as far as they may decide who sees
+    /// the event.
+    pub(super) scopes: (Visibility, Visibility),
 }
 
 /// An actor that a rule's test states.
@@ -53,23 +61,9 @@ impl Given {
             credential: None,
             assurance: Assurance::LookedUp,
             evidence: Some(Evidence::Application),
+            evidence_age_s: None,
         }
     }
-}
-
-/// What the members of an actor come from, the weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ground {
-    /// The request's body, query or path.
-    Request,
-    /// A request header.
-    Header,
-    /// User or claims of the credential.
-    Credential,
-    /// The application's answer to a question.
-    Answer,
-    /// The rule's own words.
-    Rule,
 }
 
 /// Tries the pack's ways in order.
@@ -80,10 +74,22 @@ pub(super) fn identify(
     decoded: &Decoded<'_>,
 ) -> Who {
     if let Some(given) = decoded.given.and_then(|given| serde_json::from_value::<Given>(given.clone()).ok()) {
-        return who(given.actor(), None, Vec::new(), None);
+        let actor = given.actor();
+        let scopes = (all_of(&actor), Visibility::default());
+        return Who { scopes, ..who(actor, None) };
     }
-    let found = case.pack.actors.iter().find_map(|way| try_way(case, scope, exchange, decoded, way));
-    found.unwrap_or_else(|| who(unknown(case), None, Vec::new(), None))
+    let mut doubtful = None;
+    for way in &case.pack.actors {
+        match try_way(case, scope, exchange, decoded, way) {
+            // Another way may know better than logins do (THREATS E59).
+            Some(who) if way.is_learned && who.actor.assurance == Assurance::Ambiguous => {
+                doubtful = Some(who)
+            }
+            Some(who) => return who,
+            None => {}
+        }
+    }
+    doubtful.unwrap_or_else(|| who(unknown(case), None))
 }
 
 fn try_way(
@@ -107,24 +113,101 @@ fn try_way(
     if verdict == Verdict::No {
         return None;
     }
-    let mut actor = person(&way.actor, &scope)?;
-    let on_behalf_of = way.on_behalf_of.as_ref().and_then(|members| person(members, &scope));
-    let accepted = Standing::of(exchange);
-    let mut notes = Vec::new();
-    let mut refused = None;
-    judge(&mut actor, &way.actor, case, accepted);
-    if verdict == Verdict::Doubt {
-        actor.assurance = actor.assurance.min(Assurance::Ambiguous);
-        notes.push(Note::with(NoteCode::ActorAmbiguous, format!("{} is in doubt", way.name)));
+    if way.is_learned {
+        return learned::from_logins(case, exchange, decoded);
     }
-    if accepted == Standing::Refused && actor.assurance <= Assurance::Claimed {
-        notes.push(Note::with(NoteCode::ActorClaimed, format!("somebody claiming to be {}", label(&actor))));
-        refused = Some(std::mem::replace(&mut actor, unknown(case)));
-    } else if actor.assurance == Assurance::Claimed && actor.evidence == Some(Evidence::Claimed) {
-        notes.push(Note::plain(NoteCode::ActorClaimed));
+    let found = Found::of(case, way, &scope)?;
+    let doubt = (verdict == Verdict::Doubt).then(|| format!("{} is in doubt", way.name));
+    Some(found.judged(case, &scope, Standing::of(exchange), doubt))
+}
+
+/// Whom a way finds, and from what.
+struct Found<'w> {
+    actor: Option<Actor>,
+    members: &'w [(String, Expr)],
+    behalf: Option<(Actor, &'w [(String, Expr)])>,
+}
+
+impl<'w> Found<'w> {
+    fn of(case: &Case<'_>, way: &'w ActorWay, scope: &Scope<'_>) -> Option<Found<'w>> {
+        let members = way.actor.as_slice();
+        let behalf = way.on_behalf_of.as_deref();
+        let behalf = behalf.and_then(|members| Some((person(members, scope)?, members)));
+        let Some(actor) = person(members, scope) else {
+            // Whoever says when somebody acts for others gets told so, also without a name (THREATS E62).
+            let is_said = !matches!(&way.when, Condition::All(all) if all.is_empty());
+            return (is_said && behalf.is_some()).then_some(Found { actor: None, members, behalf });
+        };
+        match (behalf, acting(case, members)) {
+            (None, Some(deputy)) => Some(Found { actor: deputy, members, behalf: Some((actor, members)) }),
+            (behalf, _) => Some(Found { actor: Some(actor), members, behalf }),
+        }
     }
-    actor.credential.clone_from(&case.document.shown.hash);
-    Some(who(actor, on_behalf_of, notes, refused))
+
+    fn judged(self, case: &Case<'_>, scope: &Scope<'_>, standing: Standing, doubt: Option<String>) -> Who {
+        let mut notes = Vec::new();
+        let mut refused = None;
+        let mut scopes = (Visibility::default(), Visibility::default());
+        let judged = |actor: &mut Actor, members: &[(String, Expr)], notes: &mut Vec<Note>| {
+            judge(actor, members, case, standing, scope);
+            for why in ambiguities(case, members).into_iter().chain(doubt.clone()) {
+                actor.assurance = actor.assurance.min(Assurance::Ambiguous);
+                let note = Note::with(NoteCode::ActorAmbiguous, why);
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+            actor.credential.clone_from(&case.document.shown.hash);
+            sight(actor, members)
+        };
+        let mut behalf = self.behalf.map(|(mut behalf, members)| {
+            scopes.1 = judged(&mut behalf, members, &mut notes);
+            behalf.credential = None;
+            behalf
+        });
+        let mut actor = match self.actor {
+            Some(mut actor) => {
+                scopes.0 = judged(&mut actor, self.members, &mut notes);
+                actor
+            }
+            None => {
+                notes.push(Note::with(NoteCode::ActorAmbiguous, "who acts here for another is not known"));
+                unknown(case)
+            }
+        };
+        if standing == Standing::Refused && actor.assurance <= Assurance::Claimed {
+            let claim = behalf.take().unwrap_or_else(|| actor.clone());
+            notes.push(Note::with(
+                NoteCode::ActorClaimed,
+                format!("somebody claiming to be {}", label(&claim)),
+            ));
+            refused = Some(claim);
+            actor = unknown(case);
+            scopes = (Visibility::default(), Visibility::default());
+        } else if actor.assurance == Assurance::Claimed && actor.evidence == Some(Evidence::Claimed) {
+            notes.push(Note::plain(NoteCode::ActorClaimed));
+        }
+        Who { notes, refused, scopes, ..who(actor, behalf) }
+    }
+}
+
+/// Who acts for the subject of a token (RFC 8693 section 4.1): the outermost `act`, unless the rule looks there
+/// itself. `Some(None)` where the token says that somebody does, and not who.
+fn acting(case: &Case<'_>, members: &[(String, Expr)]) -> Option<Option<Actor>> {
+    let act = case.document.credential.get("claims")?.get("act")?;
+    if ground(members) != Ground::Credential || ground::looks_at(members, &["claims", "act"]) {
+        return None;
+    }
+    let id = act.get("sub").and_then(text).filter(|id| !id.is_empty());
+    Some(id.map(|id| Actor { r#type: "unknown".to_owned(), id: Some(id), ..Actor::default() }))
+}
+
+/// Why it is not certain that this credential is whose the members say: it can be read as another's.
+fn ambiguities(case: &Case<'_>, members: &[(String, Expr)]) -> Option<String> {
+    match ground(members) {
+        Ground::Answer | Ground::Credential => case.document.shown.ambiguity.clone(),
+        Ground::Request | Ground::Header | Ground::Rule => None,
+    }
 }
 
 /// The actor that an entry names itself, in place of the one found.
@@ -137,19 +220,25 @@ pub(super) fn named(
 ) -> Option<Who> {
     let mut actor = person(members, scope)?;
     let standing = Standing::of(exchange);
-    judge(&mut actor, members, case, standing);
+    judge(&mut actor, members, case, standing, scope);
     actor.credential.clone_from(&case.document.shown.hash);
+    let is_doubtful = members.iter().any(|(_, expr)| expr.doubt(scope).is_some());
+    if matches!(case.rule.session, Some(Session::Starts(_))) && outcome == Outcome::Success && !is_doubtful {
+        // The rule says that this is a login, and that the application accepted it.
+        (actor.assurance, actor.evidence) = (Assurance::Verified, Some(Evidence::Accepted));
+    }
     let is_refused = match outcome {
         Outcome::Failure | Outcome::Denied => true,
         Outcome::Success | Outcome::Unknown => standing == Standing::Refused,
     };
     if is_refused && actor.evidence == Some(Evidence::Claimed) {
         let note = Note::with(NoteCode::ActorClaimed, format!("somebody claiming to be {}", label(&actor)));
-        return Some(who(unknown(case), None, vec![note], Some(actor)));
+        return Some(Who { notes: vec![note], refused: Some(actor), ..who(unknown(case), None) });
     }
     let is_claim = actor.evidence == Some(Evidence::Claimed);
     let notes = if is_claim { vec![Note::plain(NoteCode::ActorClaimed)] } else { Vec::new() };
-    Some(who(actor, None, notes, None))
+    let scopes = (sight(&actor, members), Visibility::default());
+    Some(Who { notes, scopes, ..who(actor, None) })
 }
 
 /// Members that make a person; nobody without an id or an address.
@@ -158,7 +247,7 @@ pub(super) fn person(members: &[(String, Expr)], scope: &Scope<'_>) -> Option<Ac
     for (name, expr) in members {
         let Some(value) = expr.look_up(scope).as_deref().and_then(text) else { continue };
         match name.as_str() {
-            "type" => actor.r#type = value,
+            "type" => actor.r#type = kind(value, expr),
             "id" => actor.id = Some(value),
             "name" => actor.name = Some(value),
             "email" => actor.email = Some(value),
@@ -170,6 +259,37 @@ pub(super) fn person(members: &[(String, Expr)], scope: &Scope<'_>) -> Option<Ac
     }
     let is_somebody = |member: &Option<String>| member.as_ref().is_some_and(|text| !text.is_empty());
     (is_somebody(&actor.id) || is_somebody(&actor.email)).then_some(actor)
+}
+
+/// One of the known types. No request makes itself the system's (THREATS E65).
+fn kind(value: String, expr: &Expr) -> String {
+    let is_ours = weakest(expr) >= Ground::Credential;
+    let is_allowed = match value.as_str() {
+        "system" | "app" => is_ours,
+        other => Actor::TYPES.contains(&other),
+    };
+    if is_allowed { value } else { "unknown".to_owned() }
+}
+
+/// What of the actor may decide who sees the event: what the request says may not (THREATS E63).
+fn sight(actor: &Actor, members: &[(String, Expr)]) -> Visibility {
+    let is_told = |name: &str| {
+        let expr = members.iter().find(|(member, _)| member == name).map(|(_, expr)| weakest(expr));
+        match expr {
+            Some(Ground::Rule) => true,
+            Some(Ground::Answer | Ground::Credential) => actor.assurance >= Assurance::LookedUp,
+            Some(Ground::Header) => actor.evidence == Some(Evidence::Peer),
+            Some(Ground::Request) | None => false,
+        }
+    };
+    Visibility {
+        organization: actor.organization.clone().filter(|_| is_told("organization")),
+        team: actor.team.clone().filter(|_| is_told("team")),
+    }
+}
+
+fn all_of(actor: &Actor) -> Visibility {
+    Visibility { organization: actor.organization.clone(), team: actor.team.clone() }
 }
 
 /// What the application made of the credential.
@@ -190,14 +310,20 @@ impl Standing {
     }
 }
 
-fn judge(actor: &mut Actor, members: &[(String, Expr)], case: &Case<'_>, standing: Standing) {
+fn judge(
+    actor: &mut Actor,
+    members: &[(String, Expr)],
+    case: &Case<'_>,
+    standing: Standing,
+    scope: &Scope<'_>,
+) {
     let is_checked = matches!(case.document.shown.kind, Kind::Basic | Kind::Jwt);
+    // A public page answers 200 to whoever sends a forged token too (THREATS E54).
+    let is_accepted = is_checked && standing == Standing::Accepted && case.rule.is_authenticated;
     let is_trusted = case.document.client.get("trusted") == Some(&Value::Bool(true));
     let (assurance, evidence) = match ground(members) {
         Ground::Answer => (Assurance::LookedUp, Some(Evidence::Application)),
-        Ground::Credential if is_checked && standing == Standing::Accepted => {
-            (Assurance::Verified, Some(Evidence::Accepted))
-        }
+        Ground::Credential if is_accepted => (Assurance::Verified, Some(Evidence::Accepted)),
         Ground::Header if is_trusted => (Assurance::LookedUp, Some(Evidence::Peer)),
         Ground::Credential | Ground::Header | Ground::Request => {
             (Assurance::Claimed, Some(Evidence::Claimed))
@@ -207,37 +333,14 @@ fn judge(actor: &mut Actor, members: &[(String, Expr)], case: &Case<'_>, standin
     };
     actor.assurance = assurance;
     actor.evidence = evidence;
+    if evidence == Some(Evidence::Application) {
+        actor.evidence_age_s = age_s(scope);
+    }
 }
 
-/// The weakest thing that the identifying members look at.
-fn ground(members: &[(String, Expr)]) -> Ground {
-    let mut weakest = Ground::Rule;
-    for (_, expr) in members.iter().filter(|(name, _)| name == "id" || name == "email") {
-        expr.visit_reaches(&mut |reach| {
-            let is_header = reach.steps.first() == Some(&ReachStep::Name("headers".to_owned()));
-            weakest = weakest.min(match reach.root {
-                Root::Answer => Ground::Answer,
-                Root::Credential => Ground::Credential,
-                Root::Request if is_header => Ground::Header,
-                Root::Request
-                | Root::Path
-                | Root::Client
-                | Root::Vars
-                | Root::Actor
-                | Root::OnBehalfOf
-                | Root::Response
-                | Root::Result
-                | Root::Before
-                | Root::After
-                | Root::BeforeState
-                | Root::Changes
-                | Root::Item
-                | Root::Key
-                | Root::With => Ground::Request,
-            });
-        });
-    }
-    weakest
+/// The answer's `Age` (RFC 9111 section 5.1): our own memory adds to it, as a cache in between does.
+fn age_s(scope: &Scope<'_>) -> Option<u64> {
+    scope.root(Root::Answer)?.get("ageS")?.as_u64()
 }
 
 fn unknown(case: &Case<'_>) -> Actor {
@@ -245,10 +348,11 @@ fn unknown(case: &Case<'_>) -> Actor {
     Actor { r#type: "unknown".to_owned(), credential, ..Actor::default() }
 }
 
-fn who(actor: Actor, on_behalf_of: Option<Actor>, notes: Vec<Note>, refused: Option<Actor>) -> Who {
+fn who(actor: Actor, on_behalf_of: Option<Actor>) -> Who {
     let document = document(&actor);
     let behalf_document = on_behalf_of.as_ref().map(self::document);
-    Who { actor, on_behalf_of, document, behalf_document, notes, refused }
+    let scopes = (Visibility::default(), Visibility::default());
+    Who { actor, on_behalf_of, document, behalf_document, notes: Vec::new(), refused: None, scopes }
 }
 
 /// `$.actor`.

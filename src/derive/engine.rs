@@ -14,10 +14,10 @@ use super::document::sight::Sight;
 use super::document::{Document, Reading, formats};
 use super::envelope::Heard;
 use super::limits;
-use super::read::Learned;
 use super::read::answer::Decoded;
+use super::read::{Learned, Lesson};
 use super::rule::{self, Recorded};
-use super::{Answers, Plan, events};
+use super::{Answers, Plan, events, session};
 use crate::capture::Forced;
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
@@ -63,6 +63,8 @@ pub struct Derived {
     pub learned: Vec<(String, Learned)>,
     /// Rules whose derivation failed, so that only the least could be recorded.
     pub failed: Vec<String>,
+    /// What it taught about sessions.
+    pub lessons: Vec<Lesson>,
 }
 
 /// What a test of a rule gives to a derivation.
@@ -189,7 +191,17 @@ impl Engine {
             let case = Case::new(self, pack, rule, candidate, &exchange.request, document, redactor, &log);
             let made = catch_unwind(AssertUnwindSafe(|| rule::derive(&case, exchange, decoded, ids)));
             match made {
-                Ok(recorded) => self.add(&case, recorded, derived),
+                Ok(recorded) => {
+                    if rule.mode == Mode::Record {
+                        derived.lessons.extend(session::lesson(
+                            &case,
+                            decoded.reading,
+                            exchange,
+                            &recorded.events,
+                        ));
+                    }
+                    self.add(&case, recorded, derived);
+                }
                 Err(_) => self.leave_the_least(candidate, exchange, ids, derived),
             }
         }

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::access;
 use super::actor::{self, Who};
 use super::carry;
 use super::case::Case;
@@ -77,10 +78,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
         event.before.consistency = Some(firing.before.validators.against(exchange));
     }
     fill_rest(&mut event, entry, &scope);
-    event.scope = Visibility {
-        organization: eval_text(&entry.organization, &scope).or_else(|| event.actor.organization.clone()),
-        team: eval_text(&entry.team, &scope).or_else(|| event.actor.team.clone()),
-    };
+    event.scope = access::visibility(case, entry, who, &scope);
     fill_request(&mut event, case, exchange);
     event.request.destination = destination(case, exchange);
     event.client.user_agent = header(exchange, "user-agent").map(|agent| case.redactor.text(&agent));

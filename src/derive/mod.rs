@@ -4,6 +4,7 @@
 //! Before the request is forwarded, [`Engine::plan`] says which rules still stand and what must be read;
 //! when the exchange is over, [`Engine::derive`] makes the events.
 
+mod access;
 mod actor;
 mod carry;
 mod case;
@@ -17,12 +18,14 @@ mod limits;
 mod plan;
 mod read;
 mod rule;
+mod session;
 mod situation;
 
 pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;
 pub use read::{
-    Answer, Answers, Learned, Meanwhile, Purpose, ReadFailure, ReadKey, ReadRequest, Recall, Write,
+    Answer, Answers, Learned, Lesson, Logins, Meanwhile, Person, Purpose, ReadFailure, ReadKey, ReadRequest,
+    Recall, Write,
 };
 
 #[cfg(test)]

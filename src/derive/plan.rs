@@ -24,6 +24,10 @@ pub struct Plan {
     pub needs_body: bool,
     /// True when a rule that stands has `guarantee: durable`: the end of the answer waits for the record.
     pub is_durable: bool,
+    /// True when a rule that stands begins or ends a session: what was known of it does not count afterwards.
+    pub changes_session: bool,
+    /// What is known without asking.
+    pub known: Answers,
     /// What the head shows, for deriving: where all of it is redacted as these candidates ask.
     pub(super) head: Option<Box<Document>>,
 }
@@ -94,6 +98,7 @@ impl Engine {
             let log = EvalLog::default();
             let case = Case::new(self, pack, rule, candidate, request, document, &reading.redactor, &log);
             let stands = plan_rule(&case, now, &mut plan);
+            plan.changes_session |= stands && rule.session.is_some();
             plan.is_durable |= stands && rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
             stands
         });

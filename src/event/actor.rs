@@ -34,6 +34,14 @@ pub struct Actor {
     /// What the assurance rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// How old the evidence was when the request came, in seconds; missing where it belongs to this exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_age_s: Option<u64>,
+}
+
+impl Actor {
+    /// The types, by their words.
+    pub const TYPES: [&str; 6] = ["user", "guest", "attendee", "system", "app", "unknown"];
 }
 
 /// How sure it is who acted.
@@ -59,6 +67,8 @@ pub enum Assurance {
 pub enum Evidence {
     /// The application was asked.
     Application,
+    /// A login that the application accepted was seen; weaker than asking, since nobody asked again.
+    Login,
     /// A signature was checked.
     Signature,
     /// A client certificate.

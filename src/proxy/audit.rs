@@ -5,9 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use http::HeaderName;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::identity::Sessions;
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
 use crate::event::Event;
 use crate::exchange::{Capture, Client, Exchange, Request};
@@ -21,6 +23,12 @@ pub trait Audit: Send + Sync + 'static {
     /// The rules that a request may concern. Called for every request: it must not allocate when there is
     /// none.
     fn candidates(&self, head: &HeadView<'_>) -> Vec<Candidate>;
+
+    /// Headers that rules take an actor from, where a trusted peer sets them: from anybody else they are taken
+    /// off.
+    fn identity_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
 
     /// What has to happen around the forwarding, from the head alone.
     fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan;
@@ -60,12 +68,13 @@ pub struct Auditor {
     log: Log,
     metrics: Arc<Metrics>,
     memory: Option<Snapshots>,
+    sessions: Arc<Sessions>,
 }
 
 impl Auditor {
     /// An audit by those rules, into that log.
     pub fn new(engine: Arc<Engine>, log: Log, metrics: Arc<Metrics>) -> Auditor {
-        Auditor { engine, log, metrics, memory: None }
+        Auditor { engine, log, metrics, memory: None, sessions: Arc::new(Sessions::new()) }
     }
 
     /// The same, remembering things there.
@@ -96,8 +105,16 @@ impl Audit for Auditor {
         self.engine.rules().candidates(head)
     }
 
+    fn identity_headers(&self) -> Vec<HeaderName> {
+        let names = self.engine.rules().identity_headers();
+        names.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect()
+    }
+
     fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan {
-        self.engine.plan(candidates, request, client)
+        let mut plan = self.engine.plan(candidates, request, client);
+        // Now and not when the record is made: until then the session may be another's.
+        plan.known = self.sessions.find(self.engine.sessions(&plan.candidates, request));
+        plan
     }
 
     fn plan_with_body(&self, plan: Plan, request: &Request, client: &Client, body: &Capture) -> Plan {
@@ -120,6 +137,7 @@ impl Audit for Auditor {
         if let Some(memory) = &self.memory {
             memory.learn(derived.learned);
         }
+        derived.lessons.into_iter().for_each(|lesson| self.sessions.learn(lesson));
         derived.events
     }
 

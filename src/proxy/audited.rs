@@ -99,15 +99,15 @@ pub(crate) async fn serve(
         headers: received,
         body: Capture::default(),
     };
-    let plan = worker.proxy.audit.plan(candidates, &request, &client);
+    let mut plan = worker.proxy.audit.plan(candidates, &request, &client);
     if plan.candidates.is_empty() {
         // The head excludes every rule.
         return worker.pass_through(parts, body, &id).await;
     }
     let limits = &worker.proxy.config.limits;
     let story = Story {
+        answers: std::mem::take(&mut plan.known),
         plan,
-        answers: Answers::new(),
         turns: Vec::new(),
         client,
         request,
@@ -220,6 +220,7 @@ impl Story {
     /// Makes the application's answer the client's, and sends it.
     async fn respond(self, response: Response<Incoming>, lease: Lease, client: Waiting) {
         let (mut head, mut frames) = response.into_parts();
+        self.worker.heard(&self.plan, &self.head, &head);
         let mut seen = exchange::Response {
             status: head.status.as_u16(),
             headers: head.headers.clone(),

@@ -155,6 +155,14 @@ impl Brake {
     }
 }
 
+impl Brake {
+    /// After a login: a credential that was not accepted a moment ago may be good now. All of them are forgiven,
+    /// since what holds off does not tell whose it is; the budgets go on counting.
+    pub(crate) fn forgive(&self) {
+        self.state.lock().held_off.retain(|_, (_, why)| *why != ReadFailure::NotAccepted);
+    }
+}
+
 impl Pass<'_> {
     /// Draws conclusions from the answer.
     pub(crate) fn heard(mut self, answer: &Answer, now: Instant) {
@@ -193,7 +201,8 @@ impl Pass<'_> {
                 | ReadFailure::NotAccepted
                 | ReadFailure::NotRemembered,
             )
-            | Answer::Remembered { .. } => return,
+            | Answer::Remembered { .. }
+            | Answer::Logins(_) => return,
         };
         if is_answered {
             state.breaker = Breaker::default();

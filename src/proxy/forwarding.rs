@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{FORWARDED, HOST};
+use http::header::{FORWARDED, HOST, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use smallvec::SmallVec;
@@ -90,9 +90,16 @@ impl Peer {
 }
 
 /// Sets the forwarding headers of a request; returns the request's id.
-pub(crate) fn set(headers: &mut HeaderMap, peer: &Peer, ids: &Ids, metrics: &Metrics) -> HeaderValue {
+/// `identity` are headers that only a trusted peer may set.
+pub(crate) fn set(
+    headers: &mut HeaderMap,
+    peer: &Peer,
+    identity: &[HeaderName],
+    ids: &Ids,
+    metrics: &Metrics,
+) -> HeaderValue {
     if !peer.is_trusted {
-        remove_claims(headers, metrics);
+        remove_claims(headers, identity, metrics);
     }
     let host = headers.get(HOST).cloned();
     let forwarded = peer.forwarded(host.as_ref());
@@ -140,21 +147,41 @@ fn append(headers: &mut HeaderMap, name: &HeaderName, item: &HeaderValue) {
     headers.insert(name, HeaderValue::from_bytes(&list).unwrap_or_else(|_| item.clone()));
 }
 
-fn remove_claims(headers: &mut HeaderMap, metrics: &Metrics) {
-    let claims: SmallVec<[HeaderName; 4]> =
-        headers.keys().filter(|name| is_forwarding(name.as_str())).cloned().collect();
-    for name in claims {
+fn remove_claims(headers: &mut HeaderMap, identity: &[HeaderName], metrics: &Metrics) {
+    let is_identity = |name: &str| identity.iter().any(|known| is_alike(name, known.as_str()));
+    let claims: SmallVec<[(HeaderName, &str); 4]> = headers
+        .keys()
+        .filter_map(|name| match (is_forwarding(name.as_str()), is_identity(name.as_str())) {
+            (true, _) => Some((name.clone(), "forwarding")),
+            (false, true) => Some((name.clone(), "identity")),
+            (false, false) => None,
+        })
+        .collect();
+    for (name, kind) in claims {
         headers.remove(name);
-        metrics.headers_removed.with_label_values(&["forwarding"]).inc();
+        metrics.headers_removed.with_label_values(&[kind]).inc();
+    }
+    let mut announced = headers.get_all(TRAILER).iter().filter_map(|line| line.to_str().ok());
+    let is_announced = |line: &str| line.split(',').any(|name| is_identity(&name.trim().to_lowercase()));
+    if !identity.is_empty() && announced.any(is_announced) {
+        // Trailers that are not announced are not sent on.
+        headers.remove(TRAILER);
     }
 }
 
+/// Equal when `_` and `-` count the same on both sides, as CGI and WSGI have it.
+fn is_alike(left: &str, right: &str) -> bool {
+    let folded = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    left.len() == right.len() && left.bytes().map(folded).eq(right.bytes().map(folded))
+}
+
 /// Whether a name, which is in lower case, says where a request comes from or goes to, in any spelling that
-/// CGI and WSGI fold into it.
+/// CGI and WSGI fold into it. So does the mark of our own reads, which nobody else may wear (THREATS E64).
 pub(crate) fn is_forwarding(name: &str) -> bool {
     // Most names are decided by their first letter.
     match name.as_bytes().first() {
         Some(b'f') => name == "forwarded",
+        Some(b'e') => same(name, READ_MARK.as_str()),
         Some(b'x') => {
             let rest = name.get(1..).unwrap_or_default();
             let starts = |prefix: &str| rest.len() >= prefix.len() && same(&rest[..prefix.len()], prefix);
@@ -194,6 +221,8 @@ fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
+/// Marks our own reads for the application.
+pub(super) const READ_MARK: HeaderName = HeaderName::from_static("earwitness-read");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -268,6 +297,8 @@ mod tests {
             "x-script_name",
             "x-forwarded-prefix",
             "x_forwarded-proto",
+            "earwitness-read",
+            "earwitness_read",
         ] {
             assert!(is_forwarding(name), "{name}");
         }

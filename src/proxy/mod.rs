@@ -18,6 +18,7 @@ mod failure;
 mod forwarding;
 mod held;
 mod hops;
+mod identity;
 mod ids;
 mod pool;
 mod reads;
@@ -37,7 +38,7 @@ use std::time::Duration;
 
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
@@ -45,6 +46,7 @@ use self::body::{AnswerBody, Progress, RequestBody};
 use self::brake::Brake;
 use self::failure::{Failure, answer};
 use self::forwarding::Peer;
+use self::identity::Identities;
 use self::ids::Ids;
 use self::pool::{Lease, Pool};
 use self::reads::Reader;
@@ -52,6 +54,7 @@ use self::tasks::Tasks;
 use self::tee::Budget;
 use self::turns::Turns;
 use crate::config::Config;
+use crate::derive::Plan;
 use crate::rules::router::HeadView;
 use crate::serve::{Face, Refusal};
 use crate::telemetry::{Metrics, RequestKind};
@@ -68,6 +71,9 @@ pub struct Proxy {
     brake: Arc<Brake>,
     /// What is being changed.
     turns: Arc<Turns>,
+    identities: Arc<Identities>,
+    /// What only a trusted peer may say about who somebody is.
+    identity_headers: Arc<[HeaderName]>,
 }
 
 impl Proxy {
@@ -76,7 +82,9 @@ impl Proxy {
         let limits = &config.limits;
         let budget = Budget::new(limits.capture_total_bytes_max, limits.capture_bytes_max);
         let brake = Brake::new(limits, &metrics);
-        Proxy { config, audit, metrics, budget, brake, turns: Arc::default() }
+        let identity_headers = audit.identity_headers().into();
+        let (turns, identities) = (Arc::default(), Identities::new());
+        Proxy { config, audit, metrics, budget, brake, turns, identities, identity_headers }
     }
 
     /// What one worker needs; to be called on its thread.
@@ -148,7 +156,13 @@ impl Worker {
     /// Makes a client's head the one that the application gets; returns the request's id.
     fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<HeaderValue, Failure> {
         hops::strip_request(&mut parts.headers)?;
-        let id = forwarding::set(&mut parts.headers, peer, &self.ids, &self.proxy.metrics);
+        let id = forwarding::set(
+            &mut parts.headers,
+            peer,
+            &self.proxy.identity_headers,
+            &self.ids,
+            &self.proxy.metrics,
+        );
         // hyper asks the client for the body as soon as the connection to the application takes it.
         parts.headers.remove(EXPECT);
         if parts.version == Version::HTTP_10 && !parts.headers.contains_key(HOST) {
@@ -179,11 +193,13 @@ impl Worker {
     /// The plain way: both bodies streamed, nothing kept.
     async fn pass(&self, parts: Parts, body: Incoming) -> Result<Response<AnswerBody>, Failure> {
         let begun = Instant::now();
+        let marks = self.proxy.identities.marks(&parts.headers);
         let (body, progress) = RequestBody::streamed(body);
         let sent = Instant::now();
         let (response, lease) = self.ask(Request::from_parts(parts, body), progress.as_deref()).await?;
         let answered = Instant::now();
         let (mut head, frames) = response.into_parts();
+        self.proxy.identities.heard(&marks, head.status.as_u16(), &head.headers);
         hops::strip_answer(&mut head.headers);
         head.version = Version::HTTP_11;
         let response = Response::from_parts(head, AnswerBody::streamed(frames, lease));
@@ -220,6 +236,18 @@ impl Worker {
                 Err(Failure::RequestBroken)
             }
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Takes note of what an audited exchange may have done to its session, before the client can act on it.
+    fn heard(&self, plan: &Plan, request: &HeaderMap, answer: &http::response::Parts) {
+        let identities = &self.proxy.identities;
+        let marks = identities.marks(request);
+        if plan.changes_session {
+            identities.forget(&marks, &answer.headers);
+            self.proxy.brake.forgive();
+        } else {
+            identities.heard(&marks, answer.status.as_u16(), &answer.headers);
         }
     }
 

@@ -1,18 +1,16 @@
 //! Asks the application what rules want to know: snapshots of things, and who a credential belongs to.
 //!
 //! Reads go over the worker's own pool to the configured application, follow no redirect, take no cookie,
-//! and every one has a limit of time and size (THREATS B02 to B08). Answers about identity are remembered
-//! for a short time by their key, which holds only a keyed hash of the credential.
+//! and every one has a limit of time and size (THREATS B02 to B08). Who somebody is, is asked once at a time
+//! and remembered for a short while ([`super::identity`]).
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{FORWARDED, HOST, SET_COOKIE};
-use http::{HeaderMap, HeaderName, Request};
+use http::header::{CACHE_CONTROL, FORWARDED, HOST, SET_COOKIE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::BodyExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,10 +19,12 @@ use tokio::time::{Instant, timeout_at};
 use super::Proxy;
 use super::body::RequestBody;
 use super::brake::{Asker, Brake};
+use super::forwarding::READ_MARK;
+use super::identity::{Asking, Identities, Turn};
 use super::pool::Pool;
 use super::tee::{Budget, Copy, End};
 use crate::config::Credential;
-use crate::derive::{Answer, Answers, Purpose, ReadFailure, ReadKey, ReadRequest};
+use crate::derive::{Answer, Answers, Purpose, ReadFailure, ReadRequest};
 use crate::telemetry::Metrics;
 
 /// One worker's reader.
@@ -37,22 +37,7 @@ pub(crate) struct Reader {
     answer_bytes_max: usize,
     /// What is shown instead of the caller's own, by name.
     credentials: Vec<Credential>,
-    identities: RefCell<Identities>,
-}
-
-/// Answers about identity, and the questions under way.
-#[derive(Debug, Default)]
-struct Identities {
-    known: HashMap<ReadKey, Known>,
-    /// Whoever asks the same meanwhile waits for the same answer.
-    asked: HashMap<ReadKey, watch::Receiver<Option<Answer>>>,
-}
-
-#[derive(Debug)]
-struct Known {
-    answer: Answer,
-    until: Instant,
-    used: Instant,
+    identities: Arc<Identities>,
 }
 
 impl Reader {
@@ -64,7 +49,7 @@ impl Reader {
             metrics: Arc::clone(&proxy.metrics),
             answer_bytes_max: proxy.config.limits.capture_bytes_max,
             credentials: proxy.config.credentials.clone(),
-            identities: RefCell::default(),
+            identities: Arc::clone(&proxy.identities),
         })
     }
 
@@ -90,12 +75,16 @@ impl Reader {
             // Stands if nothing better comes; also keeps a second read of the same key from being asked.
             answers.insert(read.key.clone(), Answer::Failed(ReadFailure::Timeout));
             let deadline = deadline.min(Instant::now() + Duration::from_millis(read.timeout_ms));
+            let turn = match read.purpose {
+                Purpose::Identity => Some(self.identities.turn(&read.key, head)),
+                Purpose::Before | Purpose::After => None,
+            };
             let reader = Rc::clone(self);
             let asker = self.brake.asker(client, &request);
             asking.spawn_local(async move {
-                let answer = match read.purpose {
-                    Purpose::Identity => reader.identity(&read.key, request, asker, deadline).await,
-                    Purpose::Before | Purpose::After => reader.read(request, asker, deadline).await,
+                let answer = match turn {
+                    Some(turn) => reader.identity(turn, request, asker, deadline).await,
+                    None => reader.read(request, asker, deadline).await,
                 };
                 (read.key, answer)
             });
@@ -125,18 +114,16 @@ impl Reader {
 
     async fn identity(
         self: &Rc<Self>,
-        key: &ReadKey,
+        turn: Turn,
         request: Request<RequestBody>,
         asker: Asker,
         deadline: Instant,
     ) -> Answer {
-        if let Some(known) = self.identities.borrow_mut().known(key) {
-            return known;
-        }
-        let asked = self.identities.borrow().asked.get(key).cloned();
-        let mut answered = match asked {
-            Some(asked) => asked,
-            None => self.ask_identity(key.clone(), request, asker, deadline),
+        let mut answered = match turn {
+            Turn::Known(answer) => return answer,
+            Turn::Full => return Answer::Failed(ReadFailure::Overloaded),
+            Turn::Wait(answered) => answered,
+            Turn::Ask(asking) => self.ask_identity(asking, request, asker, deadline),
         };
         match timeout_at(deadline, answered.wait_for(Option::is_some)).await {
             Ok(Ok(answer)) => answer.clone().unwrap_or(Answer::Failed(ReadFailure::Timeout)),
@@ -147,20 +134,15 @@ impl Reader {
     /// Asks in a task of its own, so that whoever asked first may leave. It ends by `deadline`.
     fn ask_identity(
         self: &Rc<Self>,
-        key: ReadKey,
+        asking: Asking,
         request: Request<RequestBody>,
         asker: Asker,
         deadline: Instant,
     ) -> watch::Receiver<Option<Answer>> {
-        let (answered, answer) = watch::channel(None);
-        self.identities.borrow_mut().asked.insert(key.clone(), answer.clone());
+        let answer = asking.answer();
         let reader = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let answer = reader.read(request, asker, deadline).await;
-            let mut identities = reader.identities.borrow_mut();
-            identities.asked.remove(&key);
-            identities.remember(key, &answer);
-            answered.send_replace(Some(answer));
+            asking.tell(reader.read(request, asker, deadline).await);
         });
         answer
     }
@@ -202,43 +184,6 @@ impl Reader {
     }
 }
 
-impl Identities {
-    fn known(&mut self, key: &ReadKey) -> Option<Answer> {
-        let now = Instant::now();
-        let known = self.known.get_mut(key).filter(|known| known.until > now)?;
-        known.used = now;
-        Some(known.answer.clone())
-    }
-
-    fn remember(&mut self, key: ReadKey, answer: &Answer) {
-        let now = Instant::now();
-        let keep = match answer {
-            // Nobody's name takes so much: asked again rather than kept.
-            Answer::Answered { body, .. } if body.bytes.len() > KNOWN_BYTES_MAX => return,
-            Answer::Answered { status: 200..=299, .. } => KEEP,
-            Answer::Answered { .. } => KEEP_REFUSAL,
-            // It may be up again at once.
-            Answer::Failed(_) | Answer::Remembered { .. } => return,
-        };
-        if self.known.len() >= KNOWN_MAX {
-            self.forget(now);
-        }
-        self.known.insert(key, Known { answer: answer.clone(), until: now + keep, used: now });
-    }
-
-    /// What is outdated, and if that is not enough the tenth that was not used for longest: seldom, and
-    /// simpler than a list in order of use.
-    fn forget(&mut self, now: Instant) {
-        self.known.retain(|_, known| known.until > now);
-        if self.known.len() >= KNOWN_MAX {
-            let mut used: Vec<_> = self.known.values().map(|known| known.used).collect();
-            let (_, oldest, _) = used.select_nth_unstable(KNOWN_MAX / 10);
-            let oldest = *oldest;
-            self.known.retain(|_, known| known.used > oldest);
-        }
-    }
-}
-
 /// The read as it goes over the wire: what the rule names, and who asks, as the request itself says it.
 /// `None` when the target is not path and query: then nothing is asked (THREATS B02).
 fn request(read: &ReadRequest, head: &HeaderMap) -> Option<Request<RequestBody>> {
@@ -252,6 +197,9 @@ fn request(read: &ReadRequest, head: &HeaderMap) -> Option<Request<RequestBody>>
             request.headers_mut().insert(name, value.clone());
         }
     }
+    request.headers_mut().insert(USER_AGENT, AGENT);
+    request.headers_mut().insert(CACHE_CONTROL, FRESH);
+    request.headers_mut().insert(READ_MARK, mark(read.purpose));
     for (name, _) in &read.headers {
         request.headers_mut().remove(name);
     }
@@ -261,6 +209,15 @@ fn request(read: &ReadRequest, head: &HeaderMap) -> Option<Request<RequestBody>>
     Some(request)
 }
 
+/// What a read is for, as the application is told. The mark means nothing to us when it comes back.
+fn mark(purpose: Purpose) -> HeaderValue {
+    HeaderValue::from_static(match purpose {
+        Purpose::Before => "before",
+        Purpose::Identity => "identity",
+        Purpose::After => "after",
+    })
+}
+
 fn outcome(answer: &Answer) -> &'static str {
     match answer {
         Answer::Answered { status: 200..=299, .. } => "answered",
@@ -268,7 +225,7 @@ fn outcome(answer: &Answer) -> &'static str {
         Answer::Failed(ReadFailure::Timeout) => "timeout",
         Answer::Failed(ReadFailure::Refused) => "refused",
         Answer::Failed(ReadFailure::TooLarge) => "too_large",
-        Answer::Failed(ReadFailure::NotAsked) => "not_asked",
+        Answer::Failed(ReadFailure::NotAsked) | Answer::Logins(_) => "not_asked",
         Answer::Failed(ReadFailure::Overloaded) => "overloaded",
         Answer::Failed(ReadFailure::OverBudget) => "over_budget",
         Answer::Failed(ReadFailure::Paused) => "paused",
@@ -286,7 +243,7 @@ const FORWARDING: [HeaderName; 4] = [
 ];
 /// Whose share of the copies our own reads hold: nobody's address.
 const OURSELVES: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-const KEEP: Duration = Duration::from_secs(300);
-const KEEP_REFUSAL: Duration = Duration::from_secs(30);
-const KNOWN_MAX: usize = 10_000;
-const KNOWN_BYTES_MAX: usize = 16 << 10;
+/// The application should be able to tell our questions from its users' in its own logs.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("earwitness/", env!("CARGO_PKG_VERSION")));
+/// What a cache in between remembers is not how the thing is now (THREATS E58).
+const FRESH: HeaderValue = HeaderValue::from_static("no-cache");

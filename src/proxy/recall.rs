@@ -25,7 +25,7 @@ pub(crate) fn otherwise(audit: &dyn Audit, reads: &[ReadRequest], answers: &mut 
         let is_told = match answers.get(&read.key) {
             Some(Answer::Answered { status, .. }) => matches!(status, 200..=299 | 404 | 410),
             Some(Answer::Remembered { .. }) => true,
-            Some(Answer::Failed(_)) | None => false,
+            Some(Answer::Failed(_) | Answer::Logins(_)) | None => false,
         };
         if let (false, Some(answer)) = (is_told, remembered(audit, key)) {
             answers.insert(read.key.clone(), answer);

@@ -86,6 +86,7 @@ fn minimal_actor(actor: &Actor) -> Actor {
         credential: actor.credential.as_deref().map(cut),
         assurance: actor.assurance,
         evidence: actor.evidence,
+        evidence_age_s: actor.evidence_age_s,
     }
 }
 

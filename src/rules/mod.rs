@@ -6,6 +6,7 @@
 
 pub mod described;
 pub mod expr;
+mod identity;
 pub mod load;
 pub mod model;
 pub mod reaches;

@@ -9,6 +9,7 @@ pub use things::{Address, After, Before, CredentialName, Field, Read, Resource, 
 use std::sync::Arc;
 
 use super::expr::{Condition, Expr, Path};
+pub use super::identity::{Session, SessionPlace};
 use super::router::Router;
 use super::trial::Trial;
 use crate::exchange::EnvelopeKind;
@@ -96,6 +97,9 @@ pub struct Rule {
     pub guarantee: Guarantee,
     /// What happens when nothing can be recorded.
     pub on_failure: OnFailure,
+    /// True when the application refuses these requests without a good credential: then one that it did not
+    /// refuse is verified.
+    pub is_authenticated: bool,
     /// In an order in which each uses only earlier ones (and the pack's).
     pub vars: Vec<(String, Expr)>,
     /// The thing beforehand.
@@ -110,6 +114,8 @@ pub struct Rule {
     pub otherwise: Option<Entry>,
     /// Secrets beside the pack's.
     pub redact: Vec<RedactTarget>,
+    /// What it does to the caller's session.
+    pub session: Option<Session>,
     /// Where the rule stands.
     pub source: Arc<Source>,
     /// Where its id stands.
@@ -210,6 +216,8 @@ pub struct ActorWay {
     pub when: Condition,
     /// A question to the application.
     pub ask: Option<Read>,
+    /// Whoever a login was seen of, instead of `actor`.
+    pub is_learned: bool,
     /// Members of the actor.
     pub actor: Vec<(String, Expr)>,
     /// Members of the one on whose behalf.

@@ -73,6 +73,7 @@ pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
         mode: _,
         guarantee: _,
         on_failure: _,
+        is_authenticated: _,
         vars,
         before,
         after,
@@ -80,6 +81,8 @@ pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
         entries,
         otherwise,
         redact,
+        // Where a token is, is looked up in the answer as it came.
+        session: _,
         source: _,
         span: _,
         tests: _,
@@ -196,7 +199,7 @@ fn read<'r>(read: &'r Read, visit: &mut Visit<'r, '_>) {
 }
 
 fn actor_way<'r>(way: &'r ActorWay, visit: &mut Visit<'r, '_>) {
-    let ActorWay { name: _, when, ask, actor, on_behalf_of } = way;
+    let ActorWay { name: _, when, ask, is_learned: _, actor, on_behalf_of } = way;
     visit(Part::Condition(when));
     ask.iter().for_each(|asked| read(asked, visit));
     named(actor, visit);

@@ -4,6 +4,9 @@
 //! Its habits are switches, because no two frameworks share all of them. It keeps every request as raw bytes,
 //! so that a test can see whether anything was changed on the way.
 
+pub(crate) mod accounts;
+mod keys;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -12,12 +15,15 @@ use std::thread;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
+use self::accounts::{Accounts, Auth};
+
 /// What an application takes for granted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
     pub(crate) paths: Paths,
     pub(crate) methods: Methods,
     pub(crate) keys: Keys,
+    pub(crate) auth: Auth,
 }
 
 /// How it reads a path.
@@ -67,6 +73,8 @@ pub(crate) struct Deed {
     pub(crate) targets: Vec<String>,
     /// The `X-Request-Id` that it saw.
     pub(crate) request_id: String,
+    /// For whom, as its sessions have it.
+    pub(crate) by: Option<String>,
 }
 
 /// A request as it came: the bytes of its head, and its body without the framing.
@@ -89,10 +97,11 @@ impl Gullible {
         let address = listener.local_addr().unwrap();
         let app = Gullible { address, deeds: Arc::default(), seen: Arc::default() };
         let (deeds, seen) = (Arc::clone(&app.deeds), Arc::clone(&app.seen));
+        let accounts = Arc::<Accounts>::default();
         thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
-                let (deeds, seen) = (Arc::clone(&deeds), Arc::clone(&seen));
-                thread::spawn(move || serve(socket, habits, &deeds, &seen));
+                let (deeds, seen, accounts) = (Arc::clone(&deeds), Arc::clone(&seen), Arc::clone(&accounts));
+                thread::spawn(move || serve(socket, habits, &accounts, &deeds, &seen));
             }
         });
         app
@@ -109,7 +118,8 @@ impl Gullible {
 
 impl Habits {
     /// The strictest application.
-    pub(crate) const STRICT: Habits = Habits { paths: Paths::Raw, methods: Methods::Wire, keys: Keys::First };
+    pub(crate) const STRICT: Habits =
+        Habits { paths: Paths::Raw, methods: Methods::Wire, keys: Keys::First, auth: Auth::PLAIN };
 
     pub(crate) fn paths(paths: Paths) -> Habits {
         Habits { paths, ..Habits::STRICT }
@@ -117,6 +127,10 @@ impl Habits {
 
     pub(crate) fn methods(methods: Methods) -> Habits {
         Habits { methods, ..Habits::STRICT }
+    }
+
+    pub(crate) fn auth(auth: Auth) -> Habits {
+        Habits { auth, ..Habits::STRICT }
     }
 
     pub(crate) fn keys(keys: Keys) -> Habits {
@@ -151,14 +165,37 @@ impl Seen {
     }
 }
 
-fn serve(socket: TcpStream, habits: Habits, deeds: &Mutex<Vec<Deed>>, seen: &Mutex<Vec<Seen>>) {
+fn serve(
+    socket: TcpStream,
+    habits: Habits,
+    accounts: &Accounts,
+    deeds: &Mutex<Vec<Deed>>,
+    seen: &Mutex<Vec<Seen>>,
+) {
     let mut writer = socket.try_clone().unwrap();
     let mut reader = BufReader::new(socket);
     while let Some(request) = read(&mut reader) {
         seen.lock().push(request.clone());
         let method = String::from_utf8_lossy(&request.head).split(' ').next().unwrap_or_default().to_owned();
+        match accounts.answer(habits.auth, &request) {
+            None => {}
+            Some(Some((head, body))) => {
+                let length = body.len();
+                let text = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\n\r\n{body}");
+                if writer.write_all(text.as_bytes()).is_err() {
+                    return;
+                }
+                continue;
+            }
+            Some(None) => {
+                // Nothing comes before the other end is tired of it.
+                let _ = reader.read_to_end(&mut Vec::new());
+                return;
+            }
+        }
         let body = match act(habits, &request) {
-            Answer::Did(deed) => {
+            Answer::Did(mut deed) => {
+                deed.by = accounts.user(habits.auth, &request);
                 let body = format!(r#"{{"data":{{"uid":{:?}}}}}"#, deed.targets[0]);
                 deeds.lock().push(deed);
                 ("200 OK", body)
@@ -227,7 +264,7 @@ fn act(habits: Habits, request: &Seen) -> Answer {
     let method = habits.methods.of(request, query);
     let did = |verb, targets: Vec<String>| {
         let request_id = request.header("x-request-id").unwrap_or_default();
-        Answer::Did(Deed { verb, targets, request_id })
+        Answer::Did(Deed { verb, targets, request_id, by: None })
     };
     let named = |name| habits.keys.values(query, name);
     let is_like = |segment: &str, text: &str| habits.paths.is_like(segment, text);
@@ -330,29 +367,6 @@ fn in_body(body: &[u8]) -> Option<String> {
         return part.lines().next().map(str::to_owned);
     }
     Keys::Last.values(&text, "_method").pop()
-}
-
-impl Keys {
-    fn values(self, query: &str, name: &str) -> Vec<String> {
-        let separators: &[char] = if self == Keys::All { &['&', ';'] } else { &['&'] };
-        let mut values = Vec::new();
-        for pair in query.split(separators) {
-            for (key, value) in form_urlencoded::parse(pair.as_bytes()) {
-                let is_list = key.ends_with("[]");
-                let bare = key.trim_end_matches("[]");
-                let folded = if self == Keys::Php { bare.replace(['.', ' ', '['], "_") } else { bare.into() };
-                if folded == name {
-                    let keeps = self == Keys::All || is_list || values.is_empty();
-                    match self {
-                        _ if keeps => values.push(value.into_owned()),
-                        Keys::Last | Keys::Php => values = vec![value.into_owned()],
-                        Keys::First | Keys::All => {}
-                    }
-                }
-            }
-        }
-        values
-    }
 }
 
 fn decoded(text: &str) -> String {

@@ -76,7 +76,7 @@ fn a_read_that_fails_says_why_and_the_request_goes_on() {
     let failure = |key| match script.answer(key) {
         Answer::Failed(failure) => Ok(failure),
         Answer::Answered { status, .. } => Err(status),
-        Answer::Remembered { .. } => Err(0),
+        other @ (Answer::Remembered { .. } | Answer::Logins(_)) => panic!("{other:?}"),
     };
     assert_eq!(failure("/slow"), Ok(ReadFailure::Timeout));
     assert_eq!(failure("/broken"), Ok(ReadFailure::Refused));

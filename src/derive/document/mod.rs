@@ -98,7 +98,9 @@ impl Document {
         if let Some(port) = client.port {
             members.insert("port".to_owned(), port.into());
         }
-        let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join("."))).collect();
+        let cut = shown.is_cut.then(|| Note::with(NoteCode::FieldCut, "credential.claims.act"));
+        let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join(".")));
+        let notes = notes.chain(cut).collect();
         push_doubts(&mut doubts, &["request", "query"], form.others, redactor);
         let client = Value::Object(members);
         Document { request: document, client, credential, response: None, doubts, notes, shown, call: None }

@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use std::fmt;
 
 use http::HeaderMap;
+use http::header::AGE;
 use serde_json::{Value, json};
 
 use super::super::document::sight::Side;
 use super::super::document::{Reading, formats};
 use super::ask::Asked;
 use super::consistency::Validators;
-use super::{Answer, Answers, Meanwhile, ReadFailure, ReadRequest};
+use super::{Answer, Answers, Logins, Meanwhile, ReadFailure, ReadRequest};
 use crate::capture;
 use crate::event::Unread;
 use crate::exchange::Capture;
@@ -76,6 +77,7 @@ impl<'a> Decoded<'a> {
                 return Heard::Remembered(document.get_or_init(again), *age_ms);
             }
             Answer::Failed(failure) => return Heard::Unavailable((*failure).into()),
+            Answer::Logins(_) => return Heard::Unavailable(ReadFailure::NotAsked.into()),
         };
         match status {
             200..=299 => {}
@@ -87,12 +89,25 @@ impl<'a> Decoded<'a> {
         Heard::Found(document, Validators::of(head))
     }
 
+    /// What logins have shown of the session with this key.
+    pub(in crate::derive) fn logins(&self, key: &str) -> Option<&'a Logins> {
+        let (_, answer, _) = self.documents.iter().find(|(known, _, _)| *known == key)?;
+        match answer {
+            Answer::Logins(logins) => Some(logins),
+            Answer::Answered { .. } | Answer::Failed(_) | Answer::Remembered { .. } => None,
+        }
+    }
+
     fn document(&self, asked: &Asked, status: u16, head: &HeaderMap, body: &Capture) -> Value {
         let packs = self.reading.formats.iter().copied();
         let forced = formats::forced(packs, asked.method(), asked.target());
         let decoded = capture::decode(body, head, forced, self.reading.decoded_bytes_max);
         let redactor = &self.reading.redactor;
         let mut document = json!({ "status": status, "headers": self.reading.headers(Side::Answer, head) });
+        // For the actor's evidence; whether rules look at the header or not.
+        if let Some(age) = head.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u64>().ok()) {
+            document["ageS"] = age.into();
+        }
         if let Some(mut value) = decoded.value {
             redactor.value(&["answer", "body"], &mut value);
             document["body"] = value;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
+use crate::event::{Actor, Scope};
 use crate::exchange::Capture;
 
 /// Two reads with the same key are asked once per exchange: method, target, headers, body and credential.
@@ -94,6 +95,37 @@ pub enum Answer {
     },
     /// It did not.
     Failed(ReadFailure),
+    /// It was not asked: logins have shown whose session this is.
+    Logins(Logins),
+}
+
+/// Whose session something is, as logins have shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logins {
+    /// Whoever it was taught for; several where it is not certain.
+    pub people: Vec<Person>,
+    /// How long ago the last of them logged in, in seconds.
+    pub age_s: u64,
+}
+
+/// Who logged in, and as whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Person {
+    /// Who it really is.
+    pub actor: Actor,
+    /// Whose account it is, where that is another's.
+    pub on_behalf_of: Option<Actor>,
+    /// Whose members may see what it does, as the login's event had it.
+    pub scope: Scope,
+}
+
+/// What an exchange taught about sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lesson {
+    /// These are this person's.
+    Starts(Vec<ReadKey>, Box<Person>),
+    /// These are nobody's.
+    Ends(Vec<ReadKey>),
 }
 
 /// Why a read gave nothing.

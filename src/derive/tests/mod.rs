@@ -6,6 +6,7 @@ mod before;
 mod envelopes;
 mod examples;
 mod plans;
+mod who;
 
 use std::sync::Arc;
 
@@ -67,6 +68,12 @@ impl Play {
     fn header(mut self, name: &str, value: &str) -> Play {
         let name = HeaderName::try_from(name).unwrap();
         self.exchange.request.headers.append(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// From a peer whose headers are believed.
+    fn trusted(mut self) -> Play {
+        self.exchange.client.is_trusted = true;
         self
     }
 
@@ -168,6 +175,7 @@ const LOGIN: &str = "rules:
   - { id: login, match: POST /login, actor: { type: user, email: $.request.body.email }, action: LOGIN }
 ";
 const BOOKINGS: &str = r#"
+defaults: { authenticated: true }
 actors:
   - { name: key, when: { $.credential.kind: bearer }, ask: GET /v2/me, actor: { type: user, id: $.answer.body.id, name: $.answer.body.name, organization: 3 } }
   - { name: basic, when: { $.credential.kind: basic }, actor: { type: user, id: $.credential.user } }

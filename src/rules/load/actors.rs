@@ -2,7 +2,8 @@
 
 use super::keys::{Page, each_text};
 use super::resource;
-use crate::rules::expr::{Expr, Names, Phase};
+use crate::event::Actor;
+use crate::rules::expr::{Condition, Expr, Names, Phase};
 use crate::rules::model::ActorWay;
 use crate::yaml::{Node, Yaml};
 
@@ -16,8 +17,8 @@ pub(super) fn ways(node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Vec<
 pub(super) fn members(node: &Node, what: &str, names: &Names, page: &mut Page<'_>) -> Vec<(String, Expr)> {
     if let Some(Node { value: Yaml::Text(text), span }) = node.member("type") {
         let is_computed = text.starts_with('$') || text.contains("{{");
-        if !is_computed && !TYPES.contains(&text.as_str()) {
-            let cure = format!("write one of {}", TYPES.join(", "));
+        if !is_computed && !Actor::TYPES.contains(&text.as_str()) {
+            let cure = format!("write one of {}", Actor::TYPES.join(", "));
             page.error("E03", *span, &format!("`{text}` is no type of actor"), &cure);
         }
     }
@@ -59,22 +60,46 @@ fn way(node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Option<ActorWay>
     }
     let names = Names { has_answer: ask.is_some(), ..read_names };
     let when = page.condition(node.member("when"), &names);
+    if let Some(learned) = node.member("learned") {
+        return way_by_login(node, learned, name?, when, page);
+    }
     let actor_node = page.required(node, "actor", "a way to find the actor")?;
     let actor = members(actor_node, "`actor`", &names, page);
     if actor_node.member("id").is_none() && actor_node.member("email").is_none() {
         let message = "a way counts only if `id` or `email` exists; this one has neither";
         page.error("E04", actor_node.span, message, "add `id: …` or `email: …`");
     }
-    refuse_untrusted_headers(actor_node, &[node.member("when")], page);
+    for person in [Some(actor_node), node.member("on_behalf_of")].into_iter().flatten() {
+        refuse_untrusted_headers(person, &[node.member("when")], page);
+    }
     let on_behalf_of = node.member("on_behalf_of").map(|node| members(node, "`on_behalf_of`", &names, page));
     let ask = match ask {
         Some((_, None)) => return None,
         Some((_, read)) => read,
         None => None,
     };
-    Some(ActorWay { name: name?, when, ask, actor, on_behalf_of })
+    Some(ActorWay { name: name?, when, ask, is_learned: false, actor, on_behalf_of })
 }
 
-const KEYS: [&str; 5] = ["name", "when", "ask", "actor", "on_behalf_of"];
+/// `learned: true`: what the logins that rules saw have taught.
+fn way_by_login(
+    node: &Node,
+    learned: &Node,
+    name: String,
+    when: Condition,
+    page: &mut Page<'_>,
+) -> Option<ActorWay> {
+    for key in ["ask", "actor", "on_behalf_of"] {
+        if let Some(other) = node.member(key) {
+            let message = format!("`{key}` beside `learned`: who it is was told at the login");
+            page.error("E03", other.span, &message, "remove one of the two");
+        }
+    }
+    if !matches!(learned.value, Yaml::Bool(true)) {
+        page.wrong_kind(learned, "`learned`", "`true`, or leave the key out");
+    }
+    Some(ActorWay { name, when, ask: None, is_learned: true, actor: Vec::new(), on_behalf_of: None })
+}
+
+const KEYS: [&str; 6] = ["name", "when", "ask", "learned", "actor", "on_behalf_of"];
 const MEMBERS: [&str; 7] = ["type", "id", "name", "email", "role", "organization", "team"];
-const TYPES: [&str; 6] = ["user", "guest", "attendee", "system", "app", "unknown"];

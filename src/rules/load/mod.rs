@@ -18,6 +18,7 @@ mod pack;
 mod redaction;
 mod resource;
 mod rule;
+mod session;
 mod trials;
 mod vars;
 

@@ -274,7 +274,7 @@ fn check_top(file: &PackFile, kind: PackKind, problems: &mut Problems) {
         }
     }
     if let Some(node) = root.member("defaults") {
-        let known: Vec<&str> = [&INHERITED[..], &CHOICES].concat();
+        let known: Vec<&str> = [&INHERITED[..], &CHOICES, &["authenticated"]].concat();
         page.mapping(node, "`defaults`", &known);
     }
     if let Some(node) = root.member("given") {

@@ -6,12 +6,12 @@ use super::entry::{self, HasBefore, INHERITED, Layer, Level, OWN};
 use super::keys::Page;
 use super::trials::{self, Given};
 use super::vars::{self, Written};
-use super::{redaction, resource};
+use super::{redaction, resource, session};
 use crate::rules::expr::{Expr, Names, Phase};
 use crate::rules::model::{
     After, Before, Entry, ForEach, Guarantee, MatchLine, Mode, OnFailure, Resource, Rule, Whence,
 };
-use crate::yaml::{Node, Problems, Source, nearest};
+use crate::yaml::{Node, Problems, Source, Yaml, nearest};
 
 /// What a rule takes from around it.
 pub(super) struct Around<'a> {
@@ -56,6 +56,7 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
     let redact = node.member("redact").map(|node| redaction::redact(node, &names, page)).unwrap_or_default();
     let tests =
         node.member("tests").map(|node| trials::trials(node, &around.given, page)).unwrap_or_default();
+    let session = node.member("session").and_then(|node| session::session(node, &names, page));
     let (mode, guarantee, on_failure) = parts.choices(&lines, page.problems);
     Some(Rule {
         id: format!("{}/{}", around.pack, id?),
@@ -66,6 +67,7 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
         mode,
         guarantee,
         on_failure,
+        is_authenticated: parts.is_authenticated(page.problems),
         vars,
         before,
         after,
@@ -73,6 +75,7 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
         entries,
         otherwise,
         redact,
+        session,
         source: Arc::clone(page.source),
         span: id_node?.span,
         tests,
@@ -303,6 +306,22 @@ impl Parts<'_> {
     }
 }
 
+impl Parts<'_> {
+    /// `authenticated`, from the rule or its defaults.
+    fn is_authenticated(&self, problems: &mut Problems) -> bool {
+        let own = std::iter::once((self.node, self.around.given.source));
+        let layers: Vec<_> = own.chain(self.around.defaults.iter().copied()).collect();
+        match nearest_layer(&layers, "authenticated") {
+            None => false,
+            Some((Node { value: Yaml::Bool(choice), .. }, _)) => *choice,
+            Some((node, source)) => {
+                Page { source, problems }.wrong_kind(node, "`authenticated`", "true or false");
+                false
+            }
+        }
+    }
+}
+
 fn choice<T: Copy>(
     layers: &[(&Node, &Arc<Source>)],
     key: &str,
@@ -347,18 +366,20 @@ const ON_FAILURES: [(&str, OnFailure); 2] = [("allow", OnFailure::Allow), ("refu
 /// Keys that only a rule or `defaults` may hold.
 pub(super) const CHOICES: [&str; 3] = ["mode", "guarantee", "on_failure"];
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "id",
     "match",
     "mode",
     "guarantee",
     "on_failure",
+    "authenticated",
     "vars",
     "before",
     "after",
     "events",
     "otherwise",
     "redact",
+    "session",
     "tests",
 ];
 const READING: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"];

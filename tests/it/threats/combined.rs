@@ -52,7 +52,8 @@ fn tricks_on_top_of_each_other_are_told_too() {
     let seed = setting("EARWITNESS_SEED", 0x5eed);
     let mut dice = Dice(seed.max(1));
     for paths in [Paths::Express, Paths::Tomcat, Paths::Php, Paths::Iis] {
-        let world = World::new(Habits { paths, methods: Methods::Overridden, keys: Keys::Last });
+        let world =
+            World::new(Habits { paths, methods: Methods::Overridden, keys: Keys::Last, ..Habits::STRICT });
         for round in 0..setting("EARWITNESS_ROUNDS", 60) {
             let (wire, header, path) = match dice.below(4) {
                 0 => ("PoSt", "X-A: b", "/v2/bookings/b1/cancel"),

@@ -11,6 +11,7 @@ mod keys;
 mod methods;
 mod paths;
 mod remembered;
+mod who;
 mod words;
 
 use std::net::SocketAddr;

@@ -27,7 +27,9 @@ fn application() -> App {
             let mut words = request.split(' ');
             let (method, target) = (words.next().unwrap(), words.next().unwrap());
             let (status, body) = match (method, target) {
-                ("GET", "/things/7") if request.contains("user") => ("200 OK", r#"{"id":7,"a":1,"b":1}"#),
+                ("GET", "/things/7") if request.contains("cookie: user") => {
+                    ("200 OK", r#"{"id":7,"a":1,"b":1}"#)
+                }
                 ("GET", "/things/7?view=short") => ("200 OK", r#"{"id":7}"#),
                 ("GET", "/things/8") => ("200 OK", r#"{"id":7,"a":9}"#),
                 ("GET", _) => ("500 Oh", "{}"),
