@@ -83,10 +83,23 @@ pub(super) fn keyed(key: &[u8], data: &[u8]) -> Hmac<Sha256> {
 /// so that no two filters write the same bytes.
 fn fingerprint(filter: &Filter) -> [u8; 16] {
     // Taken apart by name: a new member must be added here, or it does not build.
-    let Filter { actor, action, kind, category, source, result, target_type, target_id, ip, from, to, words } =
-        filter;
+    let Filter {
+        actor,
+        claimed_actor,
+        action,
+        kind,
+        category,
+        source,
+        result,
+        target_type,
+        target_id,
+        ip,
+        from,
+        to,
+        words,
+    } = filter;
     let mut hash = Sha256::new();
-    for texts in [actor, action, kind, category, source, target_type, target_id, words] {
+    for texts in [actor, claimed_actor, action, kind, category, source, target_type, target_id, words] {
         add(&mut hash, texts.iter().map(|text| text.to_lowercase()));
     }
     add(&mut hash, result.iter().map(|result| result.as_str().to_owned()));

@@ -81,6 +81,7 @@ impl Reading {
         let filter = &mut self.filter;
         match name {
             "actor" => filter.actor.push(value.to_owned()),
+            "claimedActor" => filter.claimed_actor.push(value.to_owned()),
             "action" => filter.action.push(value.to_owned()),
             "type" => filter.kind.push(value.to_owned()),
             "category" => filter.category.push(value.to_owned()),
@@ -183,6 +184,7 @@ fn time(text: &str) -> Option<Timestamp> {
 /// Every parameter and what it takes.
 pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("actor", "an id, e-mail address or name"),
+    ("claimedActor", "an id, e-mail address or name"),
     ("action", "an action, such as RESCHEDULED"),
     ("type", "a type"),
     ("category", "a category"),
@@ -217,11 +219,12 @@ mod tests {
     #[test]
     fn every_filter_is_understood_and_may_be_repeated() {
         let asked = question(
-            "actor=a%40x.org&actor=B&action=X&type=T&category=C&source=S&result=denied&result=Unknown\
+            "actor=a%40x.org&actor=B&claimedActor=C&action=X&type=T&category=C&source=S&result=denied&result=Unknown\
              &targetType=booking&targetId=7&ip=10.1.2.3&ip=10.1.0.0/16&ip=::ffff:1.2.3.4&q=two+words&q=more",
         );
         let filter = asked.filter;
         assert_eq!(filter.actor, ["a@x.org", "B"]);
+        assert_eq!(filter.claimed_actor, ["C"]);
         assert_eq!((filter.action, filter.kind), (vec!["X".to_owned()], vec!["T".to_owned()]));
         assert_eq!((filter.category, filter.source), (vec!["C".to_owned()], vec!["S".to_owned()]));
         assert_eq!(filter.result, [Outcome::Denied, Outcome::Unknown]);

@@ -6,14 +6,16 @@ use jiff::Timestamp;
 
 use super::Found;
 use super::words::{Words, folded, is_same};
-use crate::event::Event;
+use crate::event::{Assurance, Event};
 
 /// Which events. Filters of different kinds must all hold; values of one kind are alternatives. Text is
 /// compared without case.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// An actor's id, e-mail or name; also the one on whose behalf.
+    /// An actor's id, e-mail or name; also the one on whose behalf. Not those that somebody gave himself.
     pub actor: Vec<String>,
+    /// The same of an actor that is only claimed.
+    pub claimed_actor: Vec<String>,
     /// Action.
     pub action: Vec<String>,
     /// Type.
@@ -49,7 +51,8 @@ impl Filter {
             && (self.result.is_empty() || self.result.contains(&event.result))
             && any_same(&self.target_type, event.target.as_ref().map(|target| &target.r#type))
             && any_same(&self.target_id, target_ids(event))
-            && any_same(&self.actor, actor_names(event))
+            && any_same(&self.actor, actor_names(event).filter(|_| !is_claimed(event)))
+            && any_same(&self.claimed_actor, actor_names(event).filter(|_| is_claimed(event)))
             && self.is_from_network(event)
             && self.words.iter().all(|word| Words::of(event).hold(&folded(word)))
     }
@@ -101,6 +104,11 @@ fn target_ids(event: &Event) -> impl Iterator<Item = &String> {
     target.chain(event.links.iter().map(|link| &link.id))
 }
 
+/// A guest who calls himself the director is not found among the director's deeds (THREATS E61).
+fn is_claimed(event: &Event) -> bool {
+    event.actor.assurance == Assurance::Claimed
+}
+
 fn actor_names(event: &Event) -> impl Iterator<Item = &String> {
     std::iter::once(&event.actor)
         .chain(&event.on_behalf_of)
@@ -143,6 +151,20 @@ mod tests {
         for (id, expected) in [("B-4", true), ("asked-4", true), ("link-4", true), ("b-5", false)] {
             check(|filter| filter.target_id = texts(&[id]), expected);
         }
+    }
+
+    // THREATS E61
+    #[test]
+    fn who_only_says_who_he_is_is_found_apart() {
+        let mut claimed = event(4);
+        claimed.actor.assurance = Assurance::Claimed;
+        for name in ["u4", "jordis@example.org", "boss"] {
+            let filter = Filter { actor: texts(&[name]), ..Filter::default() };
+            assert_eq!((filter.matches(&event(4)), filter.matches(&claimed)), (true, false), "{name}");
+            let filter = Filter { claimed_actor: texts(&[name]), ..Filter::default() };
+            assert_eq!((filter.matches(&event(4)), filter.matches(&claimed)), (false, true), "{name}");
+        }
+        assert!(Filter::default().matches(&claimed));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is asked before and after forwarding, and with what.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -180,4 +181,28 @@ fn paths_redact_the_whole_at_once_and_in_their_order() {
     let event = play(rules, "PUT /a?mode=x", r#"{"note":"hidden"}"#).says(200, "").event();
     assert_eq!(event.details["body"], json!({"note": "[redacted]"}));
     assert_eq!(event.details["mode"], "[redacted]");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    // THREATS E56
+    #[test]
+    fn no_two_credentials_share_a_key(
+        one in (("[ab]{1,2}"), prop::collection::vec("[a=; ]{0,3}", 0..3), prop::collection::vec("[a=; ]{0,3}", 0..2)),
+        other in (("[ab]{1,2}"), prop::collection::vec("[a=; ]{0,3}", 0..3), prop::collection::vec("[a=; ]{0,3}", 0..2)),
+    ) {
+        let key = |(host, cookies, authorization): &(String, Vec<String>, Vec<String>)| {
+            let mut played = play(RULES, "PUT /things/5", "");
+            played.exchange.request.host.clone_from(host);
+            for line in cookies {
+                played = played.header("cookie", line);
+            }
+            for line in authorization {
+                played = played.header("authorization", line);
+            }
+            plan(&played).reads.pop().unwrap().key
+        };
+        prop_assert_eq!(key(&one) == key(&other), one == other);
+    }
 }

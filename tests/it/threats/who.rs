@@ -238,3 +238,34 @@ fn our_own_questions_are_marked_and_nobody_elses() {
     assert_eq!(asked.header("earwitness-read").as_deref(), Some("identity"));
     assert!(asked.header("user-agent").unwrap().starts_with("earwitness/"));
 }
+
+// THREATS E61
+#[test]
+fn a_guest_who_calls_himself_the_director_is_not_found_among_the_directors_deeds() {
+    let guests = "actors:\n  - { name: form, actor: { type: guest, email: $.request.body.email } }\n";
+    let office = office(Auth::PLAIN, guests);
+    let (event, _) = office.send("POST /v2/bookings/b1/cancel", &[], "email=director%40x.org");
+    assert_eq!((event.actor.r#type.as_str(), event.actor.assurance), ("guest", Assurance::Claimed));
+    let name = vec!["director@x.org".to_owned()];
+    assert!(!Filter { actor: name.clone(), ..Filter::default() }.matches(&event));
+    assert!(Filter { claimed_actor: name, ..Filter::default() }.matches(&event));
+}
+
+// THREATS E59, P04
+#[test]
+fn a_token_that_a_login_answers_with_is_known_afterwards_and_stands_nowhere() {
+    let by_token = RULES
+        .replace("{ starts: { cookie: session } }", "{ starts: { token: $.response.body.accessToken } }");
+    let world = World::with(Habits::auth(Auth::PLAIN), &by_token.replace("{who}", LEARNED), |_| {});
+    let office = Office { world, count: Default::default() };
+    let token = office.log_in("ada", "none");
+    let bearer = format!("Authorization: Bearer {token}");
+    let (event, _) = office.send("POST /v2/bookings/b1/cancel", &[&bearer], "");
+    assert_eq!((who(&event), event.actor.evidence), ((Some("ada"), None), Some(Evidence::Login)));
+    let (ended, _) = office.send("POST /logout", &[&bearer], "");
+    assert_eq!(who(&ended), (Some("ada"), None));
+    let (event, _) = office.send("POST /v2/bookings/b1/cancel", &[&bearer], "");
+    assert_eq!(who(&event), (None, None));
+    let stored = serde_json::to_string(&office.world.events()).unwrap();
+    assert!(!stored.contains(&token), "{stored}");
+}
