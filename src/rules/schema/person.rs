@@ -15,8 +15,10 @@ pub(super) struct Way {
     when: Option<Condition>,
     /// A question to the application; its answer is `$.answer`.
     ask: Option<Read>,
+    /// Whoever a login was seen of, in place of the other three.
+    learned: Option<bool>,
     /// Who acts.
-    actor: Person,
+    actor: Option<Person>,
     /// In whose name, where somebody works for another.
     on_behalf_of: Option<Person>,
 }

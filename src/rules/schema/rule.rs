@@ -19,6 +19,10 @@ pub(super) struct Rule {
     r#match: Match,
     #[schemars(flatten)]
     choices: Choices,
+    /// The application refuses these requests without a good credential.
+    authenticated: Option<bool>,
+    /// What a success does to the caller's session.
+    session: Option<Session>,
     /// Names for values: `$.vars.name`.
     vars: Option<BTreeMap<String, Value>>,
     /// The resource to read before the request is passed on.
@@ -55,6 +59,8 @@ pub(super) struct Entry {
 pub(super) struct Defaults {
     #[schemars(flatten)]
     choices: Choices,
+    /// The application refuses these requests without a good credential.
+    authenticated: Option<bool>,
     #[schemars(flatten)]
     inherited: Inherited,
 }
@@ -69,6 +75,42 @@ pub(super) struct Choices {
     guarantee: Option<Guarantee>,
     /// What happens when nothing can be recorded.
     on_failure: Option<OnFailure>,
+}
+
+/// What a success does to the caller's session.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Session {
+    /// `ends`.
+    Ends(Ends),
+    /// From then on it is the actor's.
+    Starts(Starts),
+}
+
+/// It is nobody's any more.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Ends {
+    /// A logout.
+    Ends,
+}
+
+/// From then on it is the actor's.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Starts {
+    /// Where the answer shows it.
+    starts: SessionPlace,
+}
+
+/// Where the answer shows what the client sends from then on; one of the two.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SessionPlace {
+    /// The name of a cookie.
+    cookie: Option<String>,
+    /// A bearer token.
+    token: Option<Value>,
 }
 
 /// Whether a rule records.
