@@ -263,7 +263,7 @@ pub(super) fn person(members: &[(String, Expr)], scope: &Scope<'_>) -> Option<Ac
 
 /// One of the known types. No request makes itself the system's (THREATS E65).
 fn kind(value: String, expr: &Expr) -> String {
-    let is_ours = weakest(expr) >= Ground::Credential;
+    let is_ours = ground::is_word_of(expr, &value) || weakest(expr) >= Ground::Credential;
     let is_allowed = match value.as_str() {
         "system" | "app" => is_ours,
         other => Actor::TYPES.contains(&other),

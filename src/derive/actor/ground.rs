@@ -30,6 +30,21 @@ pub(super) fn weakest(expr: &Expr) -> Ground {
     weakest
 }
 
+/// Whether the rule itself has this word to say, whatever it makes its choice by.
+pub(super) fn is_word_of(expr: &Expr, word: &str) -> bool {
+    match expr {
+        Expr::Literal(value) => value.as_str() == Some(word),
+        Expr::First(alternatives) => alternatives.iter().any(|one| is_word_of(&one.value, word)),
+        Expr::Path(_)
+        | Expr::FirstOf(_)
+        | Expr::Template(_)
+        | Expr::All(_)
+        | Expr::Count(_)
+        | Expr::Map(_)
+        | Expr::List(_) => false,
+    }
+}
+
 /// Whether the identifying members look at this part of the credential.
 pub(super) fn looks_at(members: &[(String, Expr)], names: &[&str]) -> bool {
     let mut found = false;
