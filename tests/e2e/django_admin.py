@@ -38,7 +38,10 @@ class Browser:
         """Sends a form of the page that is open."""
         selected = self._browser.select_form(form)
         for name, value in fields.items():
-            selected.set_checkbox({name: value}) if isinstance(value, bool) else selected.set(name, value)
+            if isinstance(value, bool):
+                selected.set_checkbox({name: value})
+            else:
+                selected.set(name, value)
         return self._browser.submit_selected()
 
     def tick(self, path, values, **fields):
@@ -53,6 +56,10 @@ class Browser:
 
     def cookie(self, name):
         return self._browser.session.cookies.get(name)
+
+    def take_cookies(self, **cookies):
+        """Goes on with somebody else's."""
+        self._browser.session.cookies.update(cookies)
 
     def login(self, name, password):
         return self.submit("/admin/login/", "#login-form", username=name, password=password)
@@ -229,7 +236,7 @@ class Story:
         self.ada.submit("/admin/", "#logout-form")
         check(self.only(), {"action": "LOGOUT", "result": "success", "actor.id": "ada"})
         stale = Browser(self.sidecar)
-        stale._browser.session.cookies.update({"sessionid": session, "csrftoken": token})
+        stale.take_cookies(sessionid=session, csrftoken=token)
         stale.post("/admin/schedule/calendar/1/delete/", post="yes", csrfmiddlewaretoken=token)
         check(self.only(), {
             "action": "DELETED", "result": "denied", "response.status": 302, "error": "not logged in", "actor.type": "unknown",

@@ -5,7 +5,6 @@
 Nothing in it knows of Earwitness. The accounts: `ada` may do everything, `bo` may enter and nothing else.
 """
 
-import os
 import sys
 
 import django
@@ -50,8 +49,6 @@ from django.urls import include, path  # noqa: E402
 urlpatterns = [path("admin/", admin.site.urls), path("schedule/", include("schedule.urls"))]
 
 if __name__ == "__main__":
-    # The development server would run this again in a child of its own.
-    os.environ.setdefault("RUN_MAIN", "true")
     call_command("migrate", verbosity=0)
     User.objects.create_superuser("ada", "ada@example.org", "ada-knows")
     User.objects.create_user("bo", "bo@example.org", "bo-knows", is_staff=True)
