@@ -124,8 +124,8 @@ class Story:
         home = self.server.home.strip("/")
         made = {"action": "create_event", "before.state": "absent", "notes": None}
         self.records(
-            {"action": "create_collection", "target.id": f"{home}/home"},
-            {"action": "create_collection", "target.id": f"{home}/work"},
+            {"action": "create_calendar", "target.id": f"{home}/home", "request.method": "MKCOL"},
+            {"action": "create_calendar", "target.id": f"{home}/work", "request.method": "MKCOL"},
             {"target.id": "budget", "change summary": (None, "Budget"), **made},
             {"target.id": "dentist", "change summary": (None, "Dentist"), **made},
             {"target.id": "planning", "change summary": (None, "Planning"), **made},
