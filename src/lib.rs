@@ -39,7 +39,7 @@
 //! | text | [`yaml`] | YAML with places, and problems with cures |
 //! | settings | [`config`], [`rules`] | text to checked types; matching, values, conditions, redaction: pure |
 //! | reading | [`capture`] | bodies to documents, one file per format: pure |
-//! | meaning | [`mod@derive`] | rules, exchange, answers to events: pure |
+//! | meaning | [`mod@derive`], [`traffic`] | rules, exchange, answers to events; files of traffic to exchanges and back: pure |
 //! | memory | [`journal`], [`store`] | the write-ahead log; the store's trait and its embedded form, the only room that names sled |
 //! | watching | [`telemetry`] | metrics, each defined once; logs |
 //! | work | [`record`], [`serve`] | the log as writers and readers see it; listeners and workers |
@@ -68,4 +68,5 @@ pub mod rules;
 pub mod serve;
 pub mod store;
 pub mod telemetry;
+pub mod traffic;
 pub mod yaml;

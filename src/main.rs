@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         Command::Check(args) => cli::check(args),
         Command::Schema(args) => cli::schema(args),
         Command::Test(args) => cli::test(args),
+        Command::Replay(args) => cli::replay(args),
+        Command::Backtest(args) => cli::backtest(args),
     };
     let exit = result.unwrap_or_else(|error| {
         let is_broken_pipe = error

@@ -5,12 +5,14 @@
 
 mod check;
 mod permissions;
+mod replay;
 mod schema;
 mod terminal;
 mod timeline;
 mod trial;
 
 pub use check::{check, load, show};
+pub use replay::{backtest, replay};
 pub use schema::schema;
 pub use terminal::visible;
 pub use timeline::Timeline;
@@ -71,6 +73,12 @@ pub enum Command {
     /// Run the tests that stand in rule packs.
     #[command(after_help = "Example:\n  earwitness test rules/")]
     Test(TestArgs),
+    /// Run rules over recorded traffic (a HAR) and print what they would have recorded.
+    #[command(after_help = "Example:\n  earwitness replay traffic.har --rules rules/calcom")]
+    Replay(ReplayArgs),
+    /// Compare what two sets of rules record of the same traffic; exit code 1 when it differs.
+    #[command(after_help = "Example:\n  earwitness backtest rules/calcom edited/calcom traffic.har")]
+    Backtest(BacktestArgs),
 }
 
 /// Arguments of `serve`.
@@ -173,4 +181,40 @@ pub enum TestFormat {
     Json,
     /// For build servers.
     Junit,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A HAR, or what `curl -v` printed; `-` for standard input.
+    pub file: PathBuf,
+    /// Packs: their folders, or a folder of packs, or single files.
+    #[arg(long, required = true, num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// How events are shown.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+}
+
+/// Arguments of `backtest`.
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    /// The rules to compare with: a pack, or a folder of packs.
+    pub old: PathBuf,
+    /// The rules to compare.
+    pub new: PathBuf,
+    /// A HAR, or what `curl -v` printed; `-` for standard input.
+    pub file: PathBuf,
+    /// How differences are shown.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+}
+
+/// How the outcome of recorded traffic is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayFormat {
+    /// For people.
+    Text,
+    /// For programs: one object a line.
+    Json,
 }

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["yaml"],
     &["config", "rules"],
     &["capture"],
-    &["derive"],
+    &["derive", "traffic"],
     &["journal", "store"],
     &["telemetry"],
     &["record", "serve"],

@@ -13,6 +13,7 @@ mod house;
 mod process;
 mod proxying;
 mod reads;
+mod replay;
 mod restart;
 mod rig;
 mod script;
