@@ -14,7 +14,9 @@ fn main() -> ExitCode {
         Command::Check(args) => cli::check(args),
         Command::Schema(args) => cli::schema(args),
         Command::Test(args) => cli::test(args),
+        Command::Record(args) => app::record(args),
         Command::Replay(args) => cli::replay(args),
+        Command::Explain(args) => cli::explain(args),
         Command::Backtest(args) => cli::backtest(args),
     };
     let exit = result.unwrap_or_else(|error| {

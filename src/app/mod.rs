@@ -5,9 +5,12 @@
 
 mod demo;
 mod key;
+mod recorder;
+mod recording;
 mod serve;
 
 pub use demo::demo;
+pub use recording::record;
 pub use serve::serve;
 
 use std::net::SocketAddr;

@@ -35,7 +35,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
 }
 
 /// The packs that the configuration names, if they and what they ask for are sound.
-fn rules(config: &Config) -> Result<Option<RuleSet>> {
+pub(super) fn rules(config: &Config) -> Result<Option<RuleSet>> {
     let places = config.rules.iter().map(|place| (place.path.as_path(), place.base.as_str()));
     let loaded = match RuleSet::load_below(places) {
         Ok(loaded) => loaded,

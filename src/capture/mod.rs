@@ -140,6 +140,22 @@ pub fn decode(
     document
 }
 
+/// The text of a body with its content codings undone, for who writes it again; `None` where it is not whole
+/// or can be read in two ways.
+pub fn text(capture: &Capture, headers: &HeaderMap, decoded_bytes_max: usize) -> Option<String> {
+    if capture.state != CaptureState::Complete {
+        return None;
+    }
+    let unpacked = coding::undo(&capture.bytes, headers, decoded_bytes_max);
+    if unpacked.is_cut || !unpacked.doubts.is_empty() {
+        return None;
+    }
+    let inner = xml::encoding(&unpacked.bytes);
+    let declared = format::declared(headers).charset;
+    let text = charset::text(&unpacked.bytes, declared.as_deref().or(inner.as_deref()));
+    text.doubt.is_none().then_some(text.text)
+}
+
 fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &format::Declared) -> Document {
     if bytes.is_empty() {
         return bodiless();

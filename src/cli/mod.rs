@@ -4,6 +4,7 @@
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
 mod check;
+mod explain;
 mod permissions;
 mod replay;
 mod schema;
@@ -12,6 +13,7 @@ mod timeline;
 mod trial;
 
 pub use check::{check, load, show};
+pub use explain::explain;
 pub use replay::{backtest, replay};
 pub use schema::schema;
 pub use terminal::visible;
@@ -19,6 +21,7 @@ pub use timeline::Timeline;
 pub use trial::test;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -73,9 +76,19 @@ pub enum Command {
     /// Run the tests that stand in rule packs.
     #[command(after_help = "Example:\n  earwitness test rules/")]
     Test(TestArgs),
+    /// Pass traffic on and record it, without its secrets, for `replay`, `backtest` and `explain`.
+    #[command(
+        after_help = "Example:\n  earwitness record --listen 127.0.0.1:8080 --upstream http://127.0.0.1:8081 --out traffic.har --for 15m"
+    )]
+    Record(RecordArgs),
     /// Run rules over recorded traffic (a HAR) and print what they would have recorded.
     #[command(after_help = "Example:\n  earwitness replay traffic.har --rules rules/calcom")]
     Replay(ReplayArgs),
+    /// Tell why an exchange of a HAR, or of what `curl -v` printed, is recorded as it is, or is not.
+    #[command(
+        after_help = "Examples:\n  earwitness explain traffic.har --rules rules/calcom --entry 12\n  curl -v … 2>&1 | earwitness explain - --rules rules/calcom"
+    )]
+    Explain(ExplainArgs),
     /// Compare what two sets of rules record of the same traffic; exit code 1 when it differs.
     #[command(after_help = "Example:\n  earwitness backtest rules/calcom edited/calcom traffic.har")]
     Backtest(BacktestArgs),
@@ -183,6 +196,43 @@ pub enum TestFormat {
     Junit,
 }
 
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// A configuration: where to listen, the application, and packs whose secrets are left out too.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where clients connect; wins over the configuration.
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "config")]
+    pub listen: Option<String>,
+    /// The application; wins over the configuration.
+    #[arg(long, value_name = "URL", required_unless_present = "config")]
+    pub upstream: Option<String>,
+    /// The HAR to write; it must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Stop after this time (`90s`, `15m`, `2h`), and with it the passing on; without it, at SIGTERM.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub r#for: Option<Duration>,
+}
+
+/// `90`, `90s`, `15m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = text[..text.len() - unit.len()].parse::<u64>().ok();
+    let factor = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        _ => None,
+    };
+    let seconds = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    let seconds = seconds.filter(|seconds| (1..=RECORDING_SECONDS_MAX).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "write it as 90s, 15m or 2h, up to 7 days".to_owned())
+}
+
+const RECORDING_SECONDS_MAX: u64 = 7 * 86_400;
+
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -192,6 +242,25 @@ pub struct ReplayArgs {
     #[arg(long, required = true, num_args = 1..)]
     pub rules: Vec<PathBuf>,
     /// How events are shown.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A HAR, or what `curl -v` printed; `-` for standard input.
+    pub file: PathBuf,
+    /// Packs: their folders, or a folder of packs, or single files.
+    #[arg(long, required = true, num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// Only this entry of the file, from 1.
+    #[arg(long, value_name = "NUMBER")]
+    pub entry: Option<usize>,
+    /// Only exchanges whose path or query holds this text.
+    #[arg(long, value_name = "TEXT")]
+    pub url: Option<String>,
+    /// How the explanation is shown.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     pub format: ReplayFormat,
 }

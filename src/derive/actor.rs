@@ -10,7 +10,7 @@ mod learned;
 use serde_json::{Map, Value};
 
 use self::ground::{Ground, ground, weakest};
-
+use super::Step;
 use super::case::Case;
 use super::document::credential::Kind;
 use super::events::text;
@@ -83,13 +83,17 @@ pub(super) fn identify(
         match try_way(case, scope, exchange, decoded, way) {
             // Another way may know better than logins do (THREATS E59).
             Some(who) if way.is_learned && who.actor.assurance == Assurance::Ambiguous => {
-                doubtful = Some(who)
+                doubtful = Some((way, who));
             }
-            Some(who) => return who,
+            Some(who) => {
+                decoded.tell(|| Step::Identified { way: Some(&way.name) });
+                return who;
+            }
             None => {}
         }
     }
-    doubtful.unwrap_or_else(|| who(unknown(case), None))
+    decoded.tell(|| Step::Identified { way: doubtful.as_ref().map(|(way, _)| way.name.as_str()) });
+    doubtful.map_or_else(|| who(unknown(case), None), |(_, who)| who)
 }
 
 fn try_way(

@@ -17,7 +17,7 @@ use super::limits;
 use super::read::answer::Decoded;
 use super::read::{Learned, Lesson};
 use super::rule::{self, Recorded};
-use super::{Answers, Plan, events, session};
+use super::{Answers, Plan, Step, Trace, events, session};
 use crate::capture::Forced;
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
@@ -74,6 +74,8 @@ pub struct Given<'g> {
     pub actor: Option<&'g Value>,
     /// Where to keep how conditions come out.
     pub verdicts: Option<Rc<Verdicts>>,
+    /// Who hears of each step.
+    pub trace: Option<&'g dyn Trace>,
 }
 
 impl Engine {
@@ -125,7 +127,7 @@ impl Engine {
                 let mut derived = Derived::default();
                 let reading = self.reading(&candidates, &exchange.request);
                 let document = self.whole_document(&reading, head, exchange);
-                let decoded = Decoded::new(&reads, answers, &reading, given.actor);
+                let decoded = Decoded::new(&reads, answers, &reading, given);
                 self.derive_all(&candidates, exchange, &document, &decoded, given, ids, &mut derived);
                 derived
             }));
@@ -181,11 +183,13 @@ impl Engine {
         derived: &mut Derived,
     ) {
         for candidate in candidates {
+            let Some((pack, rule)) = self.rule(candidate) else { continue };
+            decoded.tell(|| Step::Begun { pack, rule, candidate });
             if is_a_miss(candidate, exchange) {
+                decoded.tell(|| Step::Missed);
                 derived.loosened_not_found += 1;
                 continue;
             }
-            let Some((pack, rule)) = self.rule(candidate) else { continue };
             let log = EvalLog::watched(given.verdicts.clone());
             let redactor = &decoded.reading.redactor;
             let case = Case::new(self, pack, rule, candidate, &exchange.request, document, redactor, &log);

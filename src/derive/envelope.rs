@@ -238,7 +238,7 @@ impl Engine {
         let Some(envelope) = self.open(candidate, &exchange.request, body, &exchange.client) else { return };
         self.each_call(&envelope, exchange, &mut |inner, document, candidates| {
             let reading = self.reading(candidates, &inner.request);
-            let decoded = Decoded::new(heard.reads, heard.answers, &reading, heard.given.actor);
+            let decoded = Decoded::new(heard.reads, heard.answers, &reading, heard.given);
             self.derive_all(candidates, inner, document, &decoded, heard.given, ids, derived);
         });
         if envelope.opened.rest.is_empty() {
@@ -297,7 +297,7 @@ impl Engine {
     ) {
         let reading = self.reading(std::slice::from_ref(candidate), &exchange.request);
         let document = self.whole_document(&reading, None, exchange);
-        let decoded = Decoded::new(heard.reads, heard.answers, &reading, heard.given.actor);
+        let decoded = Decoded::new(heard.reads, heard.answers, &reading, heard.given);
         let (log, redactor) = (EvalLog::default(), &reading.redactor);
         let (pack, rule) = (envelope.pack, envelope.rule);
         let case = Case::new(self, pack, rule, candidate, &exchange.request, &document, redactor, &log);

@@ -20,6 +20,7 @@ mod read;
 mod rule;
 mod session;
 mod situation;
+mod trace;
 
 pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;
@@ -27,6 +28,7 @@ pub use read::{
     Answer, Answers, Learned, Lesson, Logins, Meanwhile, Person, Purpose, ReadFailure, ReadKey, ReadRequest,
     Recall, Write,
 };
+pub use trace::{Step, Trace};
 
 #[cfg(test)]
 mod tests;

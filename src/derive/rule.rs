@@ -10,7 +10,7 @@ use super::engine::EVENTS_MAX;
 use super::read::Learned;
 use super::read::answer::Decoded;
 use super::situation::{self, Before, Ended, Situation};
-use super::{actor, carry, events, learn};
+use super::{Step, actor, carry, events, learn};
 use crate::event::{Event, Note, NoteCode, Outcome};
 use crate::exchange::Exchange;
 use crate::rules::expr::{Condition, Doubt, Phase, Root, Scope, Verdict};
@@ -64,7 +64,10 @@ pub(super) fn derive(
     }
     let mut reasons = match body_method(case) {
         Meant::Yes => Vec::new(),
-        Meant::No => return recorded,
+        Meant::No => {
+            decoded.tell(|| Step::Unmeant);
+            return recorded;
+        }
         Meant::Doubt(reason) => vec![reason],
     };
     let items = match &case.rule.for_each {
@@ -106,6 +109,7 @@ fn derive_item(
     scope.doubts = &doubts;
     // What the request excludes needs no answers read and no snapshots compared.
     if !case.rule.when.may_hold(&scope, Phase::Body) {
+        decoded.tell(|| Step::Excluded { rule: case.rule, scope });
         return;
     }
     let who = actor::identify(case, &scope, exchange, decoded);
@@ -195,12 +199,15 @@ impl<'s> Stage<'s> {
                 (own, scope)
             };
             let scope = scope.with(Root::Result, &result);
+            self.decoded.tell(|| Step::Tried { rule: self.case.rule, entry, scope });
             let Some(mut reasons) = self.holds(entry, &scope) else { continue };
             reasons.extend(self.reasons.iter().cloned().chain(reason.clone()));
             let item = item.as_ref().or(self.item);
             let (before, who) = (self.before, self.who);
             let firing = Firing { entry, scope, situation, before, who, outcome, item, reasons };
-            drafts.push(events::build(self.case, self.exchange, &firing, ids()));
+            let draft = events::build(self.case, self.exchange, &firing, ids());
+            self.decoded.tell(|| Step::Fired { event: &draft.event });
+            drafts.push(draft);
         }
     }
 

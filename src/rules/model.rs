@@ -283,6 +283,32 @@ pub struct Entry {
     pub raw: Vec<Path>,
     /// Labels.
     pub tags: Vec<String>,
+    /// Where each of its keys stands, for `explain`.
+    pub places: Vec<Place>,
+}
+
+/// Where a key of an entry stands.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The key.
+    pub key: &'static str,
+    /// How high up.
+    pub level: Level,
+    /// The file.
+    pub source: Arc<Source>,
+    /// The value's place in it.
+    pub span: Span,
+}
+
+/// How high up a key of an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// `events`, `otherwise`.
+    Entry,
+    /// The rule.
+    Rule,
+    /// `defaults` of a file or of the pack.
+    Defaults,
 }
 
 /// What it was done to.

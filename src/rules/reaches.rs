@@ -126,6 +126,7 @@ fn entry<'r>(entry: &'r Entry, visit: &mut Visit<'r, '_>) {
         team,
         raw,
         tags: _,
+        places: _,
     } = entry;
     visit(Part::Condition(when));
     each(for_each.as_ref(), visit);

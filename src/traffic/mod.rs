@@ -4,6 +4,7 @@
 //! is made up for where that is honest (a body that is not there was not copied) and told where it is not;
 //! what is written has been redacted first. A file is never believed to be complete, small or well meant.
 
+mod bodies;
 pub mod curl;
 pub mod har;
 

@@ -12,8 +12,8 @@ use crate::derive::{Answer, Purpose, ReadRequest};
 use crate::exchange::Request;
 use crate::traffic::Entry;
 
-/// The answer to a question of entry `index`.
-pub(in crate::cli) fn find(entries: &[Entry], index: usize, read: &ReadRequest) -> Option<Answer> {
+/// The number of the entry that answers a question of entry `index`, and its answer.
+pub(in crate::cli) fn find(entries: &[Entry], index: usize, read: &ReadRequest) -> Option<(usize, Answer)> {
     // A service credential is in the configuration, not in the recording: its answers are nobody else's.
     if read.credentials.is_some() {
         return None;
@@ -24,7 +24,8 @@ pub(in crate::cli) fn find(entries: &[Entry], index: usize, read: &ReadRequest) 
         Purpose::After => entries.get(index + 1..)?.iter().find(answers),
     }?;
     let response = found.exchange.response.clone()?;
-    Some(Answer::Answered { status: response.status, headers: response.headers, body: response.body })
+    let answer = Answer::Answered { status: response.status, headers: response.headers, body: response.body };
+    Some((found.number, answer))
 }
 
 /// Whether a request of the recording is this very question.

@@ -11,7 +11,7 @@ mod stage;
 
 pub use backtest::backtest;
 pub(in crate::cli) use file::open;
-use stage::Stage;
+pub(in crate::cli) use stage::{Prepared, Question, Stage};
 
 use std::io::Write;
 
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::{Exit, ReplayArgs, ReplayFormat, Timeline, check, visible};
 use crate::config::Limits;
 use crate::event::Event;
+use crate::rules::redact::{Key, Redactor};
 use crate::traffic::Entry;
 
 /// How many exchanges of which kind.
@@ -101,6 +102,8 @@ pub(in crate::cli) fn title(entry: &Entry) -> String {
     let request = &entry.exchange.request;
     // The query may hold what nothing has redacted.
     let path = request.target.split('?').next().unwrap_or_default();
+    let key = Key::new([0; 32]);
+    let path = &Redactor::new(&key, []).text(path);
     let status = match &entry.exchange.response {
         Some(response) => response.status.to_string(),
         None => "no answer".to_owned(),

@@ -80,7 +80,7 @@ impl Stage {
         let reads_after = self.engine.reads_after(&plan, &exchange, &answers);
         answers.extend(self::answers(trial, &reads_after)?);
         let verdicts = Some(Rc::clone(&self.coverage.verdicts));
-        let given = Given { actor: trial.actor.as_ref(), verdicts };
+        let given = Given { actor: trial.actor.as_ref(), verdicts, trace: None };
         let derived = self.engine.derive_given(plan, &exchange, &answers, &given, &mut Uuid::now_v7);
         let shadowed = derived.shadowed.len();
         let mut events = derived.events;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::document::sight::Side;
 use super::super::document::{Reading, formats};
+use super::super::{Given, Step, Trace};
 use super::ask::Asked;
 use super::consistency::Validators;
 use super::{Answer, Answers, Logins, Meanwhile, ReadFailure, ReadRequest};
@@ -25,6 +26,7 @@ pub(in crate::derive) struct Decoded<'a> {
     asked: &'a [ReadRequest],
     /// An actor's members, in place of what the pack's ways would find.
     pub(in crate::derive) given: Option<&'a Value>,
+    trace: Option<&'a dyn Trace>,
     /// What went on with things, by their names.
     pub(in crate::derive) meanwhile: &'a HashMap<String, Meanwhile>,
     documents: Vec<(&'a str, &'a Answer, OnceCell<Value>)>,
@@ -48,12 +50,19 @@ impl<'a> Decoded<'a> {
         asked: &'a [ReadRequest],
         answers: &'a Answers,
         reading: &'a Reading<'a>,
-        given: Option<&'a Value>,
+        given: &Given<'a>,
     ) -> Decoded<'a> {
         let meanwhile = &answers.meanwhile;
         let answers = answers.iter();
         let documents = answers.map(|(key, answer)| (key.as_str(), answer, OnceCell::new())).collect();
-        Decoded { reading, asked, given, meanwhile, documents }
+        Decoded { reading, asked, given: given.actor, trace: given.trace, meanwhile, documents }
+    }
+
+    /// Tells who listens, if anybody does.
+    pub(in crate::derive) fn tell<'s>(&self, step: impl FnOnce() -> Step<'s>) {
+        if let Some(trace) = self.trace {
+            trace.step(step());
+        }
     }
 
     /// What came of this question.

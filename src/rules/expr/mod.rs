@@ -7,6 +7,7 @@
 
 mod compile;
 mod condition;
+mod explain;
 mod names;
 mod path;
 mod reach;
@@ -18,6 +19,7 @@ mod value;
 
 pub use compile::Compiler;
 pub use condition::{Check, Condition, Verdict};
+pub use explain::Tested;
 pub use names::Names;
 pub use path::compare::is_same;
 pub use path::fold::{Member, member};

@@ -10,7 +10,7 @@ use super::keys::Page;
 use super::resource::check_field;
 use crate::event::Outcome;
 use crate::rules::expr::{Condition, Expr, Names, Path};
-use crate::rules::model::{ChangeSpec, ComputedChange, Entry, ForEach, LinkSpec, TargetSpec};
+use crate::rules::model::{ChangeSpec, ComputedChange, Entry, ForEach, Level, LinkSpec, Place, TargetSpec};
 use crate::yaml::{Key, Node, Problems, Source, Yaml};
 
 /// One place where keys of an entry may stand.
@@ -21,17 +21,6 @@ pub(super) struct Layer<'n> {
     /// What expressions may use there.
     pub(super) names: &'n Names,
     pub(super) level: Level,
-}
-
-/// How high up a layer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// `events`, `otherwise`.
-    Entry,
-    /// The rule.
-    Rule,
-    /// `defaults` of a file or of the pack.
-    Defaults,
 }
 
 /// Reads the entry that these layers make, the nearest first.
@@ -117,6 +106,7 @@ impl<'n> Reader<'n, '_> {
             team: scope.1,
             raw: self.raw(),
             tags: self.tags(),
+            places: self.places(),
             action: self.action()?,
         })
     }
@@ -128,6 +118,16 @@ impl<'n> Reader<'n, '_> {
     /// As `find`; a null takes back what stands higher up.
     fn find_set(&self, key: &str) -> Option<(&'n Node, Layer<'n>)> {
         self.find(key).filter(|(node, _)| !matches!(node.value, Yaml::Null))
+    }
+
+    /// The nearest place of each key that is there.
+    fn places(&self) -> Vec<Place> {
+        let keys = INHERITED.iter().chain(&OWN);
+        let place = |key: &'static str| {
+            let (node, layer) = self.find(key)?;
+            Some(Place { key, level: layer.level, source: Arc::clone(layer.source), span: node.span })
+        };
+        keys.filter_map(|key| place(key)).collect()
     }
 
     fn page(&mut self, layer: &Layer<'n>) -> Page<'_> {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::entry::{self, HasBefore, INHERITED, Layer, Level, OWN};
+use super::entry::{self, HasBefore, INHERITED, Layer, OWN};
 use super::keys::Page;
 use super::trials::{self, Given};
 use super::vars::{self, Written};
 use super::{redaction, resource, session};
 use crate::rules::expr::{Expr, Names, Phase};
 use crate::rules::model::{
-    After, Before, Entry, ForEach, Guarantee, MatchLine, Mode, OnFailure, Resource, Rule, Whence,
+    After, Before, Entry, ForEach, Guarantee, Level, MatchLine, Mode, OnFailure, Resource, Rule, Whence,
 };
 use crate::yaml::{Node, Problems, Source, Yaml, nearest};
 

@@ -5,5 +5,7 @@
 
 mod form;
 mod read;
+mod write;
 
 pub use read::read;
+pub use write::{HEAD, TAIL, Writing};
