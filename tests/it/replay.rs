@@ -204,3 +204,37 @@ fn the_calls_of_a_recorded_batch_meet_the_rules_one_by_one() {
     assert_eq!(seen(second), (json!("b"), json!("denied"), json!(1)), "{told}");
     assert_eq!((&counts["counts"]["matched"], &counts["counts"]["blind"]), (&json!(1), &json!(1)), "{told}");
 }
+
+#[test]
+fn logins_in_the_recording_tell_whose_sessions_come_after_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = "version: 1\n\
+        actors: [{ name: logins, learned: true }]\nrules:\n\
+        - id: logged_in\n  match: POST /login\n  action: LOGGED_IN\n  \
+          session: { starts: { cookie: session } }\n  \
+          actor: { type: user, id: $.request.body.user }\n\
+        - { id: moved, match: \"POST /bookings/{id}/move\", action: MOVED }\n";
+    fs::write(folder.path().join("own.yaml"), rules).unwrap();
+    let url = "http://app.example/bookings/7/move";
+    let mut login =
+        entry("POST", "http://app.example/login", "none", Some(json!({ "user": "ben" })), 200, &json!({}));
+    login["request"]["headers"] = json!([]);
+    login["response"]["headers"] = json!([{ "name": "Set-Cookie", "value": "session=s1; Path=/" }]);
+    let mut other = entry("POST", url, "s1", Some(json!({})), 200, &json!({}));
+    other["startedDateTime"] = json!("2026-03-04T17:06:08Z");
+    let entries = json!([
+        login,
+        entry("POST", url, "s1", Some(json!({})), 200, &json!({})),
+        entry("POST", url, "s2", Some(json!({})), 200, &json!({})),
+        other,
+    ]);
+    fs::write(folder.path().join("traffic.har"), json!({ "log": { "entries": entries } }).to_string())
+        .unwrap();
+    let arguments = ["replay", "traffic.har", "--rules", "own.yaml", "--format", "json"];
+    let (code, told, log) = run(folder.path(), &arguments);
+    assert_eq!(code, Some(0), "{log}");
+    let lines: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actors: Vec<&Value> = lines[1..4].iter().map(|line| &line["event"]["actor"]["id"]).collect();
+    // Another session, and the same one when twelve hours are over, are nobody's.
+    assert_eq!(actors, [&json!("ben"), &Value::Null, &Value::Null], "{told}");
+}

@@ -1,11 +1,12 @@
-//! What rules remember of things, while a recording is played: as in service, but by the recording's clock.
+//! What is remembered of things and sessions while a recording is played: as in service, but by the
+//! recording's clock.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::derive::{Answer, Learned};
+use crate::derive::{Answer, Answers, Learned, Lesson, Logins, Person, ReadKey};
 use crate::store::{Ceiling, Snapshots};
 
 /// Things as they were seen last. Lives for one recording.
@@ -13,17 +14,58 @@ pub(super) struct Memory {
     snapshots: Snapshots,
     /// When each was seen.
     seen: RefCell<HashMap<String, Timestamp>>,
+    /// Who logged in, by session, and when the last did.
+    sessions: RefCell<HashMap<ReadKey, (Vec<Person>, Timestamp)>>,
 }
 
 impl Memory {
     pub(super) fn new() -> Memory {
-        Memory { snapshots: Snapshots::open(None, CEILING), seen: RefCell::default() }
+        Memory {
+            snapshots: Snapshots::open(None, CEILING),
+            seen: RefCell::default(),
+            sessions: RefCell::default(),
+        }
     }
 
     /// Keeps what an exchange of this time showed.
     pub(super) fn learn(&self, at: Timestamp, learned: Vec<(String, Learned)>) {
         self.seen.borrow_mut().extend(learned.iter().map(|(key, _)| (key.clone(), at)));
         self.snapshots.learn(learned);
+    }
+
+    /// Whose sessions these are, as logins before have shown.
+    pub(super) fn whose(&self, keys: Vec<ReadKey>, now: Timestamp) -> Answers {
+        let sessions = self.sessions.borrow();
+        let known = keys.into_iter().filter_map(|key| {
+            let (people, at) = sessions.get(&key)?;
+            let age_s = u64::try_from(now.duration_since(*at).as_secs()).unwrap_or(0);
+            (age_s < SESSION_SECONDS_MAX)
+                .then(|| (key, Answer::Logins(Logins { people: people.clone(), age_s })))
+        });
+        known.collect()
+    }
+
+    /// Keeps what an exchange of this time taught about sessions. A second person leaves the session in doubt.
+    pub(super) fn teach(&self, at: Timestamp, lessons: Vec<Lesson>) {
+        let mut sessions = self.sessions.borrow_mut();
+        for lesson in lessons {
+            match lesson {
+                Lesson::Ends(keys) => keys.iter().for_each(|key| drop(sessions.remove(key))),
+                Lesson::Starts(keys, person) => {
+                    for key in keys {
+                        let (people, last) = sessions.entry(key).or_insert_with(|| (Vec::new(), at));
+                        let account = |person: &Person| {
+                            let actor = &person.actor;
+                            (actor.r#type.clone(), actor.id.clone(), actor.email.clone())
+                        };
+                        people.retain(|other| account(other) != account(&person));
+                        people.truncate(PEOPLE_MAX - 1);
+                        people.push(Person::clone(&person));
+                        *last = at;
+                    }
+                }
+            }
+        }
     }
 
     /// What was seen last of a thing.
@@ -37,3 +79,7 @@ impl Memory {
 
 /// As a service has it by default, and then some: a recording is read in a moment.
 const CEILING: Ceiling = Ceiling { count_max: 100_000, bytes_max: 256 << 20 };
+
+/// How long a login is remembered, and how many people of one session; both as in service.
+const SESSION_SECONDS_MAX: u64 = 12 * 60 * 60;
+const PEOPLE_MAX: usize = 4;

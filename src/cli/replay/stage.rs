@@ -80,7 +80,8 @@ impl Stage {
         if plan.needs_body {
             plan = self.engine.plan_with_body(plan, request, client, &request.body);
         }
-        let (questions, answers) = (Vec::new(), Answers::new());
+        let sessions = self.engine.sessions(&plan.candidates, request);
+        let (questions, answers) = (Vec::new(), self.memory.whose(sessions, exchange.received_at));
         let mut prepared = Prepared { met, after_head, plan, questions, answers };
         let reads = prepared.plan.reads.clone();
         self.answer(reads, &traffic.entries, index, &mut prepared);
@@ -133,7 +134,9 @@ impl Stage {
         let prepared = self.prepare(traffic, index)?;
         let is_met = self.is_met(&prepared);
         let mut derived = self.derive(entry, prepared.plan, &prepared.answers, &Given::default());
-        self.memory.learn(entry.exchange.received_at, std::mem::take(&mut derived.learned));
+        let at = entry.exchange.received_at;
+        self.memory.learn(at, std::mem::take(&mut derived.learned));
+        self.memory.teach(at, std::mem::take(&mut derived.lessons));
         let is_met = is_met || !derived.events.is_empty() || !derived.shadowed.is_empty();
         Some((is_met, derived))
     }
