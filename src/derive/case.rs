@@ -10,7 +10,7 @@ use super::read::ask::{Asked, Asking};
 use super::read::{Purpose, ReadFailure, Recall};
 use crate::event::{MatchedBy, NoteCode};
 use crate::exchange::Request;
-use crate::rules::expr::{Doubt, EvalLog, Expr, Root, Scope};
+use crate::rules::expr::{Doubt, EvalLog, Expr, Phase, Root, Scope};
 use crate::rules::model::{ForEach, Pack, Resource, Rule, Whence};
 use crate::rules::redact::Redactor;
 use crate::rules::router::Candidate;
@@ -88,11 +88,23 @@ impl<'a> Case<'a> {
             .with_option(Root::Response, document.response.as_ref())
     }
 
-    /// `$.vars`, and which of them rest on doubtful parts.
+    /// `$.vars`, as far as the rule needs them, and which of them rest on doubtful parts.
     pub(super) fn vars(&self, scope: &Scope<'_>) -> (Value, Vec<Doubt>) {
+        self.vars_of(scope, Phase::Answer)
+    }
+
+    /// Those of them that can be known by now.
+    pub(super) fn vars_by(&self, now: Phase, scope: &Scope<'_>) -> Value {
+        self.vars_of(scope, now).0
+    }
+
+    fn vars_of(&self, scope: &Scope<'_>, now: Phase) -> (Value, Vec<Doubt>) {
         let mut known = Value::Object(Map::new());
         let mut doubts = Vec::new();
-        for (name, expr) in self.pack.vars.iter().chain(&self.rule.vars) {
+        let of_pack = &self.pack.vars;
+        for place in self.engine.needed_vars(self.candidate) {
+            let var = of_pack.get(*place).or_else(|| self.rule.vars.get(place - of_pack.len()));
+            let Some((name, expr)) = var.filter(|(_, expr)| expr.phase() <= now) else { continue };
             let (value, doubt) = {
                 let scope = scope.with(Root::Vars, &known);
                 (expr.eval(&scope), expr.doubt(&scope))

@@ -24,6 +24,7 @@ use crate::event::{Event, MatchedBy, Note, NoteCode};
 use crate::exchange::{Exchange, Request};
 use crate::rules::expr::{EvalLog, Verdicts};
 use crate::rules::model::{Mode, Pack, Rule, RuleSet};
+use crate::rules::reaches;
 use crate::rules::redact::{Key, Redactor, Secrets};
 use crate::rules::router::Candidate;
 
@@ -44,6 +45,8 @@ struct PackFacts {
 struct RuleFacts {
     secrets: Secrets,
     sight: Sight,
+    /// Places of the variables that it needs.
+    vars: Vec<usize>,
 }
 
 /// What came of an exchange.
@@ -85,6 +88,7 @@ impl Engine {
             let of_rule = |rule: &Rule| RuleFacts {
                 secrets: Secrets::new(&rule.redact, &[]),
                 sight: Sight::of(pack, rule),
+                vars: reaches::needed_vars(pack, rule),
             };
             let secrets = Secrets::new(&pack.redact, &pack.reveal);
             PackFacts { secrets, rules: pack.rules.iter().map(of_rule).collect() }
@@ -249,6 +253,12 @@ impl Engine {
         let pack = self.rules.packs.get(candidate.pack)?;
         let rule = pack.rules.get(candidate.rule)?;
         (rule.mode != Mode::Disabled).then_some((pack, rule))
+    }
+
+    /// Places of the variables that the candidate's rule needs, in those of its pack and then its own.
+    pub(super) fn needed_vars(&self, candidate: &Candidate) -> &[usize] {
+        let of_rule = self.packs.get(candidate.pack).and_then(|pack| pack.rules.get(candidate.rule));
+        of_rule.map_or(&[], |rule| &rule.vars)
     }
 
     /// How an exchange is read that may concern these candidates.

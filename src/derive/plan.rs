@@ -151,7 +151,7 @@ pub(super) fn push_reads_after(
         let log = EvalLog::default();
         let (request, redactor) = (&exchange.request, &reading.redactor);
         let case = Case::new(engine, pack, rule, candidate, request, document, redactor, &log);
-        for_items(&case, &mut |scope| {
+        for_items(&case, Phase::Answer, &mut |scope| {
             push_thing(&case, scope, Purpose::After, reads);
         });
     }
@@ -176,14 +176,14 @@ pub(super) fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
     let mut stands = false;
     if items_phase > now {
         let scope = case.scope();
-        let (vars, _) = case.vars(&scope);
+        let vars = case.vars_by(now, &scope);
         let scope = scope.with(Root::Vars, &vars);
         stands = case.rule.when.may_hold(&scope, now);
         if stands {
             push_identity(case, &scope, now, &mut plan.reads);
         }
     } else {
-        for_items(case, &mut |scope| {
+        for_items(case, now, &mut |scope| {
             if case.rule.when.may_hold(scope, now) {
                 stands = true;
                 push_identity(case, scope, now, &mut plan.reads);
@@ -218,9 +218,9 @@ fn exprs_of(read: &Read) -> Vec<&Expr> {
 }
 
 /// Each item's scope; the plain one for a rule without `for_each`.
-fn for_items(case: &Case<'_>, visit: &mut dyn FnMut(&Scope<'_>)) {
+fn for_items(case: &Case<'_>, now: Phase, visit: &mut dyn FnMut(&Scope<'_>)) {
     let scope = case.scope();
-    let (vars, _) = case.vars(&scope);
+    let vars = case.vars_by(now, &scope);
     let scope = scope.with(Root::Vars, &vars);
     let items: Vec<Item> = match case.items(case.rule.for_each.as_ref(), &scope) {
         Items::Once | Items::Doubt(_) => return visit(&scope),
@@ -228,7 +228,7 @@ fn for_items(case: &Case<'_>, visit: &mut dyn FnMut(&Scope<'_>)) {
     };
     for item in items.iter().take(READS_MAX) {
         let scope = case.scope().with(Root::Item, &item.value).with(Root::Key, &item.key);
-        let (vars, _) = case.vars(&scope);
+        let vars = case.vars_by(now, &scope);
         visit(&scope.with(Root::Vars, &vars));
     }
 }

@@ -3,7 +3,9 @@
 //! The types are taken apart whole: a field that is added to the model does not compile until it is either
 //! visited here or said not to look at anything.
 
-use super::expr::{Condition, Expr, Path, Reach};
+use std::collections::BTreeSet;
+
+use super::expr::{Condition, Expr, Path, Reach, ReachStep, Root};
 use super::model::{
     ActorWay, After, Before, ChangeSpec, ComputedChange, Entry, Field, ForEach, LinkSpec, Pack, Read,
     RedactTarget, Resource, Rule, TargetSpec,
@@ -37,6 +39,52 @@ impl Part<'_> {
 pub fn visit(pack: &Pack, rule: &Rule, visit: &mut dyn FnMut(&Reach)) {
     of_pack(pack, &mut |part| part.visit_reaches(visit));
     of_rule(rule, &mut |part| part.visit_reaches(visit));
+}
+
+/// The variables that deriving by this rule needs, as places in those of the pack and then of the rule: a pack
+/// has twenty for all its rules, and each rule looks at few.
+pub fn needed_vars(pack: &Pack, rule: &Rule) -> Vec<usize> {
+    let mut needed = Needed::default();
+    let things = rule.before.iter().filter_map(|before| pack.resources.get(before.resource));
+    things
+        .for_each(|thing| of_resource(thing, &mut |part| part.visit_reaches(&mut |reach| needed.add(reach))));
+    let mut add = |part: Part<'_>| part.visit_reaches(&mut |reach| needed.add(reach));
+    pack.actors.iter().for_each(|way| actor_way(way, &mut add));
+    redacted(&pack.redact, &mut add);
+    of_rule(rule, &mut add);
+    // Each uses only earlier ones.
+    let mut places = Vec::new();
+    let vars: Vec<_> = pack.vars.iter().chain(&rule.vars).enumerate().collect();
+    for (place, (name, expr)) in vars.into_iter().rev() {
+        if needed.all || needed.names.contains(name) {
+            places.push(place);
+            expr.visit_reaches(&mut |reach| needed.add(reach));
+        }
+    }
+    places.reverse();
+    places
+}
+
+/// Names of variables that something looks at.
+#[derive(Default)]
+struct Needed {
+    /// True when an expression takes them as a whole.
+    all: bool,
+    names: BTreeSet<String>,
+}
+
+impl Needed {
+    fn add(&mut self, reach: &Reach) {
+        match (reach.root == Root::Vars, reach.steps.first()) {
+            (false, _) => {}
+            (true, Some(ReachStep::Name(name))) => {
+                if !self.names.contains(name) {
+                    self.names.insert(name.clone());
+                }
+            }
+            (true, Some(ReachStep::Index(_) | ReachStep::Any) | None) => self.all = true,
+        }
+    }
 }
 
 fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
@@ -234,4 +282,37 @@ fn perhaps<'r>(expr: Option<&'r Expr>, visit: &mut Visit<'r, '_>) {
 
 fn found<'r>(path: &'r Path, visit: &mut Visit<'r, '_>) {
     visit(Part::Path(path));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needed_vars;
+    use crate::rules::model::RuleSet;
+
+    #[test]
+    fn a_rule_needs_the_variables_it_looks_at_and_those_behind_them() {
+        let text = r#"
+version: 1
+vars: { unused: x, root: y, middle: "{{ vars.root }}!", who: "{{ actor.id }}" }
+actors: [{ name: basic, when: { $.credential.user: $.vars.who }, actor: { type: user, id: $.credential.user } }]
+rules:
+  - id: one
+    match: POST /one
+    vars: { own: "{{ vars.middle }}", idle: 1 }
+    action: ONE
+    details: { own: $.vars.own }
+  - { id: all, match: POST /all, action: ALL, details: { all: $.vars } }
+"#;
+        let set = RuleSet::from_texts("pack", &[("rules.yaml", text)]).expect("the rules are sound").rules;
+        let pack = &set.packs[0];
+        let needed = |place: usize| {
+            let rule = &pack.rules[place];
+            let vars: Vec<&str> = pack.vars.iter().chain(&rule.vars).map(|(name, _)| name.as_str()).collect();
+            needed_vars(pack, rule).into_iter().map(|place| vars[place]).collect::<Vec<_>>()
+        };
+        let mut one = needed(0);
+        one.sort_unstable();
+        assert_eq!(one, ["middle", "own", "root", "who"]);
+        assert_eq!(needed(1).len(), pack.vars.len());
+    }
 }

@@ -8,6 +8,7 @@
 pub(super) mod lines;
 mod number;
 
+use memchr::memchr2;
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
@@ -72,6 +73,16 @@ enum Frame {
 enum Step {
     Value(Value),
     Opened,
+}
+
+/// How many bytes stand before a quote, an escape or a control character; the whole is looked at by the block,
+/// because most of what is read is the inside of strings.
+fn plain_len(bytes: &[u8]) -> usize {
+    let end = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
+    let plain = bytes.get(..end).unwrap_or_default();
+    let least = plain.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+    let is_control = |byte: &u8| *byte < 0x20;
+    if is_control(&least) { plain.iter().position(is_control).unwrap_or(end) } else { end }
 }
 
 impl Reader<'_> {
@@ -209,8 +220,7 @@ impl Reader<'_> {
         loop {
             let start = self.at;
             let rest = self.bytes.get(start..).unwrap_or_default();
-            let is_odd = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-            self.at += rest.iter().position(is_odd).unwrap_or(rest.len());
+            self.at += plain_len(rest);
             // Both ends stand beside an ASCII byte or the text's end: always on a character boundary.
             let plain = self.text.get(start..self.at).unwrap_or_default();
             match self.peek() {

@@ -44,17 +44,7 @@ pub(super) fn replace(text: &str, redactor: &Redactor<'_>, depth: usize) -> Opti
 /// Whether no pass below can find anything, at the cost of one look at each byte. Nearly all text ends here;
 /// to be wrong the other way only costs the passes.
 fn is_harmless(text: &str) -> bool {
-    let (mut marks, mut digits, mut digits_most) = (0, 0, 0);
-    for byte in text.bytes() {
-        let mark = MARKS[usize::from(byte)];
-        marks |= mark;
-        digits = match mark {
-            DIGIT => digits + 1,
-            BETWEEN_DIGITS => digits,
-            _ => 0,
-        };
-        digits_most = digits_most.max(digits);
-    }
+    let marks = text.bytes().fold(0, |marks, byte| marks | MARKS[usize::from(byte)]);
     let has = |wanted: u8| marks & wanted != 0;
     !(has(EQUALS)
         || has(QUOTE)
@@ -62,7 +52,21 @@ fn is_harmless(text: &str) -> bool {
         || (has(AT_SIGN) && text.contains("://"))
         || (has(CAPITAL) && (text.contains("eyJ") || text.contains("-----BEGIN")))
         || (has(UNDERSCORE) && text.contains("cal_"))
-        || digits_most >= CARD_DIGITS_MIN)
+        || (has(DIGIT) && digits_in_a_row(text) >= CARD_DIGITS_MIN))
+}
+
+/// The most digits that only blanks and dashes part.
+fn digits_in_a_row(text: &str) -> usize {
+    let (mut digits, mut digits_most) = (0, 0);
+    for byte in text.bytes() {
+        digits = match MARKS[usize::from(byte)] {
+            DIGIT => digits + 1,
+            BETWEEN_DIGITS => digits,
+            _ => 0,
+        };
+        digits_most = digits_most.max(digits);
+    }
+    digits_most
 }
 
 const EQUALS: u8 = 1;
