@@ -53,6 +53,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread::Thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -68,6 +69,8 @@ pub struct Journal {
     shared: Arc<Shared>,
     directory: PathBuf,
     instance: Uuid,
+    /// Told when an append cannot wait: it may sleep over those that can.
+    writer: Thread,
     /// Hangs up when the writer has ended.
     ended: Mutex<Receiver<()>>,
 }
@@ -122,8 +125,10 @@ impl Journal {
             Some(queue) => queue.send(append).err().map(|error| error.0),
             None => Some(append),
         };
-        if let Some(append) = refused {
-            (append.done)(Err(JournalError::Closed));
+        match refused {
+            Some(append) => (append.done)(Err(JournalError::Closed)),
+            None if urgency == Urgency::Now => self.writer.unpark(),
+            None => {}
         }
     }
 
@@ -165,6 +170,7 @@ impl Journal {
     /// Takes no more appends; those that wait are still written.
     pub fn close(&self) {
         self.queue.lock().take();
+        self.writer.unpark();
     }
 
     /// Waits until the writer has ended, at most `limit`; true when it has.

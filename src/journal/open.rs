@@ -241,12 +241,19 @@ fn start(writer: Writer, shared: Arc<Shared>) -> Result<Journal, JournalError> {
     let (queue, waiting) = mpsc::channel();
     let (guard, ended) = mpsc::channel::<()>();
     let (directory, instance) = (writer.directory.clone(), writer.instance);
-    thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || {
             writer.run(&waiting);
             drop(guard);
         })
         .map_err(|error| JournalError::io("start a thread for", &directory, &error))?;
-    Ok(Journal { queue: Mutex::new(Some(queue)), shared, directory, instance, ended: Mutex::new(ended) })
+    Ok(Journal {
+        queue: Mutex::new(Some(queue)),
+        shared,
+        directory,
+        instance,
+        writer: thread.thread().clone(),
+        ended: Mutex::new(ended),
+    })
 }

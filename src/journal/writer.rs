@@ -1,7 +1,8 @@
 //! The one thread that writes: takes all that waits, writes it with one call, syncs it with one call, then
 //! answers. While it syncs, the next batch gathers; so the disk sets the pace. When appends come fast, or
 //! nobody waits for them, it lets a batch gather a moment longer: a sync and the switch of threads around
-//! it cost more than the entries. It sleeps meanwhile, so that no append wakes it.
+//! it cost more than the entries. It sleeps meanwhile, so that no append wakes it but the first that cannot
+//! wait among those that can.
 //!
 //! After an error nothing half-written stays in the middle of a segment: the segment is cut back to its
 //! last good length, or left behind for a new one. A sync that failed is never tried again on the same
@@ -11,6 +12,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -252,7 +254,13 @@ fn gather(first: Append, queue: &Receiver<Append>, pace: &Pace) -> Vec<Append> {
         if left.is_zero() {
             return batch;
         }
-        std::thread::sleep(left.min(GATHER_MAX));
+        if is_urgent {
+            // Nothing wakes it: a switch of threads for each append is what gathering saves.
+            thread::sleep(left);
+        } else {
+            // The first append that cannot wait ends this.
+            thread::park_timeout(left);
+        }
     }
 }
 
