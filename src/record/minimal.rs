@@ -7,14 +7,19 @@ use crate::event::{Actor, Event, MatchFacts, Note, NoteCode, RequestFacts, RuleF
 
 /// An event's JSON: of the whole event, or of its minimal form.
 pub(super) fn bytes_of(event: &Event) -> Arc<[u8]> {
-    let whole = serde_json::to_vec(event).ok();
+    let whole = json_of(event);
     let fits = |bytes: &Vec<u8>| bytes.len() <= EVENT_BYTES_MAX && depth(bytes) <= DEPTH_MAX;
     let bytes = whole.filter(fits).unwrap_or_else(|| {
         tracing::warn!(id = %event.id, rule = event.rule.id, "only a minimal event could be recorded");
         // Strings, numbers and enums only: nothing in it can fail to serialise.
-        serde_json::to_vec(&minimal(event)).unwrap_or_default()
+        json_of(&minimal(event)).unwrap_or_default()
     });
     Arc::from(bytes)
+}
+
+fn json_of(event: &Event) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, event).ok().map(|()| bytes)
 }
 
 /// The least that an event says: what, when, who, by which rule and request, and with what result.
@@ -121,6 +126,8 @@ fn depth(json: &[u8]) -> usize {
 }
 
 const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Most events fit: growing to their length byte by byte would cost a third of writing them.
+const USUAL_BYTES: usize = 2 << 10;
 /// `serde_json` reads 127 levels.
 const DEPTH_MAX: usize = 120;
 const TEXT_CHARACTERS_MAX: usize = 500;
