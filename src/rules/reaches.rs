@@ -293,7 +293,7 @@ mod tests {
     fn a_rule_needs_the_variables_it_looks_at_and_those_behind_them() {
         let text = r#"
 version: 1
-vars: { unused: x, root: y, middle: "{{ vars.root }}!", who: "{{ actor.id }}" }
+vars: { unused: x, root: y, middle: "{{ vars.root }}!", who: "{{ request.host }}" }
 actors: [{ name: basic, when: { $.credential.user: $.vars.who }, actor: { type: user, id: $.credential.user } }]
 rules:
   - id: one
