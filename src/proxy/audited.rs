@@ -10,11 +10,8 @@
 //! `record_ms` later; a body past its copy's limit and an event stream are never held.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,7 +33,7 @@ use super::hops;
 use super::pool::Lease;
 use super::recall;
 use super::tee::{Copy, End, Share};
-use super::teed::{Hold, Teed};
+use super::teed::{Begun, Hold, Teed, begin};
 use super::turns::Turn;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
@@ -358,33 +355,6 @@ impl Story {
         });
         (exchange.id, events)
     }
-}
-
-/// How an answer's body begins.
-enum Begun {
-    /// With all of it.
-    Whole(Bytes),
-    /// With this, or with nothing yet.
-    Part(Option<Result<Frame<Bytes>, hyper::Error>>),
-}
-
-/// Looks once at what came with the head, without waiting: a short answer is nearly always there as a
-/// whole, and then goes to the client in one piece, with one write.
-async fn begin(frames: &mut Incoming) -> Begun {
-    if frames.is_end_stream() {
-        return Begun::Whole(Bytes::new());
-    }
-    poll_fn(|context| {
-        Poll::Ready(match Pin::new(&mut *frames).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) if frames.is_end_stream() => {
-                frame.into_data().map_or_else(|frame| Begun::Part(Some(Ok(frame))), Begun::Whole)
-            }
-            Poll::Ready(None) => Begun::Whole(Bytes::new()),
-            Poll::Ready(first) => Begun::Part(first),
-            Poll::Pending => Begun::Part(None),
-        })
-    })
-    .await
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

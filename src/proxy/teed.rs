@@ -1,6 +1,7 @@
 //! An audited answer's body: streams to the client, copies as it goes, and ends the story in each of the
 //! four endings of a body: the plain end, trailers, an error, and being dropped because the client left.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -43,6 +44,33 @@ struct Open {
     first: Option<Result<Frame<Bytes>, hyper::Error>>,
     frames: Incoming,
     lease: Lease,
+}
+
+/// How an answer's body begins.
+pub(super) enum Begun {
+    /// With all of it.
+    Whole(Bytes),
+    /// With this, or with nothing yet.
+    Part(Option<Result<Frame<Bytes>, hyper::Error>>),
+}
+
+/// Looks once at what came with the head, without waiting: a short answer is nearly always there as a
+/// whole, and then goes to the client in one piece, with one write.
+pub(super) async fn begin(frames: &mut Incoming) -> Begun {
+    if frames.is_end_stream() {
+        return Begun::Whole(Bytes::new());
+    }
+    poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *frames).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) if frames.is_end_stream() => {
+                frame.into_data().map_or_else(|frame| Begun::Part(Some(Ok(frame))), Begun::Whole)
+            }
+            Poll::Ready(None) => Begun::Whole(Bytes::new()),
+            Poll::Ready(first) => Begun::Part(first),
+            Poll::Pending => Begun::Part(None),
+        })
+    })
+    .await
 }
 
 impl Teed {
