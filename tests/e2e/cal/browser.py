@@ -114,7 +114,8 @@ class Browser:
         })
         check(self.login(Caller(self.sidecar.port), **bo, totpCode="246810"), {
             "action": "LOGIN", "result": "success", "source": "WEBAPP", "category": "SECURITY", "error": None,
-            "actor.email": "bo@example.org", "details.secondFactor": "totp", "message.text": "bo@example.org logged in",
+            "actor.email": "bo@example.org", "actor.assurance": "verified", "details.secondFactor": "totp",
+            "message.text": "bo@example.org logged in",
         })
         check(self.login(self.ada, email="ada@example.org", password="ada-knows"), {"result": "success"})
 
