@@ -8,6 +8,7 @@ must return exactly the records that the step makes, with actor, target and the 
 
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -20,8 +21,9 @@ from googleapiclient.http import tunnel_patch
 
 from expect import check, exactly, require, tell
 from google_stand_in import Calendars, StandIn
-from sidecar import ROOT, Earwitness
+from sidecar import ROOT, Earwitness, binary
 
+PACK = ROOT / "rules" / "google-calendar"
 ADA, BO, CY = "ada@example.org", "bo@example.org", "cy@example.org"
 TOKENS = {"ya29.ada": ADA, "ya29.bo": BO, "ya29.narrow": ADA}
 TEN, TWO = {"dateTime": "2026-01-10T10:00:00Z"}, {"dateTime": "2026-01-10T14:00:00Z"}
@@ -49,8 +51,8 @@ def refused(request, status):
 class Story:
     """The steps, in order: each does something as a client and says which records must follow."""
 
-    def __init__(self, sidecar):
-        self.sidecar = sidecar
+    def __init__(self, sidecar, folder):
+        self.sidecar, self.folder = sidecar, folder
         self.ada, self.bo = client(sidecar.port, "ya29.ada"), client(sidecar.port, "ya29.bo")
         self.calendar = None
         self.event = None
@@ -64,6 +66,13 @@ class Story:
 
     def patch(self, body, **query):
         return self.ada.events().patch(calendarId=self.calendar, eventId=self.event, body=body, **query).execute()
+
+    def the_rules_cover_all_that_the_client_can_change(self):
+        description = self.folder / "calendar.v3.json"
+        description.write_text(discovery_cache.get_static_doc("calendar", "v3"))
+        command = [binary(), "coverage", "--openapi", description, "--rules", PACK]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        require(told.returncode == 0, "no operation without a rule", told.stdout + told.stderr)
 
     def a_calendar_is_created(self):
         body = {"summary": "Team", "location": "Bern"}
@@ -336,7 +345,8 @@ class Story:
         exactly(find(actor=CY), 0)
 
     STEPS = [
-        a_calendar_is_created, its_four_properties_are_changed, access_is_given_changed_and_taken_away,
+        the_rules_cover_all_that_the_client_can_change, a_calendar_is_created, its_four_properties_are_changed,
+        access_is_given_changed_and_taken_away,
         an_event_is_created, events_are_imported_and_added_by_a_sentence, one_request_changes_many_things,
         guests_come_answer_and_go, a_client_that_hides_the_answer_hides_no_change, several_calls_come_in_one_request,
         a_patch_may_come_as_a_post, what_is_refused_is_an_attempt, the_event_is_deleted_restored_and_moved,
@@ -350,8 +360,8 @@ def main():
     google = StandIn(Calendars(TOKENS, narrow=["ya29.narrow"]))
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         try:
-            sidecar = Earwitness(pathlib.Path(name), google.port, ROOT / "rules" / "google-calendar")
-            story = Story(sidecar)
+            sidecar = Earwitness(pathlib.Path(name), google.port, PACK)
+            story = Story(sidecar, pathlib.Path(name))
             return tell([(step.__name__, lambda step=step: step(story)) for step in Story.STEPS], sidecar, google)
         finally:
             google.stop()
