@@ -94,6 +94,7 @@ fn pack(rules: Vec<Rule>) -> Pack {
         redact: Vec::new(),
         reveal: Vec::new(),
         exclude: Vec::new(),
+        exceptions: Vec::new(),
         rules,
     }
 }

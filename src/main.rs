@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => cli::replay(args),
         Command::Explain(args) => cli::explain(args),
         Command::Backtest(args) => cli::backtest(args),
+        Command::Coverage(args) => cli::coverage(args),
     };
     let exit = result.unwrap_or_else(|error| {
         let is_broken_pipe = error

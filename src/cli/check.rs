@@ -1,16 +1,15 @@
 //! `earwitness check`: every problem of rule packs at once.
 
-use std::fs;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
+use super::description::describe;
 use super::{CheckArgs, Exit, ProblemFormat, permissions};
-use crate::rules::described::Description;
 use crate::rules::load::Loaded;
 use crate::rules::model::RuleSet;
-use crate::yaml::{self, Problems, Source};
+use crate::yaml::Problems;
 
 /// Loads the packs and tells what is wrong.
 ///
@@ -68,29 +67,6 @@ pub fn show(problems: &Problems) -> Result<()> {
     Ok(())
 }
 
-/// An OpenAPI description; JSON is tried first, because it is what large ones are written in.
-fn describe(path: &Path) -> Result<Description> {
-    let name = path.display();
-    let size = fs::metadata(path).with_context(|| format!("{name} cannot be read"))?.len();
-    if size > DESCRIPTION_BYTES_MAX {
-        bail!("{name} is larger than 32 MiB");
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
-    let document = match serde_json::from_str(&text) {
-        Ok(document) => document,
-        Err(_) => {
-            let mut problems = Problems::default();
-            let node = yaml::parse(&Source::new(name.to_string(), text), &mut problems);
-            match node.filter(|_| problems.error_count() == 0) {
-                Some(node) => node.to_json(),
-                None => bail!("{name} is neither JSON nor YAML:\n{}", problems.render()),
-            }
-        }
-    };
-    Description::read(&document)
-        .with_context(|| format!("{name} has no `paths`: it is no OpenAPI description"))
-}
-
 fn summary(loaded: &Result<Loaded, Problems>) -> String {
     match loaded {
         Ok(loaded) => {
@@ -114,5 +90,3 @@ fn reveals(rules: &RuleSet) -> impl Iterator<Item = String> {
         format!("{} reveals {}", pack.name, paths.join(", "))
     })
 }
-
-const DESCRIPTION_BYTES_MAX: u64 = 32 << 20;

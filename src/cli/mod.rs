@@ -4,6 +4,8 @@
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
 mod check;
+mod coverage;
+mod description;
 mod explain;
 mod permissions;
 mod replay;
@@ -13,6 +15,7 @@ mod timeline;
 mod trial;
 
 pub use check::{check, load, show};
+pub use coverage::coverage;
 pub use explain::explain;
 pub use replay::{backtest, replay};
 pub use schema::schema;
@@ -92,6 +95,9 @@ pub enum Command {
     /// Compare what two sets of rules record of the same traffic; exit code 1 when it differs.
     #[command(after_help = "Example:\n  earwitness backtest rules/calcom edited/calcom traffic.har")]
     Backtest(BacktestArgs),
+    /// Which requests of an application's description no rule covers.
+    #[command(after_help = "Example:\n  earwitness coverage --openapi api.json --rules rules/calcom")]
+    Coverage(CoverageArgs),
 }
 
 /// Arguments of `serve`.
@@ -285,5 +291,31 @@ pub enum ReplayFormat {
     /// For people.
     Text,
     /// For programs: one object a line.
+    Json,
+}
+
+/// Arguments of `coverage`.
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    /// The description: OpenAPI 3 or Swagger 2 (JSON or YAML), or a Google discovery document.
+    #[arg(long, value_name = "FILE")]
+    pub openapi: PathBuf,
+    /// Packs: their folders, or a folder of packs, or single files.
+    #[arg(long, value_name = "PACKS", num_args = 1.., required = true)]
+    pub rules: Vec<PathBuf>,
+    /// Exceptions beside those in the packs' own `coverage.yaml`.
+    #[arg(long, value_name = "FILE")]
+    pub exceptions: Option<PathBuf>,
+    /// How the outcome is shown.
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    pub format: AnswerFormat,
+}
+
+/// How an answer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AnswerFormat {
+    /// For people.
+    Text,
+    /// For programs.
     Json,
 }

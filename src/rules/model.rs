@@ -8,6 +8,7 @@ pub use things::{Address, After, Before, CredentialName, Field, Read, Resource, 
 
 use std::sync::Arc;
 
+use super::described::Exception;
 use super::expr::{Condition, Expr, Path};
 pub use super::identity::{Session, SessionPlace};
 use super::router::Router;
@@ -64,6 +65,8 @@ pub struct Pack {
     pub reveal: Vec<Path>,
     /// Requests not audited on purpose.
     pub exclude: Vec<Exclusion>,
+    /// Requests that no rule covers on purpose, for `coverage`.
+    pub exceptions: Vec<Exception>,
     /// The rules, files by name, rules as written; behind them those that open envelopes.
     pub rules: Vec<Rule>,
 }

@@ -102,6 +102,7 @@ fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
         // Keeps from redaction what is there, and looks at nothing.
         reveal: _,
         exclude: _,
+        exceptions: _,
         rules: _,
     } = pack;
     named(vars, visit);

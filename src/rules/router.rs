@@ -17,6 +17,7 @@ use http::HeaderMap;
 use smallvec::SmallVec;
 
 use self::hosts::Hosts;
+pub use self::methods::is_mutating;
 use self::methods::{Methods, Standing};
 use self::said::{Channel, Said};
 use self::trie::Trie;
@@ -82,6 +83,20 @@ impl RuleSet {
         head: &HeadView<'_>,
     ) -> Vec<Candidate> {
         self.router().candidates(head, Sought::Call { pack, operation })
+    }
+
+    /// True when no rule records a request because an `exclude` line says so: it is no blind spot. Only to
+    /// be asked of a request without candidates.
+    pub fn is_excluded(&self, head: &HeadView<'_>) -> bool {
+        self.router().is_excluded(head)
+    }
+}
+
+impl MatchLine {
+    /// True when a path, as it stands, meets the line.
+    pub(super) fn fits(&self, method: &str, path: &str) -> bool {
+        let (segments, ends_in_slash) = without_slash(&self.segments);
+        self.methods.iter().any(|own| own == method) && parts::fits_raw(segments, ends_in_slash, path)
     }
 }
 
@@ -184,11 +199,8 @@ impl Router {
     fn add(&mut self, base: &str, line: &MatchLine, operations: &[String], owner: Owner) {
         let prefix = base.split('/').filter(|segment| !segment.is_empty());
         let prefix = prefix.map(|segment| SegmentPattern::Literal(segment.to_owned()));
-        let mut segments: Vec<SegmentPattern> = prefix.chain(line.segments.iter().cloned()).collect();
-        let ends_in_slash = segments.last() == Some(&SegmentPattern::Literal(String::new()));
-        if ends_in_slash {
-            segments.pop();
-        }
+        let (bare, ends_in_slash) = without_slash(&line.segments);
+        let segments: Vec<SegmentPattern> = prefix.chain(bare.iter().cloned()).collect();
         let number = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
         self.trie.insert(&segments, &line.methods, number);
         self.lines.push(Line { owner, operations: operations.to_vec(), segments, ends_in_slash });
@@ -216,15 +228,26 @@ impl Router {
         found.iter().map(|found| self.candidate(found, &paths[found.said], &common)).collect()
     }
 
-    /// All lines that the last of the paths meets, in each of its forms, without what is excluded.
+    fn is_excluded(&self, head: &HeadView<'_>) -> bool {
+        let methods = Methods::of(head);
+        let own = said::paths(head, &methods).next().filter(|(_, channel)| channel.is_none());
+        let Some((raw, channel)) = own else { return false };
+        let paths = [Said::new(raw, channel)];
+        let packs = self.look_up(&paths, &methods, Sought::Request, &mut SmallVec::new());
+        let host = self.hosts.of(head.host);
+        packs.into_iter().any(|pack| host.is_served_by(pack))
+    }
+
+    /// All lines that the last of the paths meets, in each of its forms, without what is excluded; the
+    /// packs that exclude it.
     fn look_up<'r>(
         &'r self,
         paths: &[Said<'_>],
         methods: &Methods<'_>,
         sought: Sought<'_>,
         found: &mut SmallVec<[Found<'r>; 8]>,
-    ) {
-        let Some(said) = paths.last() else { return };
+    ) -> SmallVec<[usize; 4]> {
+        let Some(said) = paths.last() else { return SmallVec::new() };
         let before = found.len();
         let mut excluded: Option<SmallVec<[usize; 4]>> = None;
         for (form, met, folded) in said.forms() {
@@ -264,8 +287,8 @@ impl Router {
                 None => excluded = Some(excluded_here),
             }
         }
-        let excluded = excluded.filter(|packs| said.channel.is_none() && !packs.is_empty());
-        if let Some(packs) = excluded {
+        let packs = excluded.filter(|_| said.channel.is_none()).unwrap_or_default();
+        if !packs.is_empty() {
             let is_named = |found: &Found<'_>| found.rank.0 == Standing::Named;
             let mut index = 0;
             found.retain(|found| {
@@ -273,6 +296,7 @@ impl Router {
                 index <= before || is_named(found) || !packs.contains(&found.pack)
             });
         }
+        packs
     }
 
     fn candidate(&self, found: &Found<'_>, said: &Said<'_>, common: &[Note]) -> Candidate {
@@ -304,6 +328,14 @@ impl Router {
             method_from_body: (found.rank.0 == Standing::InBody).then(|| found.method.to_owned()),
             notes,
         }
+    }
+}
+
+/// A line's segments without the empty one at its end, which stands for a slash there.
+fn without_slash(segments: &[SegmentPattern]) -> (&[SegmentPattern], bool) {
+    match segments {
+        [bare @ .., SegmentPattern::Literal(text)] if text.is_empty() => (bare, true),
+        _ => (segments, false),
     }
 }
 

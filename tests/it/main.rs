@@ -6,6 +6,7 @@
 mod audited;
 mod bad_input;
 mod check_page;
+mod coverage;
 mod endings;
 mod explain;
 mod framing;

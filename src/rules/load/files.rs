@@ -17,6 +17,8 @@ pub(super) struct PackFiles {
     pub(super) base: String,
     /// By name.
     pub(super) files: Vec<PackFile>,
+    /// What the rules leave uncovered on purpose: no rule file, though it lies among them.
+    pub(super) exceptions: Option<PackFile>,
 }
 
 /// Where a pack comes from.
@@ -42,6 +44,16 @@ impl PackFile {
     /// True for the file that holds what the others share.
     pub(super) fn is_shared(&self, kind: PackKind) -> bool {
         kind == PackKind::SingleFile || matches!(&*self.name, "pack.yaml" | "pack.yml")
+    }
+}
+
+impl PackFiles {
+    /// A pack of these files.
+    pub(super) fn new(name: String, kind: PackKind, mut files: Vec<PackFile>) -> PackFiles {
+        let is_exceptions = |file: &PackFile| matches!(&*file.name, "coverage.yaml" | "coverage.yml");
+        let at = files.iter().position(|file| kind == PackKind::Folder && is_exceptions(file));
+        let exceptions = at.map(|at| files.remove(at));
+        PackFiles { name, kind, base: String::new(), files, exceptions }
     }
 }
 
@@ -95,10 +107,11 @@ fn read_pack(path: &Path, kind: PackKind, files: &[PathBuf], problems: &mut Prob
         }
         parsed.extend(read_file(file, problems));
     }
-    Some(PackFiles { name, kind, base: String::new(), files: parsed })
+    Some(PackFiles::new(name, kind, parsed))
 }
 
-fn read_file(path: &Path, problems: &mut Problems) -> Option<PackFile> {
+/// One file of YAML.
+pub(super) fn read_file(path: &Path, problems: &mut Problems) -> Option<PackFile> {
     let size = fs::metadata(path).map(|facts| facts.len());
     let text = match size {
         Ok(size) if size > FILE_BYTES_MAX => {

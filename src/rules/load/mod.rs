@@ -9,6 +9,7 @@ mod checks;
 mod credentials;
 mod entry;
 mod envelopes;
+mod exceptions;
 mod files;
 mod keys;
 mod lines;
@@ -32,6 +33,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use self::files::{PackFile, PackFiles, PackKind};
+use self::keys::Page;
+use super::described::Exception;
 use super::model::{Pack, RuleSet};
 use crate::yaml::{self, Problems, Severity, Source, Span};
 
@@ -80,11 +83,21 @@ impl RuleSet {
             Some(PackFile { name: (*name).to_owned(), source, root })
         };
         let files = texts.iter().filter_map(file).collect();
-        put_together(
-            vec![PackFiles { name: pack.to_owned(), kind: PackKind::Folder, base: String::new(), files }],
-            problems,
-        )
+        put_together(vec![PackFiles::new(pack.to_owned(), PackKind::Folder, files)], problems)
     }
+}
+
+/// Exceptions for `coverage`, from a file of their own.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn exceptions(path: &Path) -> Result<Vec<Exception>, Problems> {
+    let mut problems = Problems::default();
+    let file = files::read_file(path, &mut problems);
+    let exceptions = file.map(|file| {
+        exceptions::read(&file.root, &mut Page { source: &file.source, problems: &mut problems })
+    });
+    if problems.error_count() > 0 { Err(problems) } else { Ok(exceptions.unwrap_or_default()) }
 }
 
 fn put_together(files: Vec<PackFiles>, mut problems: Problems) -> Result<Loaded, Problems> {

@@ -12,8 +12,9 @@ use super::keys::Page;
 use super::rule::{self, Around, CHOICES};
 use super::trials::{self, Given};
 use super::vars::{self, Written};
-use super::{actors, checks, envelopes, memory, overrides, redaction, resource};
+use super::{actors, checks, envelopes, exceptions, memory, overrides, redaction, resource};
 use crate::exchange::EnvelopeKind;
+use crate::rules::described::Exception;
 use crate::rules::expr::{Names, Phase};
 use crate::rules::model::{Exclusion, FormatLine, MatchLine, Pack, Rule};
 use crate::yaml::{Key, Node, Problems, Source, Span, Yaml};
@@ -51,6 +52,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
         redact: reader.each("redact", |node, page| redaction::redact(node, &body_names, page)),
         reveal: reader.each("reveal", |node, page| redaction::reveal(node, &body_names, page)),
         exclude: reader.each("exclude", exclude),
+        exceptions: reader.exceptions(),
         rules: Vec::new(),
     };
     pack.rules = reader.rules(&pack, &names);
@@ -117,6 +119,12 @@ impl<'f> Reader<'f, '_> {
             .into_iter()
             .find_map(|(node, file)| self.page(&file.source).text(node, "`name`"));
         title.unwrap_or_else(|| self.files.name.clone())
+    }
+
+    fn exceptions(&mut self) -> Vec<Exception> {
+        let files: &'f PackFiles = self.files;
+        let file = files.exceptions.as_ref();
+        file.map(|file| exceptions::read(&file.root, &mut self.page(&file.source))).unwrap_or_default()
     }
 
     fn hosts(&mut self) -> Vec<String> {

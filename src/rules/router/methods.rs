@@ -83,6 +83,12 @@ impl<'a> Methods<'a> {
     }
 }
 
+/// True when a request with this method may change something. A method that nobody knows may (THREATS
+/// E14).
+pub fn is_mutating(method: &str) -> bool {
+    !SAFE.iter().any(|safe| method.eq_ignore_ascii_case(safe))
+}
+
 /// A quick look before decoding: this runs for every request with a query.
 fn may_be_method(pair: &str) -> bool {
     pair.starts_with(['_', '%', '.', '[']) && pair.contains('=')
@@ -99,6 +105,10 @@ const METHOD_HEADERS: [&str; 3] = ["x-http-method-override", "x-http-method", "x
 
 /// Methods that a form's or a document's `_method` stands for.
 const IN_BODY: [&str; 3] = ["PUT", "PATCH", "DELETE"];
+
+/// Methods that are defined to change nothing (IANA's registry of methods, column "safe"), without those of
+/// version control.
+const SAFE: [&str; 8] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "SEARCH", "QUERY", "TRACE"];
 
 const METHOD_BYTES_MAX: usize = 24;
 const VALUES_MAX: usize = 8;

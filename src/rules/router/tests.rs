@@ -54,6 +54,7 @@ fn pack(lines: &[&str]) -> Pack {
         redact: Vec::new(),
         reveal: Vec::new(),
         exclude: Vec::new(),
+        exceptions: Vec::new(),
         rules: lines.iter().map(|line| rule(line, &[line])).collect(),
     }
 }

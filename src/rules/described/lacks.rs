@@ -1,50 +1,13 @@
-//! What an OpenAPI description says about an application: which requests there are. Read leniently, because
-//! descriptions in the wild are; only paths and methods are looked at, and nothing is fetched.
+//! W6 of `check`: rules at paths that a description does not have.
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::load::can_meet;
-use super::model::{MatchLine, RuleSet, SegmentPattern};
+use super::{Description, Operation};
+use crate::rules::load::can_meet;
+use crate::rules::model::{MatchLine, RuleSet};
 use crate::yaml::{Problems, nearest};
 
-/// An application's requests, as an OpenAPI 3 or Swagger 2 description has them.
-#[derive(Debug)]
-pub struct Description {
-    operations: Vec<Operation>,
-}
-
-/// One request of a description.
-#[derive(Debug)]
-struct Operation {
-    method: String,
-    /// As written, for people.
-    path: String,
-    /// The path, with and without what stands before it in `servers` or `basePath`.
-    forms: Vec<Vec<SegmentPattern>>,
-}
-
 impl Description {
-    /// The requests under `paths`; `None` when there is no such member.
-    pub fn read(document: &Value) -> Option<Description> {
-        let bases = bases(document);
-        let mut operations = Vec::new();
-        for (path, item) in document.get("paths")?.as_object()? {
-            let forms: Vec<_> = bases.iter().map(|base| segments(&format!("{base}{path}"))).collect();
-            let members = item.as_object().into_iter().flatten().map(|(name, _)| name.to_uppercase());
-            for method in members.filter(|name| METHODS.contains(&name.as_str())) {
-                operations.push(Operation { method, path: path.clone(), forms: forms.clone() });
-            }
-        }
-        Some(Description { operations })
-    }
-
-    /// How many requests it has.
-    pub fn operation_count(&self) -> usize {
-        self.operations.len()
-    }
-
     /// W6: rules whose requests the description does not have.
     pub fn check(&self, rules: &RuleSet, problems: &mut Problems) {
         for rule in rules.packs.iter().flat_map(|pack| &pack.rules) {
@@ -81,40 +44,6 @@ impl Operation {
         self.forms.iter().any(|form| can_meet(form, &line.segments))
     }
 }
-
-/// What may stand before the paths: nothing, or the path of a server.
-fn bases(document: &Value) -> Vec<String> {
-    let servers = document.get("servers").and_then(Value::as_array).into_iter().flatten();
-    let urls = servers.filter_map(|server| server.get("url")?.as_str());
-    let paths = urls.filter_map(|url| match url.split_once("://") {
-        Some((_, rest)) => rest.find('/').map(|at| &rest[at..]),
-        None => Some(url),
-    });
-    let mut bases = vec![String::new()];
-    for path in paths.chain(document.get("basePath").and_then(Value::as_str)) {
-        let base = path.trim_end_matches('/').to_owned();
-        if !bases.contains(&base) && bases.len() < BASES_MAX {
-            bases.push(base);
-        }
-    }
-    bases
-}
-
-/// A path template; what stands in braces is a part, more leniently than in a rule.
-fn segments(path: &str) -> Vec<SegmentPattern> {
-    let part = |text: &str| match (text.find('{'), text.rfind('}')) {
-        (Some(open), Some(close)) if open < close => SegmentPattern::Part {
-            prefix: text[..open].to_owned(),
-            name: text[open + 1..close].to_owned(),
-            suffix: text[close + 1..].to_owned(),
-        },
-        (_, _) => SegmentPattern::Literal(text.to_owned()),
-    };
-    path.split('/').filter(|text| !text.is_empty()).map(part).collect()
-}
-
-const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"];
-const BASES_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
