@@ -42,7 +42,7 @@
 //! | meaning | [`mod@derive`], [`traffic`] | rules, exchange, answers to events; files of traffic to exchanges and back: pure |
 //! | memory | [`journal`], [`store`] | the write-ahead log; the store's trait and its embedded form, the only room that names sled |
 //! | watching | [`telemetry`] | metrics, each defined once; logs |
-//! | work | [`record`], [`serve`] | the log as writers and readers see it; listeners and workers |
+//! | work | [`record`], [`serve`], [`blind`] | the log as writers and readers see it; listeners and workers; what no rule has seen |
 //! | faces | [`proxy`], [`api`], [`cli`] | the story of a request; the query endpoint; the commands |
 //! | roof | [`app`] | builds every part, starts, waits, stops in order |
 //!
@@ -55,6 +55,7 @@
 
 pub mod api;
 pub mod app;
+pub mod blind;
 pub mod capture;
 pub mod cli;
 pub mod config;

@@ -5,6 +5,7 @@
 //! | `GET /` | what this is, as text |
 //! | `GET /audit/v1/events` | a page of events, newest first |
 //! | `GET /audit/v1/events/{id}` | one event |
+//! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET /metrics` | metrics for Prometheus |
 //! | `GET /healthz` | the process answers |
 //! | `GET /readyz` | journal and store work |
@@ -13,6 +14,7 @@
 //! [`Reader`] on a blocking thread, within the limits of time and number, and `problem` is the one form of
 //! every refusal. Nothing here forwards to the application, and nothing is ever written to the log of events.
 
+mod blind;
 mod cursor;
 mod events;
 mod guard;
@@ -42,6 +44,7 @@ pub fn router(state: State) -> Router {
         .route("/", get(status::index))
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))
+        .route("/audit/v1/blind-spots", get(blind::list))
         .route("/metrics", get(status::metrics))
         .route(HEALTH, get(status::health))
         .route(READY, get(status::ready))

@@ -150,7 +150,7 @@ impl Reading {
     }
 }
 
-fn once<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
+pub(super) fn once<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
     if place.is_some() {
         return Err("stands twice".to_owned());
     }
@@ -174,7 +174,7 @@ fn network(text: &str) -> Option<IpNet> {
 
 /// RFC 3339, or a date, which is its first moment in UTC. A `+` that was not percent-encoded arrives as a
 /// blank, so `…T08:00:00 02:00` is understood too.
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     if text.len() == "2026-01-31".len() {
         return Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
     }
@@ -199,7 +199,7 @@ pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("limit", "a whole number, once"),
     ("cursor", CURSOR),
 ];
-const TIME: &str = "a time such as 2026-01-31T08:00:00Z, or a date such as 2026-01-31, once";
+pub(super) const TIME: &str = "a time such as 2026-01-31T08:00:00Z, or a date such as 2026-01-31, once";
 const CURSOR: &str = "`pagination.nextCursor` of the page before, with the same filters, once";
 const LIMIT_DEFAULT: usize = 50;
 const VALUE_CHARS_MAX: usize = 500;

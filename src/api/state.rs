@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::blind::Blind;
 use crate::config::{Admin, Limits};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
@@ -20,6 +21,8 @@ use super::reader::Reader;
 pub struct Setup {
     /// Where events are read.
     pub reader: Arc<dyn Reader>,
+    /// What nothing recorded.
+    pub blind: Blind,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// How the rest of the process is; asked for each `/readyz`, so it must not block.
@@ -71,6 +74,7 @@ pub struct State {
 }
 
 pub(super) struct Inner {
+    pub(super) blind: Blind,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(super) access: Access,
@@ -89,6 +93,7 @@ impl State {
         let inner = Inner {
             access,
             cursors: Cursors::new(&setup.key),
+            blind: setup.blind,
             metrics: setup.metrics,
             readiness: setup.readiness,
             queries: Arc::new(Semaphore::new(setup.limits.queries_max)),

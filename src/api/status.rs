@@ -124,6 +124,7 @@ Earwitness: the audit log of an application that has none.
   GET /audit/v1/events        events, newest first; filters: actor action type category source result
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event
+  GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
   GET /metrics                metrics for Prometheus
   GET /healthz                this process answers
   GET /readyz                 journal and store work

@@ -15,13 +15,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
-use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::App;
+use super::ask::ask;
 use super::serve::{runtime, stop_asked};
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
 use crate::config::{Admin, Config, Limits, Upstream};
@@ -74,16 +71,7 @@ fn rules() -> Result<RuleSet> {
 
 /// The newest events, oldest first, from the query endpoint.
 async fn events(audit: SocketAddr) -> Result<Vec<Event>> {
-    let stream = TcpStream::connect(audit).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let request = http::Request::get("/audit/v1/events?limit=100")
-        .header(http::header::HOST, audit.to_string())
-        .body(Empty::<Bytes>::new())?;
-    let answer = sender.send_request(request).await?.into_body();
-    let body =
-        Limited::new(answer, PAGE_BYTES_MAX).collect().await.map_err(|error| anyhow::anyhow!(error))?;
-    let mut page: Value = serde_json::from_slice(&body.to_bytes())?;
+    let mut page = ask(&audit.to_string(), "/audit/v1/events?limit=100", None).await?;
     let mut events: Vec<Event> = serde_json::from_value(page["data"].take())?;
     events.reverse();
     Ok(events)
@@ -120,5 +108,3 @@ const RULES: &[(&str, &str)] = &[
     ("bookings.yaml", include_str!("../../examples/legacy/rules/legacy/bookings.yaml")),
     ("sessions.yaml", include_str!("../../examples/legacy/rules/legacy/sessions.yaml")),
 ];
-
-const PAGE_BYTES_MAX: usize = 4 << 20;

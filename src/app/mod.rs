@@ -3,12 +3,15 @@
 //! Order matters at the end: first the proxy, so that nothing new happens; then the log, which takes what
 //! the last requests recorded; last the audit listener, which could still be asked about it.
 
+mod ask;
+mod blindspots;
 mod demo;
 mod key;
 mod recorder;
 mod recording;
 mod serve;
 
+pub use blindspots::blindspots;
 pub use demo::demo;
 pub use recording::record;
 pub use serve::serve;
@@ -23,6 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Readiness, Setup};
+use crate::blind::Blind;
 use crate::config::Config;
 use crate::derive::Engine;
 use crate::proxy::{Auditor, Proxy};
@@ -41,6 +45,7 @@ struct App {
     audit: SocketAddr,
     log: Log,
     memory: Option<Snapshots>,
+    blind: Blind,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
@@ -58,6 +63,7 @@ impl App {
         let metrics = Metrics::new();
         let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
+        let blind = Blind::open(&config.data_dir);
         let clients = std::net::TcpListener::bind(config.listen)
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let readers = TcpListener::bind(config.admin.listen)
@@ -68,6 +74,7 @@ impl App {
         let (stop_listener, stopped) = oneshot::channel();
         let state = api::State::new(Setup {
             reader: Arc::new(log.clone()),
+            blind: blind.clone(),
             metrics: Arc::clone(&metrics),
             readiness: readiness(&log, &rules),
             admin: config.admin.clone(),
@@ -80,7 +87,7 @@ impl App {
         }));
         let engine = Arc::new(Engine::new(rules, Key::new(key), &config.limits));
         let memory = memory(&config, engine.rules());
-        let auditor = Auditor::new(engine, log.clone(), Arc::clone(&metrics));
+        let auditor = Auditor::new(engine, log.clone(), Arc::clone(&metrics)).with_blind(blind.clone());
         let auditor = Arc::new(match &memory {
             Some(memory) => auditor.with_memory(memory.clone()),
             None => auditor,
@@ -93,6 +100,7 @@ impl App {
             audit,
             log,
             memory,
+            blind,
             workers,
             listener,
             stop_listener,
@@ -102,12 +110,13 @@ impl App {
 
     /// Finishes what is in flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
-        let App { log, memory, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        let App { log, memory, blind, workers, listener, stop_listener, shutdown_ms, .. } = self;
         tokio::task::spawn_blocking(move || {
             workers.stop();
             if let Some(memory) = memory {
                 memory.close();
             }
+            blind.close();
             log.close(Duration::from_millis(shutdown_ms));
         })
         .await?;

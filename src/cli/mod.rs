@@ -3,6 +3,7 @@
 //! Standard output carries answers, standard error carries everything else. Exit codes: 0 done, 1 it
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
+mod blind;
 mod check;
 mod coverage;
 mod description;
@@ -14,6 +15,7 @@ mod terminal;
 mod timeline;
 mod trial;
 
+pub use blind::blind_spots;
 pub use check::{check, load, show};
 pub use coverage::coverage;
 pub use explain::explain;
@@ -98,6 +100,10 @@ pub enum Command {
     /// Which requests of an application's description no rule covers.
     #[command(after_help = "Example:\n  earwitness coverage --openapi api.json --rules rules/calcom")]
     Coverage(CoverageArgs),
+    /// Which requests a running Earwitness has passed on that may have changed something and that no rule recorded.
+    #[command(after_help = "Examples:\n  earwitness blindspots --config earwitness.yaml\n  \
+                             earwitness blindspots --url http://127.0.0.1:9090 --format json")]
+    Blindspots(BlindspotsArgs),
 }
 
 /// Arguments of `serve`.
@@ -318,4 +324,21 @@ pub enum AnswerFormat {
     Text,
     /// For programs.
     Json,
+}
+
+/// Arguments of `blindspots`.
+#[derive(Debug, Args)]
+pub struct BlindspotsArgs {
+    /// The configuration of the running Earwitness, which names its audit listener and token.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The audit listener, instead: `http://127.0.0.1:9090`.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Its token, instead of the configuration's.
+    #[arg(long, env = "EARWITNESS_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// How they are shown.
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    pub format: AnswerFormat,
 }

@@ -10,11 +10,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::identity::Sessions;
+use crate::blind::{Answered, Blind, Sample, Seen};
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
 use crate::event::Event;
 use crate::exchange::{Capture, Client, Exchange, Request};
 use crate::record::{Log, RecordError, Urgency};
-use crate::rules::router::{Candidate, HeadView};
+use crate::rules::router::{Candidate, HeadView, is_mutating};
 use crate::store::Snapshots;
 use crate::telemetry::Metrics;
 
@@ -44,6 +45,19 @@ pub trait Audit: Send + Sync + 'static {
         None
     }
 
+    /// True when an unrecorded request like this would be a blind spot: nobody has excluded it.
+    fn is_missed(&self, _head: &HeadView<'_>) -> bool {
+        false
+    }
+
+    /// True when no sample is wanted of a request that nothing recorded.
+    fn knows(&self, _method: &str, _target: &str) -> bool {
+        true
+    }
+
+    /// Counts a request that nothing recorded.
+    fn missed(&self, _seen: &Seen<'_>) {}
+
     /// The events of an exchange, by its request's plan; `ids` hands out their ids.
     fn derive(
         &self,
@@ -69,18 +83,45 @@ pub struct Auditor {
     metrics: Arc<Metrics>,
     memory: Option<Snapshots>,
     sessions: Arc<Sessions>,
+    blind: Blind,
 }
 
 impl Auditor {
     /// An audit by those rules, into that log.
     pub fn new(engine: Arc<Engine>, log: Log, metrics: Arc<Metrics>) -> Auditor {
-        Auditor { engine, log, metrics, memory: None, sessions: Arc::new(Sessions::new()) }
+        let (sessions, blind) = (Arc::new(Sessions::new()), Blind::default());
+        Auditor { engine, log, metrics, memory: None, sessions, blind }
+    }
+
+    /// The same, counting there what nothing recorded.
+    #[must_use]
+    pub fn with_blind(self, blind: Blind) -> Auditor {
+        Auditor { blind, ..self }
     }
 
     /// The same, remembering things there.
     #[must_use]
     pub fn with_memory(self, memory: Snapshots) -> Auditor {
         Auditor { memory: Some(memory), ..self }
+    }
+
+    /// Rules looked at it, and none recorded it: that may be meant, and may be a rule that waits in vain.
+    fn unrecorded(&self, exchange: &Exchange) {
+        let request = &exchange.request;
+        let Some(response) = exchange.response.as_ref().filter(|_| is_mutating(&request.method)) else {
+            return;
+        };
+        let is_new = !self.blind.knows(&request.method, &request.target);
+        let sample = is_new.then(|| Sample::of(&request.target, &request.headers));
+        self.missed(&Seen {
+            method: &request.method,
+            target: &request.target,
+            status: response.status,
+            answered: Answered::Unrecorded,
+            client: exchange.client.ip,
+            at: exchange.received_at,
+            sample: sample.as_ref(),
+        });
     }
 
     fn count(&self, derived: &Derived) {
@@ -138,7 +179,24 @@ impl Audit for Auditor {
             memory.learn(derived.learned);
         }
         derived.lessons.into_iter().for_each(|lesson| self.sessions.learn(lesson));
+        if derived.events.is_empty() {
+            self.unrecorded(exchange);
+        }
         derived.events
+    }
+
+    fn is_missed(&self, head: &HeadView<'_>) -> bool {
+        !self.engine.rules().is_excluded(head)
+    }
+
+    fn knows(&self, method: &str, target: &str) -> bool {
+        self.blind.knows(method, target)
+    }
+
+    fn missed(&self, seen: &Seen<'_>) {
+        self.blind.saw(seen);
+        self.metrics.blind_requests.inc();
+        self.metrics.blind_spots.set(i64::try_from(self.blind.count()).unwrap_or(i64::MAX));
     }
 
     fn recall(&self, key: &str) -> Option<(Value, u64)> {

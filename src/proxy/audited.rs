@@ -30,11 +30,13 @@ use super::body::{AnswerBody, RequestBody};
 use super::failure::{Failure, answer};
 use super::forwarding::Peer;
 use super::hops;
+use super::missed::Passing;
 use super::pool::Lease;
 use super::recall;
 use super::tee::{Copy, End, Share};
 use super::teed::{Begun, Hold, Teed, begin};
 use super::turns::Turn;
+use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
@@ -99,7 +101,8 @@ pub(crate) async fn serve(
     let mut plan = worker.proxy.audit.plan(candidates, &request, &client);
     if plan.candidates.is_empty() {
         // The head excludes every rule.
-        return worker.pass_through(parts, body, &id).await;
+        let passing = Passing::new(&worker.proxy, &parts, &peer, Answered::Unrecorded);
+        return worker.pass_through(parts, body, &id, &passing).await;
     }
     let limits = &worker.proxy.config.limits;
     let story = Story {

@@ -20,6 +20,7 @@ mod held;
 mod hops;
 mod identity;
 mod ids;
+mod missed;
 mod pool;
 mod reads;
 mod recall;
@@ -48,11 +49,13 @@ use self::failure::{Failure, answer};
 use self::forwarding::Peer;
 use self::identity::Identities;
 use self::ids::Ids;
+use self::missed::Passing;
 use self::pool::{Lease, Pool};
 use self::reads::Reader;
 use self::tasks::Tasks;
 use self::tee::Budget;
 use self::turns::Turns;
+use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;
 use crate::rules::router::HeadView;
@@ -138,7 +141,10 @@ impl Face for Worker {
             return audited::serve(self, peer, parts, body, candidates).await;
         }
         match self.prepare(&mut parts, &peer) {
-            Ok(id) => self.pass_through(parts, body, &id).await,
+            Ok(id) => {
+                let passing = Passing::new(&self.proxy, &parts, &peer, Answered::Unmatched);
+                self.pass_through(parts, body, &id, &passing).await
+            }
             Err(failure) => self.fail(failure, &self.ids.header()),
         }
     }
@@ -180,8 +186,14 @@ impl Worker {
     }
 
     /// Answers a request that no rule concerns.
-    async fn pass_through(&self, parts: Parts, body: Incoming, id: &HeaderValue) -> Response<AnswerBody> {
-        match self.pass(parts, body).await {
+    async fn pass_through(
+        &self,
+        parts: Parts,
+        body: Incoming,
+        id: &HeaderValue,
+        passing: &Passing,
+    ) -> Response<AnswerBody> {
+        match self.pass(parts, body, passing).await {
             Ok(response) => {
                 self.proxy.metrics.request(RequestKind::Passed);
                 response
@@ -191,7 +203,12 @@ impl Worker {
     }
 
     /// The plain way: both bodies streamed, nothing kept.
-    async fn pass(&self, parts: Parts, body: Incoming) -> Result<Response<AnswerBody>, Failure> {
+    async fn pass(
+        &self,
+        parts: Parts,
+        body: Incoming,
+        passing: &Passing,
+    ) -> Result<Response<AnswerBody>, Failure> {
         let begun = Instant::now();
         let marks = self.proxy.identities.marks(&parts.headers);
         let (body, progress) = RequestBody::streamed(body);
@@ -200,6 +217,7 @@ impl Worker {
         let answered = Instant::now();
         let (mut head, frames) = response.into_parts();
         self.proxy.identities.heard(&marks, head.status.as_u16(), &head.headers);
+        passing.end(&self.proxy, &head);
         hops::strip_answer(&mut head.headers);
         head.version = Version::HTTP_11;
         let response = Response::from_parts(head, AnswerBody::streamed(frames, lease));

@@ -5,6 +5,7 @@
 //! instance    the id that journal and store carry, so that files of another installation are noticed
 //! journal/    see crate::journal
 //! store/      see crate::store
+//! blind-spots.json  see crate::blind; may be removed
 //! snapshots/  the last seen forms of things, see crate::store::Snapshots; may be removed
 //! ```
 

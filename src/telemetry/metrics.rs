@@ -51,6 +51,10 @@ pub struct Metrics {
     pub rule_shadowed: IntCounterVec,
     /// Requests that met a rule only with a loosened path and were answered 404, 405 or 421.
     pub loosened_not_found: IntCounter,
+    /// Templates of requests that nothing recorded.
+    pub blind_spots: IntGauge,
+    /// Requests that may have changed something and that nothing recorded.
+    pub blind_requests: IntCounter,
     /// Headers taken off a request because its peer is not trusted, by kind.
     pub headers_removed: IntCounterVec,
     /// Client connections now.
@@ -120,6 +124,12 @@ impl Metrics {
                 &registry,
                 "loosened_not_found_total",
                 "Requests that met a rule only with a loosened path and were answered 404, 405 or 421.",
+            ),
+            blind_spots: gauge(&registry, "blind_spots", "Templates of requests that nothing recorded."),
+            blind_requests: counter(
+                &registry,
+                "blind_requests_total",
+                "Requests that may have changed something and that nothing recorded.",
             ),
             headers_removed: counters(
                 &registry,

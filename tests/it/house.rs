@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["derive", "traffic"],
     &["journal", "store"],
     &["telemetry"],
-    &["record", "serve"],
+    &["record", "serve", "blind"],
     &["proxy", "api", "cli"],
     &["app"],
 ];

@@ -5,6 +5,7 @@
 
 mod audited;
 mod bad_input;
+mod blind;
 mod check_page;
 mod coverage;
 mod endings;

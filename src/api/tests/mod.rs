@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Reader, Readiness, Setup, State, router};
+use crate::blind::Blind;
 use crate::config::{Admin, Limits, Secret};
 use crate::event::Event;
 use crate::store::{Found, Page, Query, Sealed, StoreError};
@@ -96,6 +97,7 @@ fn found(sequence: u64, action: &str) -> Found {
 fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
     Setup {
         reader,
+        blind: Blind::default(),
         metrics: Metrics::new(),
         readiness: Arc::new(|| Readiness { rules: 3, journal: Ok(()) }),
         admin: Admin {

@@ -1,0 +1,105 @@
+//! `GET /audit/v1/blind-spots`: what nothing recorded, in one page; the table is never longer than one.
+
+use axum::extract::{RawQuery, State as Extract};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::parameters::{TIME, once, time};
+use super::problem::{Problem, Wrong};
+use super::state::State;
+use crate::blind::Row;
+
+/// Which rows are wanted.
+#[derive(Debug, Default)]
+struct Question {
+    methods: Vec<String>,
+    path: Option<String>,
+    since: Option<Timestamp>,
+}
+
+/// `GET /audit/v1/blind-spots`.
+pub(super) async fn list(
+    Extract(state): Extract<State>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let question = read(query.as_deref().unwrap_or("")).map_err(Problem::parameters)?;
+    let blind = &state.inner.blind;
+    let rows: Vec<Row> = blind.rows().into_iter().filter(|row| question.wants(row)).collect();
+    let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+    let unlearned: serde_json::Map<_, _> = classes
+        .into_iter()
+        .zip(blind.unlearned())
+        .map(|(class, count)| (class.to_owned(), count.into()))
+        .collect();
+    let body = json!({
+        "data": rows,
+        "unlearned": unlearned,
+        "pagination": { "nextCursor": null, "hasMore": false },
+    });
+    Ok(axum::Json(body).into_response())
+}
+
+impl Question {
+    fn wants(&self, row: &Row) -> bool {
+        (self.methods.is_empty() || self.methods.contains(&row.method))
+            && self.path.as_ref().is_none_or(|path| row.path.starts_with(path.as_str()))
+            && self.since.is_none_or(|since| row.last_seen >= since)
+    }
+}
+
+fn read(query: &str) -> Result<Question, Vec<Wrong>> {
+    let (mut question, mut wrong) = (Question::default(), Vec::new());
+    for (count, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+        let put = match &*name {
+            _ if count >= VALUES_MAX => Err("is one too many: a query takes 50 values".to_owned()),
+            "method" => {
+                question.methods.push(value.to_ascii_uppercase());
+                Ok(())
+            }
+            "path" => once(&mut question.path, value.into_owned()),
+            "since" => match time(&value) {
+                Some(since) => once(&mut question.since, since),
+                None => Err("is neither a time nor a date".to_owned()),
+            },
+            _ => Err("is not a parameter".to_owned()),
+        };
+        if let Err(detail) = put {
+            let accepts = format!("method, path (how it begins) and since ({TIME})");
+            wrong.push(Wrong { parameter: name.chars().take(60).collect(), detail, accepts });
+            if wrong.len() == WRONG_MAX {
+                break;
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(question) } else { Err(wrong) }
+}
+
+const VALUES_MAX: usize = 50;
+const WRONG_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_read_strictly() {
+        let question = read("method=post&method=PUT&path=/v2/&since=2026-01-31").unwrap();
+        assert_eq!(
+            (question.methods.join(" "), question.path.as_deref()),
+            ("POST PUT".to_owned(), Some("/v2/"))
+        );
+        assert_eq!(question.since.unwrap().to_string(), "2026-01-31T00:00:00Z");
+        let check = |query: &str, expected: &[&str]| {
+            let told: Vec<String> = read(query)
+                .unwrap_err()
+                .into_iter()
+                .map(|wrong| format!("{} {}", wrong.parameter, wrong.detail))
+                .collect();
+            assert_eq!(told, expected, "{query}");
+        };
+        check("metod=POST&since=x", &["metod is not a parameter", "since is neither a time nor a date"]);
+        check("path=/a&path=/b", &["path stands twice"]);
+        assert_eq!(read(&"x=y&".repeat(1_000)).unwrap_err().len(), 20);
+    }
+}

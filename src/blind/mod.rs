@@ -1,0 +1,110 @@
+//! Blind spots: requests that may have changed something and of which no rule has made a record.
+//!
+//! Grouped by method and learned path template, counted, with a sample that holds names and sizes but no
+//! values. The learning is pure (`table`); a small file keeps it across restarts (`file`).
+//!
+//! Everything is bounded. What a stranger sends cannot push out what matters: only answers that say "done" or
+//! "go there" teach a template (THREATS E12), and when the table is full, templates without a success make room
+//! first (THREATS E75).
+
+mod file;
+mod seen;
+mod segment;
+mod spot;
+mod table;
+
+pub use seen::{Answered, Sample, Seen, is_telling};
+pub use spot::{Row, Value};
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use self::table::Table;
+
+/// The blind spots of this installation. Shared by all workers and the audit listener; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Blind {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    table: Mutex<Table>,
+    /// Ends the thread that writes the file when it is dropped; taken by [`Blind::close`].
+    writing: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Blind {
+    /// What the data directory holds, which it is written back to every minute and at the end. What cannot be
+    /// read is set aside and told; the table begins anew then.
+    pub fn open(directory: &Path) -> Blind {
+        let path = directory.join("blind-spots.json");
+        let inner = Arc::new(Inner { table: Mutex::new(file::read(&path)), writing: Mutex::new(None) });
+        let (stop, stopped) = channel::<()>();
+        let shared = Arc::downgrade(&inner);
+        let thread = std::thread::Builder::new().name("blind-spots".to_owned()).spawn(move || {
+            loop {
+                let is_last = stopped.recv_timeout(WRITE_PAUSE) != Err(RecvTimeoutError::Timeout);
+                let Some(inner) = shared.upgrade() else { return };
+                let text = inner.table.lock().take_changed();
+                if let Some(Err(error)) = text.map(|text| file::write(&path, &text)) {
+                    tracing::warn!(%error, "the blind spots cannot be kept for the next start");
+                }
+                if is_last {
+                    return;
+                }
+            }
+        });
+        match thread {
+            Ok(thread) => *inner.writing.lock() = Some((stop, thread)),
+            Err(error) => tracing::warn!(%error, "the blind spots are kept until the next start only"),
+        }
+        Blind { inner }
+    }
+
+    /// True when a request's template is known: then no sample of it is wanted. Allocates nothing.
+    pub fn knows(&self, method: &str, target: &str) -> bool {
+        self.inner.table.lock().knows(method, target)
+    }
+
+    /// Counts a request, and learns its template where its answer may teach one.
+    pub fn saw(&self, seen: &Seen<'_>) {
+        self.inner.table.lock().saw(seen);
+    }
+
+    /// How many templates there are.
+    pub fn count(&self) -> usize {
+        self.inner.table.lock().count()
+    }
+
+    /// All of them: those that succeeded first, then the most frequent.
+    pub fn rows(&self) -> Vec<Row> {
+        self.inner.table.lock().rows()
+    }
+
+    /// Requests that are in none of them, by class of status from 1xx: failures at unknown paths, and what
+    /// found the table full.
+    pub fn unlearned(&self) -> [u64; 5] {
+        self.inner.table.lock().unlearned()
+    }
+
+    /// Writes the file a last time. What is seen afterwards is lost.
+    pub fn close(&self) {
+        let writing = self.inner.writing.lock().take();
+        if let Some((stop, thread)) = writing {
+            drop(stop);
+            // A thread that panicked has nothing left to write.
+            let _ = thread.join();
+        }
+    }
+}
+
+const WRITE_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;
