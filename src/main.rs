@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => cli::explain(args),
         Command::Backtest(args) => cli::backtest(args),
         Command::Coverage(args) => cli::coverage(args),
+        Command::Suggest(args) => cli::suggest(args),
         Command::Blindspots(args) => app::blindspots(args),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -11,6 +11,7 @@ mod explain;
 mod permissions;
 mod replay;
 mod schema;
+mod suggest;
 mod terminal;
 mod timeline;
 mod trial;
@@ -21,6 +22,7 @@ pub use coverage::coverage;
 pub use explain::explain;
 pub use replay::{backtest, replay};
 pub use schema::schema;
+pub use suggest::suggest;
 pub use terminal::visible;
 pub use timeline::Timeline;
 pub use trial::test;
@@ -104,6 +106,12 @@ pub enum Command {
     #[command(after_help = "Examples:\n  earwitness blindspots --config earwitness.yaml\n  \
                              earwitness blindspots --url http://127.0.0.1:9090 --format json")]
     Blindspots(BlindspotsArgs),
+    /// A rule with a test to begin with, for a request that no rule covers.
+    #[command(
+        after_help = "Examples:\n  earwitness suggest --from-blindspot 'POST /api/bookings/{id}/cancel'\n  \
+                             earwitness suggest --openapi api.json --operation cancelBooking"
+    )]
+    Suggest(SuggestArgs),
 }
 
 /// Arguments of `serve`.
@@ -341,4 +349,18 @@ pub struct BlindspotsArgs {
     /// How they are shown.
     #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
     pub format: AnswerFormat,
+}
+
+/// Arguments of `suggest`.
+#[derive(Debug, Args)]
+pub struct SuggestArgs {
+    /// A blind spot, as `earwitness blindspots` names it: `POST /api/bookings/{id}/cancel`.
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["openapi", "operation"])]
+    pub from_blindspot: Option<String>,
+    /// A description, as for `coverage`.
+    #[arg(long, value_name = "FILE", requires = "operation")]
+    pub openapi: Option<PathBuf>,
+    /// One of its operations, by name or as `METHOD /path`.
+    #[arg(long, requires = "openapi")]
+    pub operation: Option<String>,
 }

@@ -21,5 +21,6 @@ mod replay;
 mod restart;
 mod rig;
 mod script;
+mod suggest;
 mod threats;
 mod trials;

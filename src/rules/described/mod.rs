@@ -6,8 +6,10 @@ mod coverage;
 mod discovery;
 mod lacks;
 mod openapi;
+mod suggestion;
 
 pub use coverage::{Coverage, Covered, Excepted, Exception, Standing};
+pub use suggestion::Suggestion;
 
 use serde_json::Value;
 
