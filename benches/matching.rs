@@ -1,11 +1,15 @@
 //! What it costs to find the rules of a request: ten rules and a thousand should cost the same.
 
+use std::net::Ipv4Addr;
+
 use divan::{AllocProfiler, Bencher};
+use earwitness::blind::{Answered, Blind, Seen};
 use earwitness::rules::expr::Condition;
 use earwitness::rules::model::{Guarantee, MatchLine, Mode, OnFailure, Pack, Rule, RuleSet};
 use earwitness::rules::router::HeadView;
 use earwitness::yaml::{Source, Span};
 use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
 
 /// Shows that a clean path that no rule fits allocates nothing.
 #[global_allocator]
@@ -37,6 +41,25 @@ fn nearly_a_match(bencher: Bencher<'_, '_>, rules: usize) {
 #[divan::bench(args = [10, 1_000])]
 fn an_odd_spelling(bencher: Bencher<'_, '_>, rules: usize) {
     bench(bencher, rules, "POST", "/v2//things5/0af3c2%2fCANCEL;x=1");
+}
+
+/// What is added for a request that changes something, that no rule concerns and whose template is known: is it
+/// known, is it excluded, count it.
+#[divan::bench(args = [10, 1_000])]
+fn a_blind_spot(bencher: Bencher<'_, '_>, count: usize) {
+    let rules = RuleSet::new(vec![pack((0..count).map(rule).collect())]);
+    let (method, target, headers) = ("POST", "/v2/things5/0af3c2e1/rename", HeaderMap::new());
+    let head = HeadView { method, target, host: "app.example", headers: &headers, is_trusted: false };
+    let (client, at) = (Ipv4Addr::LOCALHOST.into(), Timestamp::UNIX_EPOCH);
+    let seen = Seen { method, target, status: 200, answered: Answered::Unmatched, client, at, sample: None };
+    let blind = Blind::default();
+    blind.saw(&seen);
+    bencher.bench_local(|| {
+        let is_known = blind.knows(method, divan::black_box(target));
+        let is_excluded = rules.is_excluded(divan::black_box(&head));
+        blind.saw(divan::black_box(&seen));
+        (is_known, is_excluded)
+    });
 }
 
 fn bench(bencher: Bencher<'_, '_>, count: usize, method: &str, target: &str) {
