@@ -13,7 +13,7 @@ use crate::exchange::{Capture, CaptureState, Exchange};
 /// The exchanges of a file.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    /// In the order of the file.
+    /// In the order in which they began, where each tells its time; else in the order of the file.
     pub entries: Vec<Entry>,
     /// Entries that are no HTTP exchange, such as `data:` and `ws:`.
     pub skipped: usize,

@@ -32,11 +32,19 @@ pub fn read(text: &str, body_bytes_max: usize) -> Result<Traffic, TrafficError> 
     if let Some(wrong) = found.wrong {
         return Err(wrong);
     }
+    in_order(&mut found.traffic.entries);
     match outcome {
         Ok(()) if !found.has_list => Err(TrafficError::Nothing("it has no `log.entries`: it is no HAR")),
         Ok(()) => Ok(found.traffic),
         Err(error) if error.is_eof() && found.has_list => Ok(Traffic { is_cut: true, ..found.traffic }),
         Err(error) => Err(shape(&error, found.count, found.has_list)),
+    }
+}
+
+/// An exchange is written when it ends; what rules make of it rests on what was asked before it.
+fn in_order(entries: &mut [Entry]) {
+    if entries.iter().all(|entry| entry.exchange.received_at != Timestamp::UNIX_EPOCH) {
+        entries.sort_by_key(|entry| entry.exchange.received_at);
     }
 }
 

@@ -92,6 +92,24 @@ fn a_cut_file_gives_the_entries_before_the_cut() {
 }
 
 #[test]
+fn exchanges_stand_in_the_order_in_which_they_began_if_all_tell_it() {
+    let check = |times: [Option<&str>; 3], order: [usize; 3]| {
+        let entries = times.map(|time| {
+            let mut entry =
+                json!({ "request": { "method": "GET", "url": "http://x" }, "response": { "status": 200 } });
+            if let Some(time) = time {
+                entry["startedDateTime"] = json!(format!("2026-01-02T{time}Z"));
+            }
+            entry
+        });
+        let traffic = read(&har(json!(entries)), BODY_BYTES_MAX).unwrap();
+        assert_eq!(traffic.entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), order, "{times:?}");
+    };
+    check([Some("10:00:02"), Some("10:00:00.5"), Some("10:00:01")], [2, 3, 1]);
+    check([Some("10:00:02"), None, Some("10:00:01")], [1, 2, 3]);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     let entry = |entry: Value| har(json!([entry]));
     let check = |text: &str, told: &str| {
