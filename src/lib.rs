@@ -8,7 +8,7 @@
 //!                           └─ rules::router found candidates
 //!                                derive::Engine::plan   what must be read first
 //!                                proxy::reads           ask the application: before, who
-//!                                proxy::tee             forward; copy both bodies, bounded
+//!                                proxy::bodies          forward; copy both bodies, bounded
 //!                                derive::Engine::derive exchange + answers -> events (pure)
 //!                                record::Log            journal (synced) ─► tail ─► store
 //!                           ◄── the answer's end, when the record is synced

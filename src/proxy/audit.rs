@@ -9,7 +9,7 @@ use http::HeaderName;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::identity::Sessions;
+use super::reads::Sessions;
 use crate::blind::{Answered, Blind, Sample, Seen};
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
 use crate::event::Event;

@@ -26,16 +26,11 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::Worker;
-use super::body::{AnswerBody, RequestBody};
-use super::failure::{Failure, answer};
-use super::forwarding::Peer;
-use super::hops;
+use super::bodies::{AnswerBody, Begun, Copy, End, Held, Hold, RequestBody, Share, Teed, begin};
 use super::missed::Passing;
-use super::pool::Lease;
-use super::recall;
-use super::tee::{Copy, End, Share};
-use super::teed::{Begun, Hold, Teed, begin};
-use super::turns::Turn;
+use super::reads::{Turn, recall};
+use super::wire::forwarding::Peer;
+use super::wire::{Failure, Lease, answer, hops};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
@@ -180,7 +175,7 @@ impl Story {
     /// the request is forwarded.
     async fn hold(&mut self, frames: &mut Incoming) -> Result<Vec<Frame<Bytes>>, Failure> {
         let limits = &self.worker.proxy.config.limits;
-        let mut held = super::held::Held::default();
+        let mut held = Held::default();
         let reading = held.read(frames, limits.held_body_bytes_max, &self.copy);
         let limits_hit = &self.worker.proxy.metrics.limits_hit;
         match timeout(Duration::from_millis(limits.held_body_ms), reading).await {

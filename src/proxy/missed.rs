@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, response};
 use jiff::Timestamp;
 
 use super::Proxy;
-use super::forwarding::Peer;
+use super::wire::forwarding::Peer;
 use crate::blind::{Answered, Sample, Seen, is_telling};
 use crate::rules::router::{HeadView, is_mutating};
 

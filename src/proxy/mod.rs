@@ -5,6 +5,9 @@
 //!                 └─ a rule may ──────────► audited (see `audited`) ─► client
 //! ```
 //!
+//! `wire` has the heads and the connections, `bodies` the bodies and their copies, `reads` what the
+//! application is asked besides.
+//!
 //! A request that no rule concerns is streamed through: nothing of it is copied, nothing waits. Bytes pass
 //! as they came but for the published list: headers of one hop are taken off, forwarding headers are set.
 //! The application's address comes from the configuration only. Nothing that a client or the application
@@ -12,22 +15,11 @@
 
 mod audit;
 mod audited;
-mod body;
-mod brake;
-mod failure;
-mod forwarding;
-mod held;
-mod hops;
-mod identity;
-mod ids;
+mod bodies;
 mod missed;
-mod pool;
 mod reads;
-mod recall;
 mod tasks;
-mod tee;
-mod teed;
-mod turns;
+mod wire;
 
 pub use audit::{Audit, Auditor};
 
@@ -43,18 +35,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use self::body::{AnswerBody, Progress, RequestBody};
-use self::brake::Brake;
-use self::failure::{Failure, answer};
-use self::forwarding::Peer;
-use self::identity::Identities;
-use self::ids::Ids;
+use self::bodies::{AnswerBody, Budget, Progress, RequestBody};
 use self::missed::Passing;
-use self::pool::{Lease, Pool};
-use self::reads::Reader;
+use self::reads::{Brake, Identities, Reader, Turns};
 use self::tasks::Tasks;
-use self::tee::Budget;
-use self::turns::Turns;
+use self::wire::forwarding::{self, Peer};
+use self::wire::{Failure, Ids, Lease, Pool, answer, hops};
 use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;

@@ -5,8 +5,9 @@ mod identities;
 mod kept;
 mod sessions;
 
-pub(super) use identities::{Asking, Identities, Turn};
-pub(super) use sessions::Sessions;
+pub(in crate::proxy) use identities::Identities;
+pub(super) use identities::{Asking, Turn};
+pub(in crate::proxy) use sessions::Sessions;
 
 #[cfg(test)]
 mod tests;

@@ -19,9 +19,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::body::RequestBody;
 use super::failure::Failure;
 use crate::config::{Limits, Upstream};
+use crate::proxy::bodies::RequestBody;
 
 /// One worker's connections.
 #[derive(Debug)]

@@ -13,19 +13,19 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Timeout;
 
-use super::audited::Story;
 use super::body::without_forbidden_trailers;
-use super::pool::Lease;
 use super::tee::{Copy, End};
 use crate::exchange::{Ending, Response};
+use crate::proxy::audited::Story;
+use crate::proxy::wire::Lease;
 use crate::serve::BodyError;
 
 /// How long the end of an answer is held: until the record is synced, within a limit.
-pub(super) type Hold = Pin<Box<Timeout<oneshot::Receiver<()>>>>;
+pub(in crate::proxy) type Hold = Pin<Box<Timeout<oneshot::Receiver<()>>>>;
 
 /// The body of an audited answer.
 #[derive(Debug)]
-pub(super) struct Teed {
+pub(in crate::proxy) struct Teed {
     /// `None` once it is over.
     open: Option<Open>,
     /// The end is held back until this is over.
@@ -47,7 +47,7 @@ struct Open {
 }
 
 /// How an answer's body begins.
-pub(super) enum Begun {
+pub(in crate::proxy) enum Begun {
     /// With all of it.
     Whole(Bytes),
     /// With this, or with nothing yet.
@@ -56,7 +56,7 @@ pub(super) enum Begun {
 
 /// Looks once at what came with the head, without waiting: a short answer is nearly always there as a
 /// whole, and then goes to the client in one piece, with one write.
-pub(super) async fn begin(frames: &mut Incoming) -> Begun {
+pub(in crate::proxy) async fn begin(frames: &mut Incoming) -> Begun {
     if frames.is_end_stream() {
         return Begun::Whole(Bytes::new());
     }
@@ -74,7 +74,7 @@ pub(super) async fn begin(frames: &mut Incoming) -> Begun {
 }
 
 impl Teed {
-    pub(super) fn new(
+    pub(in crate::proxy) fn new(
         story: Story,
         response: Response,
         mut copy: Copy,

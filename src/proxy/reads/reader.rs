@@ -16,15 +16,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::Proxy;
-use super::body::RequestBody;
 use super::brake::{Asker, Brake};
-use super::forwarding::READ_MARK;
 use super::identity::{Asking, Identities, Turn};
-use super::pool::Pool;
-use super::tee::{Budget, Copy, End};
 use crate::config::Credential;
 use crate::derive::{Answer, Answers, Purpose, ReadFailure, ReadRequest};
+use crate::proxy::Proxy;
+use crate::proxy::bodies::{Budget, Copy, End, RequestBody};
+use crate::proxy::wire::Pool;
+use crate::proxy::wire::forwarding::READ_MARK;
 use crate::telemetry::Metrics;
 
 /// One worker's reader.

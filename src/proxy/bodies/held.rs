@@ -8,14 +8,14 @@ use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::audited::end_copy;
-use super::failure::Failure;
 use super::tee::{Copy, End};
+use crate::proxy::audited::end_copy;
+use crate::proxy::wire::Failure;
 
 /// The frames read so far.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) frames: Vec<Frame<Bytes>>,
+pub(in crate::proxy) struct Held {
+    pub(in crate::proxy) frames: Vec<Frame<Bytes>>,
 }
 
 impl Held {
@@ -23,7 +23,7 @@ impl Held {
     ///
     /// # Errors
     /// When the client broke off: then the application need not see the request.
-    pub(super) async fn read(
+    pub(in crate::proxy) async fn read(
         &mut self,
         body: &mut Incoming,
         bytes_max: usize,

@@ -13,11 +13,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::audited::end_copy;
-use super::forwarding;
-use super::pool::Lease;
 use super::tee::{Copy, End};
 use super::teed::Teed;
+use crate::proxy::audited::end_copy;
+use crate::proxy::wire::{Lease, forwarding};
 use crate::serve::BodyError;
 
 /// A request's body on its way to the application.
@@ -215,7 +214,7 @@ impl AnswerBody {
     }
 
     /// The application's to an audited request.
-    pub(super) fn teed(body: Teed) -> AnswerBody {
+    pub(in crate::proxy) fn teed(body: Teed) -> AnswerBody {
         Answer::Teed(Box::new(body)).into()
     }
 

@@ -1,7 +1,7 @@
 //! Answers from memory, where a rule wants them: instead of asking, or when the application does not say.
 
-use super::audit::Audit;
 use crate::derive::{Answer, Answers, ReadFailure, ReadRequest, Recall};
+use crate::proxy::Audit;
 
 /// Answers the reads that are not asked at all; what comes back are the others.
 pub(crate) fn instead(audit: &dyn Audit, reads: &[ReadRequest], answers: &mut Answers) -> Vec<ReadRequest> {

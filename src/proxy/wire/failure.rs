@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::body::AnswerBody;
 use crate::exchange::Ending;
+use crate::proxy::bodies::AnswerBody;
 use crate::serve::Refusal;
 use crate::telemetry::RequestKind;
 

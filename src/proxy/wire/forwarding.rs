@@ -222,7 +222,7 @@ fn value(text: &str) -> HeaderValue {
 }
 
 /// Marks our own reads for the application.
-pub(super) const READ_MARK: HeaderName = HeaderName::from_static("earwitness-read");
+pub(in crate::proxy) const READ_MARK: HeaderName = HeaderName::from_static("earwitness-read");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -1,0 +1,13 @@
+//! What every request needs between client and application, whether a rule concerns it or not: who the client
+//! is and the headers that tell it ([`forwarding`], with [`ids`]), the headers taken off ([`hops`]), the
+//! connections ([`pool`]), and the answer where the application gives none ([`failure`]).
+
+mod failure;
+pub(super) mod forwarding;
+pub(super) mod hops;
+mod ids;
+mod pool;
+
+pub(super) use failure::{Failure, answer};
+pub(super) use ids::Ids;
+pub(super) use pool::{Lease, Pool};
