@@ -4,27 +4,16 @@
 //! with place and cure. What comes out (`rules::model`) holds nothing that could be wrong. Nothing but
 //! rule files is read here, and a pack can name neither hosts to ask, nor files, nor environment.
 
-mod actors;
 mod checks;
-mod credentials;
-mod entry;
-mod envelopes;
-mod exceptions;
 mod files;
 mod keys;
 mod lines;
-mod memory;
-mod overrides;
 mod pack;
-mod redaction;
-mod resource;
 mod rule;
-mod session;
-mod trials;
-mod vars;
+mod sections;
 
+pub use checks::Allowed;
 pub(super) use checks::can_meet;
-pub use credentials::Allowed;
 #[cfg(test)]
 pub(super) use keys::seen::all as known_keys;
 pub use lines::LineError;
@@ -34,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use self::files::{PackFile, PackFiles, PackKind};
 use self::keys::Page;
+use self::sections::{exceptions, overrides};
 use super::described::Exception;
 use super::model::{Pack, RuleSet};
 use crate::yaml::{self, Problems, Severity, Source, Span};

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::entry::INHERITED;
+use super::checks;
 use super::files::{PackFile, PackFiles, PackKind};
 use super::keys::Page;
-use super::rule::{self, Around, CHOICES};
-use super::trials::{self, Given};
-use super::vars::{self, Written};
-use super::{actors, checks, envelopes, exceptions, memory, overrides, redaction, resource};
+use super::rule::trials::{self, Given};
+use super::rule::{self, Around, CHOICES, INHERITED};
+use super::sections::vars::{self, Written};
+use super::sections::{actors, envelopes, exceptions, memory, overrides, redaction, resource};
 use crate::exchange::EnvelopeKind;
 use crate::rules::described::Exception;
 use crate::rules::expr::{Names, Phase};

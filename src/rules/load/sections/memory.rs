@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::pack::Member;
 use crate::rules::expr::Condition;
+use crate::rules::load::pack::Member;
 use crate::rules::model::{Address, Before, Guarantee, MatchLine, Mode, OnFailure, Pack, Rule, Whence};
 
 /// Marks the resources that some rule takes from memory, and adds the rules that observe.
-pub(super) fn prepare(pack: &mut Pack, written: &[Member<'_>]) {
+pub(in crate::rules::load) fn prepare(pack: &mut Pack, written: &[Member<'_>]) {
     for rule in &pack.rules {
         if let Some(before) = &rule.before
             && before.from != Whence::Application

@@ -2,20 +2,21 @@
 //! meet, and records what could not be opened. It is a rule like any other, so that its events have the
 //! pack's actor, source and scope, and `overrides` can silence it.
 
-use super::keys::Page;
-use super::rule::{self, Around, match_lines};
 use crate::exchange::EnvelopeKind;
+use crate::rules::load::checks::can_meet;
+use crate::rules::load::keys::Page;
+use crate::rules::load::rule::{self, Around, match_lines};
 use crate::rules::model::{MatchLine, Pack, Rule, SegmentPattern};
 use crate::yaml::{self, Node, Problems, Source};
 
 /// The kind of an element of `formats`, if it names an envelope.
-pub(super) fn kind(item: &Node) -> Option<EnvelopeKind> {
+pub(in crate::rules::load) fn kind(item: &Node) -> Option<EnvelopeKind> {
     let word = item.member("as")?.as_text()?;
     EnvelopeKind::ALL.into_iter().find_map(|(known, kind)| (known == word).then_some(kind))
 }
 
 /// The lines of an element of `formats` that names an envelope.
-pub(super) fn lines(item: &Node, kind: EnvelopeKind, page: &mut Page<'_>) -> Vec<MatchLine> {
+pub(in crate::rules::load) fn lines(item: &Node, kind: EnvelopeKind, page: &mut Page<'_>) -> Vec<MatchLine> {
     let Some(at) = page.required(item, "at", "a format") else { return Vec::new() };
     let lines = match_lines(at, page);
     let has_list = |line: &MatchLine| match line.segments.last() {
@@ -43,7 +44,7 @@ pub(super) fn lines(item: &Node, kind: EnvelopeKind, page: &mut Page<'_>) -> Vec
 }
 
 /// The rule that opens envelopes of a kind at these lines.
-pub(super) fn rule(
+pub(in crate::rules::load) fn rule(
     kind: EnvelopeKind,
     lines: Vec<MatchLine>,
     around: &Around<'_>,
@@ -58,14 +59,14 @@ pub(super) fn rule(
 }
 
 /// Told where a rule names operations and no envelope of the pack is at its lines.
-pub(super) fn check(pack: &Pack, problems: &mut Problems) {
+pub(in crate::rules::load) fn check(pack: &Pack, problems: &mut Problems) {
     let named: Vec<&Rule> = pack.rules.iter().filter(|rule| !rule.operations.is_empty()).collect();
     for rule in named {
         let opening = pack.rules.iter().filter(|rule| rule.opens.is_some()).flat_map(|rule| &rule.lines);
         let is_inside = |line: &MatchLine| {
             opening.clone().any(|wide| {
                 wide.methods.iter().any(|method| line.methods.contains(method))
-                    && super::checks::can_meet(&wide.segments, &line.segments)
+                    && can_meet(&wide.segments, &line.segments)
             })
         };
         if !rule.lines.iter().all(is_inside) {

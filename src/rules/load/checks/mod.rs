@@ -3,17 +3,19 @@
 
 mod bodies;
 mod clients;
+mod credentials;
 mod meets;
 
 use std::collections::BTreeSet;
 
+pub use self::credentials::Allowed;
 pub(in crate::rules) use self::meets::can_meet;
 use self::meets::covers;
 use super::files::PackFiles;
 use super::keys::each_text;
 use super::pack::Member;
-use super::resource::parts;
-use super::vars::{Written, used_in};
+use super::sections::resource::parts;
+use super::sections::vars::{Written, used_in};
 use crate::rules::expr::{Condition, Phase, ReachStep, Root};
 use crate::rules::model::{Exclusion, MatchLine, Mode, Pack, Read, Rule};
 use crate::rules::reaches;

@@ -1,20 +1,25 @@
 //! `actors`: the ways to find out who acts, and what a rule says about it.
 
-use super::keys::{Page, each_text};
 use super::resource;
 use crate::event::Actor;
 use crate::rules::expr::{Condition, Expr, Names, Phase};
+use crate::rules::load::keys::{Page, each_text};
 use crate::rules::model::ActorWay;
 use crate::yaml::{Node, Yaml};
 
 /// The ways of a pack, in order.
-pub(super) fn ways(node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Vec<ActorWay> {
+pub(in crate::rules::load) fn ways(node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Vec<ActorWay> {
     let items = page.list(node, "`actors`");
     items.iter().filter_map(|item| way(item, pack_names, page)).collect()
 }
 
 /// Members of an actor; a `type` outside the list is E03.
-pub(super) fn members(node: &Node, what: &str, names: &Names, page: &mut Page<'_>) -> Vec<(String, Expr)> {
+pub(in crate::rules::load) fn members(
+    node: &Node,
+    what: &str,
+    names: &Names,
+    page: &mut Page<'_>,
+) -> Vec<(String, Expr)> {
     if let Some(Node { value: Yaml::Text(text), span }) = node.member("type") {
         let is_computed = text.starts_with('$') || text.contains("{{");
         if !is_computed && !Actor::TYPES.contains(&text.as_str()) {
@@ -26,7 +31,11 @@ pub(super) fn members(node: &Node, what: &str, names: &Names, page: &mut Page<'_
 }
 
 /// E18: anybody can send a header, so an actor may come from one only where the peer is trusted.
-pub(super) fn refuse_untrusted_headers(actor: &Node, when: &[Option<&Node>], page: &mut Page<'_>) {
+pub(in crate::rules::load) fn refuse_untrusted_headers(
+    actor: &Node,
+    when: &[Option<&Node>],
+    page: &mut Page<'_>,
+) {
     if when.iter().flatten().any(|when| asks_for_trust(when)) {
         return;
     }

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use super::keys::Page;
-use super::lines::{LineError, parse_path};
 use crate::rules::expr::{Expr, Names, Phase};
+use crate::rules::load::keys::Page;
+use crate::rules::load::lines::{LineError, parse_path};
 use crate::rules::model::{Address, CredentialName, Field, Read, Resource, SegmentPattern};
 use crate::yaml::{Key, Node, Span, Yaml};
 
 /// Reads one resource.
-pub(super) fn resource(key: &Key, node: &Node, pack_names: &Names, page: &mut Page<'_>) -> Option<Resource> {
+pub(in crate::rules::load) fn resource(
+    key: &Key,
+    node: &Node,
+    pack_names: &Names,
+    page: &mut Page<'_>,
+) -> Option<Resource> {
     let what = format!("resource `{}`", key.text);
     let node = page.mapping(node, &what, &KEYS)?;
     let names = Names { phase: Phase::Body, has_answer: true, has_item: false, ..pack_names.clone() };
@@ -70,7 +75,7 @@ fn refuse_unobservable(node: &Node, read: &Read, page: &mut Page<'_>) {
 }
 
 /// Reads a question: `GET /x/{id}`, `GET self`, or the long form.
-pub(super) fn read(node: &Node, names: &Names, page: &mut Page<'_>) -> Option<Read> {
+pub(in crate::rules::load) fn read(node: &Node, names: &Names, page: &mut Page<'_>) -> Option<Read> {
     if node.as_text().is_some() {
         let (method, address) = request(node, page)?;
         refuse_unsafe(node, &method, None, page)?;
@@ -105,7 +110,7 @@ pub(super) fn read(node: &Node, names: &Names, page: &mut Page<'_>) -> Option<Re
 }
 
 /// The names of the parts of a read's address.
-pub(super) fn parts(read: &Read) -> Vec<&str> {
+pub(in crate::rules::load) fn parts(read: &Read) -> Vec<&str> {
     let Address::Path(segments) = &read.address else { return Vec::new() };
     let name = |segment| match segment {
         &SegmentPattern::Literal(_) => None,
@@ -218,7 +223,7 @@ fn field_name(key: &Key, page: &mut Page<'_>) -> Option<String> {
 }
 
 /// True for `start.dateTime`; tells what is wrong with anything else.
-pub(super) fn check_field(text: &str, span: Span, page: &mut Page<'_>) -> bool {
+pub(in crate::rules::load) fn check_field(text: &str, span: Span, page: &mut Page<'_>) -> bool {
     let is_field = !text.is_empty() && !text.contains(['$', '[', ']', '{', '}']) && !text.contains("..");
     if !is_field {
         let cure = "fields are member names joined by dots: start.dateTime";

@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use super::keys::Page;
+use crate::rules::load::keys::Page;
 use crate::rules::trial::{
     Trial, TrialAnswer, TrialBody, TrialClient, TrialFailure, TrialOutcome, TrialRequest, TrialResponse,
 };
 use crate::yaml::{Key, Node, Source, Span, Yaml};
 
 /// What tests start from: the file's `given`, then the pack's.
-pub(super) struct Given<'a> {
+pub(in crate::rules::load) struct Given<'a> {
     /// The file of the tests themselves.
-    pub(super) source: &'a Arc<Source>,
+    pub(in crate::rules::load) source: &'a Arc<Source>,
     /// The nearest first.
-    pub(super) layers: Vec<(&'a Node, &'a Arc<Source>)>,
+    pub(in crate::rules::load) layers: Vec<(&'a Node, &'a Arc<Source>)>,
 }
 
 /// Reads the tests of a rule.
-pub(super) fn trials(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Vec<Trial> {
+pub(in crate::rules::load) fn trials(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Vec<Trial> {
     let items = page.list(node, "`tests`");
     items.iter().filter_map(|item| trial(item, given, page)).collect()
 }
 
 /// Checks a `given` by itself, so that it is right even where no test uses it.
-pub(super) fn check_given(node: &Node, page: &mut Page<'_>) {
+pub(in crate::rules::load) fn check_given(node: &Node, page: &mut Page<'_>) {
     let Some(node) = page.mapping(node, "`given`", &GIVEN) else { return };
     if let Some(request) = node.member("request") {
         page.mapping(request, "`request`", &REQUEST);

@@ -1,7 +1,7 @@
 //! `session`: what a rule says about logins and logouts.
 
-use super::keys::Page;
 use crate::rules::expr::{Names, Phase};
+use crate::rules::load::keys::Page;
 use crate::rules::model::{Session, SessionPlace};
 use crate::yaml::Node;
 

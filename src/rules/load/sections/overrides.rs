@@ -3,14 +3,14 @@
 //! Only a file that the configuration names by itself may hold them: a pack that could switch off another
 //! pack's rules would be a way to go unrecorded (THREATS O01).
 
-use super::files::{PackFiles, PackKind};
-use super::keys::Page;
-use super::rule::{CHOICES, GUARANTEES, MODES, on_failure as on_failure_of};
+use crate::rules::load::files::{PackFiles, PackKind};
+use crate::rules::load::keys::Page;
+use crate::rules::load::rule::{CHOICES, GUARANTEES, MODES, on_failure as on_failure_of};
 use crate::rules::model::Pack;
 use crate::yaml::{Node, Problems, nearest};
 
 /// Checks the shape of a section, and that it may stand there.
-pub(super) fn check(node: &Node, kind: PackKind, page: &mut Page<'_>) {
+pub(in crate::rules::load) fn check(node: &Node, kind: PackKind, page: &mut Page<'_>) {
     if kind == PackKind::Folder {
         let message = "a pack cannot override rules of others";
         let cure = "put `overrides` into a file of your own and name that file under `rules`";
@@ -23,7 +23,7 @@ pub(super) fn check(node: &Node, kind: PackKind, page: &mut Page<'_>) {
 }
 
 /// Applies the overrides of all files to the rules of all packs.
-pub(super) fn apply(files: &[PackFiles], packs: &mut [Pack], problems: &mut Problems) {
+pub(in crate::rules::load) fn apply(files: &[PackFiles], packs: &mut [Pack], problems: &mut Problems) {
     let own = files.iter().filter(|files| files.kind == PackKind::SingleFile);
     for file in own.flat_map(|files| &files.files) {
         let mut page = Page { source: &file.source, problems };

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use super::actors;
-use super::keys::Page;
-use super::resource::check_field;
 use crate::event::Outcome;
 use crate::rules::expr::{Condition, Expr, Names, Path};
+use crate::rules::load::keys::Page;
+use crate::rules::load::sections::actors;
+use crate::rules::load::sections::resource::check_field;
 use crate::rules::model::{ChangeSpec, ComputedChange, Entry, ForEach, Level, LinkSpec, Place, TargetSpec};
 use crate::yaml::{Key, Node, Problems, Source, Yaml};
 
@@ -307,7 +307,7 @@ fn refuse_other_results(node: &Node, page: &mut Page<'_>) {
 }
 
 /// Keys of an entry that `defaults` may hold too.
-pub(super) const INHERITED: [&str; 18] = [
+pub(in crate::rules::load) const INHERITED: [&str; 18] = [
     "title",
     "message",
     "type",

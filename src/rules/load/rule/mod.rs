@@ -1,12 +1,17 @@
-//! One rule: which request, which of those, what to read, and its entries.
+//! One rule: which request, which of those, what to read, its entries, and its tests.
+
+mod entry;
+mod session;
+pub(super) mod trials;
 
 use std::sync::Arc;
 
-use super::entry::{self, HasBefore, INHERITED, Layer, OWN};
+pub(super) use self::entry::INHERITED;
+use self::entry::{HasBefore, Layer, OWN};
+use self::trials::Given;
 use super::keys::Page;
-use super::trials::{self, Given};
-use super::vars::{self, Written};
-use super::{redaction, resource, session};
+use super::sections::vars::{self, Written};
+use super::sections::{redaction, resource};
 use crate::rules::expr::{Expr, Names, Phase};
 use crate::rules::model::{
     After, Before, Entry, ForEach, Guarantee, Level, MatchLine, Mode, OnFailure, Resource, Rule, Whence,

@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::keys::{Page, each_text};
 use crate::rules::expr::{Expr, Names};
+use crate::rules::load::keys::{Page, each_text};
 use crate::yaml::{Key, Node, Source};
 
 /// A variable as written.
 #[derive(Clone, Copy)]
-pub(super) struct Written<'n> {
-    pub(super) key: &'n Key,
-    pub(super) node: &'n Node,
-    pub(super) source: &'n Arc<Source>,
+pub(in crate::rules::load) struct Written<'n> {
+    pub(in crate::rules::load) key: &'n Key,
+    pub(in crate::rules::load) node: &'n Node,
+    pub(in crate::rules::load) source: &'n Arc<Source>,
 }
 
 /// Compiles variables in order, adding each to the names that the next may use. Cycles are E21.
-pub(super) fn compile(
+pub(in crate::rules::load) fn compile(
     written: &[Written<'_>],
     names: &mut Names,
     page: &mut Page<'_>,
@@ -35,7 +35,7 @@ pub(super) fn compile(
 }
 
 /// The names after `vars.` in paths and templates of a node.
-pub(super) fn used_in(node: &Node) -> BTreeSet<String> {
+pub(in crate::rules::load) fn used_in(node: &Node) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     each_text(node, &mut |text, _| {
         for (at, found) in text.match_indices("vars") {

@@ -1,12 +1,12 @@
 //! `redact` and `reveal`: what is secret beside the built-in names and shapes, and what is not after all.
 
-use super::keys::Page;
 use crate::rules::expr::{Names, Path};
+use crate::rules::load::keys::Page;
 use crate::rules::model::RedactTarget;
 use crate::yaml::{Node, Span};
 
 /// Reads a `redact` list of names and paths.
-pub(super) fn redact(node: &Node, names: &Names, page: &mut Page<'_>) -> Vec<RedactTarget> {
+pub(in crate::rules::load) fn redact(node: &Node, names: &Names, page: &mut Page<'_>) -> Vec<RedactTarget> {
     let items = page.list(node, "`redact`");
     let target = |item: &Node| {
         let text = page.text(item, "an element of `redact`")?;
@@ -19,7 +19,7 @@ pub(super) fn redact(node: &Node, names: &Names, page: &mut Page<'_>) -> Vec<Red
 }
 
 /// Reads a `reveal` list: exact paths only, and never a credential (E20).
-pub(super) fn reveal(node: &Node, names: &Names, page: &mut Page<'_>) -> Vec<Path> {
+pub(in crate::rules::load) fn reveal(node: &Node, names: &Names, page: &mut Page<'_>) -> Vec<Path> {
     let items = page.list(node, "`reveal`");
     let path = |item: &Node| {
         let text = page.text(item, "an element of `reveal`")?;

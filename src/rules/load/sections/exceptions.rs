@@ -7,12 +7,12 @@
 //!   reason: Tokens only.
 //! ```
 
-use super::keys::Page;
 use crate::rules::described::{Excepted, Exception};
+use crate::rules::load::keys::Page;
 use crate::yaml::Node;
 
 /// Reads the list of exceptions.
-pub(super) fn read(root: &Node, page: &mut Page<'_>) -> Vec<Exception> {
+pub(in crate::rules::load) fn read(root: &Node, page: &mut Page<'_>) -> Vec<Exception> {
     let items = page.list(root, "a file of exceptions");
     items.iter().flat_map(|item| exception(item, page)).collect()
 }
