@@ -4,28 +4,18 @@
 //! could not be done, 2 what the user wrote (arguments, configuration, rules) is wrong.
 
 mod blind;
-mod check;
-mod coverage;
-mod description;
 mod explain;
-mod permissions;
+mod packs;
 mod replay;
-mod schema;
-mod suggest;
 mod terminal;
 mod timeline;
-mod trial;
 
 pub use blind::blind_spots;
-pub use check::{check, load, show};
-pub use coverage::coverage;
 pub use explain::explain;
+pub use packs::{check, coverage, load, schema, show, suggest, test};
 pub use replay::{backtest, replay};
-pub use schema::schema;
-pub use suggest::suggest;
 pub use terminal::visible;
 pub use timeline::Timeline;
-pub use trial::test;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -14,8 +14,9 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use self::listen::Listener;
+use super::packs::check;
 use super::replay::{Prepared, Question, Stage, open, title};
-use super::{Exit, ExplainArgs, ReplayFormat, check};
+use super::{Exit, ExplainArgs, ReplayFormat};
 use crate::config::Limits;
 use crate::derive::{Answer, Given, Plan, Purpose};
 use crate::exchange::Request;

@@ -11,7 +11,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Stage, open, title};
-use crate::cli::{BacktestArgs, Exit, ReplayFormat, check, visible};
+use crate::cli::packs::check;
+use crate::cli::{BacktestArgs, Exit, ReplayFormat, visible};
 use crate::config::Limits;
 use crate::event::Event;
 

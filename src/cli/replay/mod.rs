@@ -18,7 +18,8 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Exit, ReplayArgs, ReplayFormat, Timeline, check, visible};
+use super::packs::check;
+use super::{Exit, ReplayArgs, ReplayFormat, Timeline, visible};
 use crate::config::Limits;
 use crate::event::Event;
 use crate::rules::redact::{Key, Redactor};

@@ -16,7 +16,8 @@ use std::io::Write;
 use anyhow::Result;
 
 use self::report::{Detail, Outcome};
-use super::{Exit, TestArgs, TestFormat, check};
+use super::check;
+use crate::cli::{Exit, TestArgs, TestFormat};
 use crate::rules::trial::Trial;
 
 /// Runs the tests and tells which failed, and how.

@@ -8,7 +8,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::check::show;
-use super::{CheckArgs, visible};
+use crate::cli::{CheckArgs, visible};
 use crate::config::{Config, environment};
 use crate::rules::load::{Allowed, Loaded};
 use crate::rules::model::{Address, Pack, Read, RuleSet, SegmentPattern};

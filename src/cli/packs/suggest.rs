@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::description::describe;
-use super::{Exit, SuggestArgs};
+use crate::cli::{Exit, SuggestArgs};
 use crate::rules::described::Suggestion;
 use crate::rules::model::{MatchLine, RuleSet, SegmentPattern};
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::description::describe;
-use super::{CheckArgs, Exit, ProblemFormat, permissions};
+use super::permissions;
+use crate::cli::{CheckArgs, Exit, ProblemFormat};
 use crate::rules::load::Loaded;
 use crate::rules::model::RuleSet;
 use crate::yaml::Problems;

@@ -8,8 +8,9 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::check;
 use super::description::describe;
-use super::{AnswerFormat, CoverageArgs, Exit, check, visible};
+use crate::cli::{AnswerFormat, CoverageArgs, Exit, visible};
 use crate::rules::described::{Coverage, Covered, Standing};
 use crate::rules::load;
 

@@ -6,7 +6,8 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::{Exit, SchemaArgs, check};
+use super::check;
+use crate::cli::{Exit, SchemaArgs};
 use crate::rules::expr::Expr;
 use crate::rules::model::{Mode, RuleSet};
 use crate::rules::schema;
