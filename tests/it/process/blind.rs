@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::process::{Process, get, request};
+use super::{Process, get, request};
 
 const RULES: &str = "version: 1\nexclude: [POST /api/ping]\nrules:\n\
     - { id: moved, match: POST /api/move, when: { $.request.body.start: { exists: true } }, action: MOVED }\n";

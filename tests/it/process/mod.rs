@@ -1,6 +1,9 @@
 //! The real program as an operator runs it: started with a configuration file, told apart by what it
 //! prints, killed without mercy.
 
+mod blind;
+mod restart;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;

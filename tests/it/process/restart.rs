@@ -7,7 +7,7 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use crate::process::{Process, eventually, get, request, simple_upstream};
+use super::{Process, eventually, get, request, simple_upstream};
 
 const RULES: &str = "version: 1
 rules:

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::trials::run;
+use super::trials::run;
 
 const DESCRIPTION: &str = r#"openapi: 3.1.0
 paths:

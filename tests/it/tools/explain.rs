@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::replay::run;
+use super::replay::run;
 
 const RULES: &str = r#"version: 1
 defaults: { source: API }

@@ -9,8 +9,8 @@ use std::thread;
 
 use serde_json::Value;
 
+use super::replay::run;
 use crate::process::request;
-use crate::replay::run;
 
 const CANARY: &str = "canary0123456789abcdef";
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::trials::run;
+use super::trials::run;
 
 const DESCRIPTION: &str = r#"{"servers": [{"url": "https://api.example.org/v2"}], "paths": {
   "/bookings/{booking-uid}": {"get": {}, "delete": {"operationId": "drop"}},

@@ -52,7 +52,7 @@ tests:
     - { name: a look, request: { line: GET /bookings/7?full=1 }, response: { status: 200 }, expect: [{ action: SEEN_WHOLE }] }
 "#;
 
-pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(super) fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output =
         Command::new(env!("CARGO_BIN_EXE_earwitness")).args(arguments).current_dir(folder).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -10,8 +10,8 @@ use earwitness::exchange::{CaptureState, Ending};
 use earwitness::proxy::Audit;
 use parking_lot::Mutex;
 
+use super::script::{OK, POST, Script, rig};
 use crate::rig::{App, PATIENCE, Rig, Wire, eventually, value_of};
-use crate::script::{OK, POST, Script, rig};
 
 #[test]
 fn an_exchange_is_kept_as_it_came_over_the_wire() {

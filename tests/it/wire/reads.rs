@@ -10,7 +10,7 @@ use earwitness::proxy::Audit;
 
 use crate::rig::{App, Rig, eventually, value_of};
 
-use crate::script::{OK, POST, Script, rig};
+use super::script::{OK, POST, Script, rig};
 
 #[test]
 fn reads_are_asked_before_the_request_and_after_the_answer_and_their_cookies_are_dropped() {

@@ -13,49 +13,49 @@ use parking_lot::Mutex;
 
 use crate::rig::{App, Rig, eventually};
 
-pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-pub(crate) const POST: &str =
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub(super) const POST: &str =
     "POST /a?b=c HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eA==\r\nContent-Length: 5\r\n\r\nhello";
 
 /// An audit that concerns itself with every POST and keeps the exchanges that it is shown.
 #[derive(Default)]
-pub(crate) struct Script {
-    pub(crate) seen: Mutex<Vec<(Exchange, Answers)>>,
-    pub(crate) is_durable: bool,
-    pub(crate) needs_body: bool,
-    pub(crate) panics: bool,
+pub(super) struct Script {
+    pub(super) seen: Mutex<Vec<(Exchange, Answers)>>,
+    pub(super) is_durable: bool,
+    pub(super) needs_body: bool,
+    pub(super) panics: bool,
     /// Planning with the body and after the answer panics.
-    pub(crate) reading_panics: bool,
+    pub(super) reading_panics: bool,
     /// Paths to read, with their purpose and limit.
-    pub(crate) reads: Vec<(&'static str, Purpose, u64)>,
+    pub(super) reads: Vec<(&'static str, Purpose, u64)>,
     /// Read with this credential instead of the caller's own.
-    pub(crate) credentials: Option<&'static str>,
+    pub(super) credentials: Option<&'static str>,
     /// Things that every request changes.
-    pub(crate) writes: Vec<Write>,
+    pub(super) writes: Vec<Write>,
     /// The record is synced when something comes through here.
-    pub(crate) gate: Option<Arc<tokio::sync::Semaphore>>,
+    pub(super) gate: Option<Arc<tokio::sync::Semaphore>>,
     /// Plans made from a held body.
-    pub(crate) held: Mutex<Vec<Capture>>,
+    pub(super) held: Mutex<Vec<Capture>>,
 }
 
 impl Script {
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
         self.seen.lock().iter().map(|(exchange, _)| exchange.clone()).collect()
     }
 
-    pub(crate) fn only(&self) -> Exchange {
+    pub(super) fn only(&self) -> Exchange {
         eventually("one exchange is recorded", || !self.seen.lock().is_empty());
         let mut all = self.exchanges();
         assert_eq!(all.len(), 1, "{all:?}");
         all.remove(0)
     }
 
-    pub(crate) fn answer(&self, key: &str) -> Answer {
+    pub(super) fn answer(&self, key: &str) -> Answer {
         eventually("one exchange is recorded", || !self.seen.lock().is_empty());
         self.seen.lock()[0].1[key].clone()
     }
 
-    pub(crate) fn reads(&self, purpose: impl Fn(Purpose) -> bool) -> Vec<ReadRequest> {
+    pub(super) fn reads(&self, purpose: impl Fn(Purpose) -> bool) -> Vec<ReadRequest> {
         let wanted = self.reads.iter().filter(|(_, found, _)| purpose(*found));
         wanted
             .map(|(target, purpose, timeout_ms)| ReadRequest {
@@ -140,7 +140,7 @@ impl Audit for Script {
     }
 }
 
-pub(crate) fn rig(app: &App, script: Script) -> (Rig, Arc<Script>) {
+pub(super) fn rig(app: &App, script: Script) -> (Rig, Arc<Script>) {
     let script = Arc::new(script);
     (Rig::audited(app.address, Arc::clone(&script) as Arc<dyn Audit>, |_| {}), script)
 }

@@ -1,0 +1,9 @@
+//! What goes over the wire, byte by byte: the proxy between a scripted client and a scripted application,
+//! first without an audit, then with one that is scripted too. Rules and log have no part in it.
+
+mod audited;
+mod endings;
+mod framing;
+mod proxying;
+mod reads;
+mod script;
