@@ -156,7 +156,7 @@ pub enum ReadFailure {
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     by_key: HashMap<ReadKey, Answer>,
-    /// By thing, as [`Write::thing`] names it.
+    /// By the name that a write gives to its thing.
     pub meanwhile: HashMap<String, Meanwhile>,
 }
 
