@@ -3,24 +3,22 @@
 //!
 //! Before the request is forwarded, [`Engine::plan`] says which rules still stand and what must be read;
 //! when the exchange is over, [`Engine::derive`] makes the events.
+//!
+//! The files here are the way from the rules in force to one rule and its case. The folders are what a rule
+//! works with: `document` is the exchange as data, `read` what is asked of the application, `who` tells who
+//! did it and who may see it, `thing` is the thing before and after, `events` what is recorded.
 
-mod access;
-mod actor;
-mod carry;
 mod case;
-mod changes;
 mod document;
 mod engine;
 mod envelope;
 mod events;
-mod learn;
-mod limits;
 mod plan;
 mod read;
 mod rule;
-mod session;
-mod situation;
+mod thing;
 mod trace;
+mod who;
 
 pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;

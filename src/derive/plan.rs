@@ -5,7 +5,7 @@ use super::document::Document;
 use super::engine::Engine;
 use super::read::ask::Asked;
 use super::read::{Purpose, ReadRequest, Write};
-use super::{Answers, rule, situation::Ended};
+use super::{Answers, rule, thing::Ended};
 use crate::exchange::{Capture, CaptureState, Client, Exchange, Request};
 use crate::rules::expr::{EvalLog, Expr, Phase, Root, Scope, Verdict};
 use crate::rules::model::{After, ForEach, Guarantee, Mode, Read};
@@ -275,7 +275,7 @@ fn push_identity(case: &Case<'_>, scope: &Scope<'_>, now: Phase, reads: &mut Vec
             }
             None => {
                 let is_settled = way.when.phase() <= now && way.when.test(scope) == Verdict::Yes;
-                if is_settled && super::actor::person(&way.actor, scope).is_some() {
+                if is_settled && super::who::person(&way.actor, scope).is_some() {
                     return;
                 }
             }

@@ -5,12 +5,14 @@ use std::cell::{Cell, OnceCell};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::Step;
 use super::case::{Case, Item, Items, with_item};
 use super::engine::EVENTS_MAX;
+use super::events::{self, carry};
 use super::read::Learned;
 use super::read::answer::Decoded;
-use super::situation::{self, Before, Ended, Situation};
-use super::{Step, actor, carry, events, learn};
+use super::thing::{self, Before, Ended, Situation, learn};
+use super::who::{self, Who};
 use crate::event::{Event, Note, NoteCode, Outcome};
 use crate::exchange::Exchange;
 use crate::rules::expr::{Condition, Doubt, Phase, Root, Scope, Verdict};
@@ -35,7 +37,7 @@ pub(super) struct Firing<'f> {
     pub(super) scope: Scope<'f>,
     pub(super) situation: &'f Situation<'f>,
     pub(super) before: &'f Before<'f>,
-    pub(super) who: &'f actor::Who,
+    pub(super) who: &'f Who,
     pub(super) outcome: Outcome,
     pub(super) item: Option<&'f Item>,
     /// Why it is not certain; empty when it is.
@@ -112,10 +114,10 @@ fn derive_item(
         decoded.tell(|| Step::Excluded { rule: case.rule, scope });
         return;
     }
-    let who = actor::identify(case, &scope, exchange, decoded);
+    let who = who::identify(case, &scope, exchange, decoded);
     let scope =
         scope.with(Root::Actor, &who.document).with_option(Root::OnBehalfOf, who.behalf_document.as_ref());
-    let before = situation::before(case, &scope, decoded);
+    let before = thing::before(case, &scope, decoded);
     let state = Value::from(before.facts.state.as_str());
     let scope = scope.with(Root::BeforeState, &state);
     let stage = Stage {
@@ -155,7 +157,7 @@ struct Stage<'s> {
     decoded: &'s Decoded<'s>,
     scope: Scope<'s>,
     before: &'s Before<'s>,
-    who: &'s actor::Who,
+    who: &'s Who,
     item: Option<&'s Item>,
     reasons: &'s [String],
     /// By [`Ended`], made when first needed.
@@ -226,7 +228,7 @@ impl<'s> Stage<'s> {
             Ended::Denied => &self.situations[2],
             Ended::Unsure => &self.situations[3],
         };
-        slot.get_or_init(|| situation::situation(self.case, &self.scope, self.decoded, self.before, ended))
+        slot.get_or_init(|| thing::situation(self.case, &self.scope, self.decoded, self.before, ended))
     }
 
     /// `None` when a condition excludes the entry, else the reasons for doubt.

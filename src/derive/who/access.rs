@@ -4,15 +4,20 @@
 
 use serde_json::{Value, json};
 
-use super::actor::Who;
-use super::case::Case;
-use super::events::text;
+use super::Who;
+use crate::derive::case::Case;
+use crate::derive::events::text;
 use crate::event::{Note, NoteCode, Scope as Visibility};
 use crate::rules::expr::{Expr, ReachStep, Root, Scope};
 use crate::rules::model::{After, Entry, ForEach};
 
 /// Organization and team of an entry's event.
-pub(super) fn visibility(case: &Case<'_>, entry: &Entry, who: &Who, scope: &Scope<'_>) -> Visibility {
+pub(in crate::derive) fn visibility(
+    case: &Case<'_>,
+    entry: &Entry,
+    who: &Who,
+    scope: &Scope<'_>,
+) -> Visibility {
     if entry.organization.is_none() && entry.team.is_none() {
         return who.scopes.0.clone();
     }

@@ -14,28 +14,28 @@ use crate::rules::model::{Field, Resource};
 
 /// All that differs between two snapshots.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(in crate::derive) struct Changes {
     /// `$.changes`.
     pub(super) document: Map<String, Value>,
     /// The pieces.
-    pub(super) atoms: Vec<Atom>,
+    pub(in crate::derive) atoms: Vec<Atom>,
     /// What could not be compared as asked.
     pub(super) notes: Vec<Note>,
 }
 
 /// The smallest piece of a change.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Atom {
+pub(in crate::derive) struct Atom {
     /// The field as declared or named by its top member: `attendees`.
-    pub(super) field: String,
+    pub(in crate::derive) field: String,
     /// The element of a keyed list.
-    pub(super) element: Option<String>,
+    pub(in crate::derive) element: Option<String>,
     /// The name in the event: `attendees[a@x.org].responseStatus`.
-    pub(super) name: String,
+    pub(in crate::derive) name: String,
     /// Where it is in the thing (RFC 6901): in the thing afterwards, or before if it is gone.
-    pub(super) pointer: String,
-    pub(super) before: Option<Value>,
-    pub(super) after: Option<Value>,
+    pub(in crate::derive) pointer: String,
+    pub(in crate::derive) before: Option<Value>,
+    pub(in crate::derive) after: Option<Value>,
 }
 
 /// Compares two snapshots.
@@ -254,7 +254,7 @@ impl Changes {
     }
 
     /// The pieces that belong to a field, or to the fields below it.
-    pub(super) fn of_field(&self, field: &str) -> Vec<usize> {
+    pub(in crate::derive) fn of_field(&self, field: &str) -> Vec<usize> {
         let is_of = |atom: &Atom| {
             atom.field == field || atom.field.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))
         };
@@ -262,7 +262,7 @@ impl Changes {
     }
 
     /// The pieces of one element of a keyed list.
-    pub(super) fn of_element(&self, field: &str, key: &str) -> Vec<usize> {
+    pub(in crate::derive) fn of_element(&self, field: &str, key: &str) -> Vec<usize> {
         self.indexes(|atom| atom.field == field && atom.element.as_deref() == Some(key))
     }
 
@@ -281,7 +281,7 @@ fn differing<'v>(before: &'v Value, after: &'v Value, key_name: &str) -> BTreeSe
 }
 
 /// A value by member names joined by dots.
-pub(super) fn at<'v>(value: &'v Value, field: &str) -> Option<&'v Value> {
+pub(in crate::derive) fn at<'v>(value: &'v Value, field: &str) -> Option<&'v Value> {
     match value.get(field) {
         Some(found) => Some(found),
         None => field.split('.').try_fold(value, |value, name| value.get(name)),
@@ -289,7 +289,7 @@ pub(super) fn at<'v>(value: &'v Value, field: &str) -> Option<&'v Value> {
 }
 
 /// Where [`at`] finds it.
-pub(super) fn pointer_to(value: &Value, field: &str) -> String {
+pub(in crate::derive) fn pointer_to(value: &Value, field: &str) -> String {
     if value.get(field).is_some() { token(field) } else { pointer(field) }
 }
 

@@ -1,4 +1,7 @@
-//! From an entry that fired to the event that is recorded.
+//! From an entry that fired to the event that is recorded, with the changes it carries, cut so that it fits.
+
+pub(super) mod carry;
+pub(super) mod limits;
 
 use std::collections::BTreeMap;
 
@@ -6,13 +9,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::access;
-use super::actor::{self, Who};
-use super::carry;
 use super::case::Case;
 use super::document::split_target;
 use super::rule::{Draft, Firing, method_note};
-use super::situation::{Ended, Situation, name_of};
+use super::thing::{Ended, Situation, name_of};
+use super::who::{self, Who, access};
 use crate::event::{
     Actor, BeforeState, Certainty, ClientFacts, Event, FORMAT, Link, MatchFacts, MatchedBy, Note, NoteCode,
     Outcome, RequestFacts, ResponseFacts, RuleFacts, Scope as Visibility, Sentence, Target,
@@ -55,7 +56,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     let named = entry
         .actor
         .as_ref()
-        .and_then(|members| actor::named(case, &firing.scope, exchange, members, firing.outcome));
+        .and_then(|members| who::named(case, &firing.scope, exchange, members, firing.outcome));
     let who = named.as_ref().unwrap_or(firing.who);
     let scope = firing.scope.with(Root::Actor, &who.document);
     let scope = scope.with_option(Root::OnBehalfOf, who.behalf_document.as_ref());
@@ -64,7 +65,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     fill_words(&mut event, entry, &scope, case);
     event.actor = who.actor.clone();
     event.on_behalf_of = match &entry.on_behalf_of {
-        Some(members) => actor::person(members, &scope),
+        Some(members) => who::person(members, &scope),
         None => who.on_behalf_of.clone(),
     };
     let mut missing: Vec<String> = Vec::new();
@@ -338,7 +339,7 @@ fn notes(
 }
 
 /// The text of an optional value.
-pub(super) fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
+fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
     expr.as_ref()?.look_up(scope).as_deref().and_then(text)
 }
 

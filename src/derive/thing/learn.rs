@@ -6,16 +6,16 @@
 
 use serde_json::Value;
 
-use super::case::Case;
-use super::read::{Learned, Purpose};
-use super::situation::{self, Before, Ended, Situation};
+use super::{Before, Ended, Situation, is_another, select};
+use crate::derive::case::Case;
+use crate::derive::read::{Learned, Purpose};
 use crate::event::{BeforeState, MatchedBy};
 use crate::exchange::{CaptureState, Ending, Exchange};
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::After;
 
 /// What an action that was recorded shows of its thing.
-pub(super) fn from_action(
+pub(in crate::derive) fn from_action(
     case: &Case<'_>,
     before: &Before<'_>,
     situation: &Situation<'_>,
@@ -54,7 +54,7 @@ fn from_after(case: &Case<'_>, before: &Before<'_>, situation: &Situation<'_>) -
 fn is_same_thing(case: &Case<'_>, before: &Before<'_>, old: Option<&Value>, new: &Value) -> bool {
     let names = case.resource().is_some_and(|resource| resource.id_field.is_some());
     if names {
-        return !situation::is_another(case, new, before.id.as_deref());
+        return !is_another(case, new, before.id.as_deref());
     }
     ["uid", "id"].iter().all(|name| match (old.and_then(|old| old.get(*name)), new.get(*name)) {
         (Some(old), Some(new)) => old == new,
@@ -63,7 +63,7 @@ fn is_same_thing(case: &Case<'_>, before: &Before<'_>, old: Option<&Value>, new:
 }
 
 /// What a user of the application read at the thing's own address.
-pub(super) fn from_reading(case: &Case<'_>, exchange: &Exchange) -> Option<(String, Learned)> {
+pub(in crate::derive) fn from_reading(case: &Case<'_>, exchange: &Exchange) -> Option<(String, Learned)> {
     let response = exchange.response.as_ref()?;
     let is_whole = response.status == 200
         && exchange.request.method == "GET"
@@ -75,8 +75,8 @@ pub(super) fn from_reading(case: &Case<'_>, exchange: &Exchange) -> Option<(Stri
     let document = case.document.response.as_ref().filter(|_| is_whole)?;
     let scope: Scope<'_> = case.scope().with(Root::Answer, document);
     let asked = case.ask_thing(&scope, Purpose::Before)?.ok()?;
-    let value = situation::select(case, &scope, document)?;
+    let value = select(case, &scope, document)?;
     let id = asked.last_part.clone().or_else(|| case.last_part());
-    let is_thing = value.is_object() && !situation::is_another(case, &value, id.as_deref());
+    let is_thing = value.is_object() && !is_another(case, &value, id.as_deref());
     is_thing.then(|| Some((case.snapshot_key(&scope, &asked)?, Learned::Whole(value.into_owned()))))?
 }

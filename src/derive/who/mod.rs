@@ -1,11 +1,14 @@
-//! Who did it, and how sure that is (RULES section 10, THREATS chapter 2, rule 4).
+//! Who did it, and how sure that is (RULES section 10, THREATS chapter 2, rule 4); which session showed it,
+//! and who may see it.
 //!
 //! A name in a body or an unchecked token is a claim. It becomes more only when the application was asked,
 //! or when it accepted this very credential in this exchange; and when the application refused it, the
 //! claim is told but nobody is the actor: a thousand wrong passwords are not the victim's deeds (E54, E55).
 
+pub(super) mod access;
 mod ground;
 mod learned;
+pub(super) mod session;
 
 use serde_json::{Map, Value};
 
@@ -33,7 +36,7 @@ pub(super) struct Who {
     pub(super) refused: Option<Actor>,
     /// Organization and team of the actor, and of the one on whose behalf, as far as they may decide who sees
     /// the event.
-    pub(super) scopes: (Visibility, Visibility),
+    scopes: (Visibility, Visibility),
 }
 
 /// An actor that a rule's test states.

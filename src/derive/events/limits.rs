@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::event::{Actor, Event, Note, NoteCode, Part, Sentence};
 
 /// The event within its limits, with a note for what was cut.
-pub(super) fn fit(mut event: Event) -> Event {
+pub(in crate::derive) fn fit(mut event: Event) -> Event {
     let mut cut = Cut { fields: Vec::new(), value_bytes_max: VALUE_BYTES_MAX, bytes_most: 0 };
     cut.event(&mut event);
     // Serialised only to be measured, when it may be too large at all.
@@ -269,7 +269,7 @@ mod tests {
     fn an_event_with_everything_too_large_still_fits_and_can_be_read_back() {
         // THREATS E42
         let huge = "é".repeat(1 << 20);
-        let mut event = super::super::tests::an_event();
+        let mut event = crate::derive::tests::an_event();
         for text in [&mut event.action, &mut event.title, &mut event.request.url, &mut event.request.method] {
             text.clone_from(&huge);
         }
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_event_stays_as_it_was() {
-        let mut event = super::super::tests::an_event();
+        let mut event = crate::derive::tests::an_event();
         event.details.insert("a".into(), Value::from(1));
         assert_eq!(fit(event.clone()), event);
     }

@@ -8,11 +8,11 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::case::Case;
-use super::document::Reading;
-use super::engine::Engine;
-use super::read::{Lesson, Person, ReadKey};
 use crate::capture;
+use crate::derive::case::Case;
+use crate::derive::document::Reading;
+use crate::derive::engine::Engine;
+use crate::derive::read::{Lesson, Person, ReadKey};
 use crate::event::{Assurance, Certainty, Event, Outcome};
 use crate::exchange::{Exchange, Request, Response};
 use crate::rules::expr::{EvalLog, Expr, Root, Scope};
@@ -64,7 +64,7 @@ pub(super) fn shown(pack: &Pack, request: &Request, key: &Key) -> Vec<ReadKey> {
 }
 
 /// What a rule's events teach; nothing where none of them is certainly a success.
-pub(super) fn lesson(
+pub(in crate::derive) fn lesson(
     case: &Case<'_>,
     reading: &Reading<'_>,
     exchange: &Exchange,

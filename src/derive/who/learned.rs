@@ -1,10 +1,9 @@
 //! Who it is as logins have shown it.
 
-use super::{Standing, Who, label, unknown, who};
+use super::{Standing, Who, label, session, unknown, who};
 use crate::derive::case::Case;
 use crate::derive::read::answer::Decoded;
 use crate::derive::read::{Logins, Person};
-use crate::derive::session;
 use crate::event::{Actor, Assurance, Evidence, Note, NoteCode, Scope as Visibility};
 use crate::exchange::Exchange;
 

@@ -1,12 +1,16 @@
-//! The thing before and after an action, and what changed, as one entry of a rule sees it.
+//! The thing before and after an action, as one entry of a rule sees it: what changed, and what is remembered
+//! of it for the next action.
+
+pub(super) mod changes;
+pub(super) mod learn;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
+use self::changes::Changes;
 use super::case::Case;
-use super::changes::{self, Changes};
 use super::events::{is_other_spelling, text};
 use super::read::answer::{Decoded, Heard, Why};
 use super::read::consistency::Validators;
@@ -25,9 +29,9 @@ pub(super) struct Before<'s> {
     /// Which version of the thing was read.
     pub(super) validators: Validators,
     /// Under which key the thing is remembered, if it is.
-    pub(super) snapshot_key: Option<String>,
+    snapshot_key: Option<String>,
     /// What went on with the thing while the request was under way.
-    pub(super) meanwhile: Meanwhile,
+    meanwhile: Meanwhile,
 }
 
 /// Before, after and the difference, under one outcome.
@@ -123,7 +127,7 @@ fn meanwhile(case: &Case<'_>, decoded: &Decoded<'_>, id: Option<&str>) -> Meanwh
 
 /// True when the answer is about another thing than the one asked for (THREATS B08): said only where the
 /// resource names the member that holds its identifier.
-pub(super) fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) -> bool {
+fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) -> bool {
     let member = case.resource().and_then(|resource| resource.id_field.as_deref());
     let (Some(member), Some(asked)) = (member, asked) else { return false };
     match changes::at(value, member).and_then(text) {
@@ -132,7 +136,7 @@ pub(super) fn is_another(case: &Case<'_>, value: &Value, asked: Option<&str>) ->
     }
 }
 
-pub(super) fn select<'s>(case: &'s Case<'_>, scope: &Scope<'s>, answer: &'s Value) -> Option<Cow<'s, Value>> {
+fn select<'s>(case: &'s Case<'_>, scope: &Scope<'s>, answer: &'s Value) -> Option<Cow<'s, Value>> {
     let select = &case.resource()?.select;
     let scope = scope.with(Root::Answer, answer);
     let found = if case.has_parameters() {

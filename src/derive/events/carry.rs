@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::case::Case;
-use super::changes;
-use super::events::{eval_text, text};
-use super::rule::Firing;
-use super::situation::Situation;
+use super::{eval_text, text};
+use crate::derive::case::Case;
+use crate::derive::rule::Firing;
+use crate::derive::thing::{Situation, changes};
 use crate::event::{BeforeState, Change, Event};
 use crate::rules::expr::{Expr, Scope, is_same};
 use crate::rules::model::{ChangeSpec, ComputedChange, Field};
@@ -69,7 +68,7 @@ fn of_item(case: &Case<'_>, all: &changes::Changes, fields: &[String], item: &Va
 }
 
 /// Pieces as the event tells them, with label and shown values.
-pub(super) fn changes_of(
+pub(in crate::derive) fn changes_of(
     case: &Case<'_>,
     scope: &Scope<'_>,
     situation: &Situation<'_>,
