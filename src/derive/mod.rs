@@ -23,8 +23,8 @@ mod who;
 pub use engine::{Derived, Engine, Given};
 pub use plan::Plan;
 pub use read::{
-    Answer, Answers, Learned, Lesson, Logins, Meanwhile, Person, Purpose, ReadFailure, ReadKey, ReadRequest,
-    Recall, Write,
+    Answer, Answers, LOGIN_KEPT_S, Learned, Lesson, Logins, Meanwhile, Person, Purpose, ReadFailure, ReadKey,
+    ReadRequest, Recall, Write,
 };
 pub use trace::{Step, Trace};
 

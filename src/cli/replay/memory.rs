@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::derive::{Answer, Answers, Learned, Lesson, Logins, Person, ReadKey};
+use crate::derive::{Answer, Answers, LOGIN_KEPT_S, Learned, Lesson, Logins, Person, ReadKey};
 use crate::store::{Ceiling, Snapshots};
 
 /// Things as they were seen last. Lives for one recording.
@@ -38,14 +38,13 @@ impl Memory {
         let sessions = self.sessions.borrow();
         let known = keys.into_iter().filter_map(|key| {
             let (people, at) = sessions.get(&key)?;
-            let age_s = u64::try_from(now.duration_since(*at).as_secs()).unwrap_or(0);
-            (age_s < SESSION_SECONDS_MAX)
-                .then(|| (key, Answer::Logins(Logins { people: people.clone(), age_s })))
+            let age_s = age_s(*at, now);
+            (age_s < LOGIN_KEPT_S).then(|| (key, Answer::Logins(Logins { people: people.clone(), age_s })))
         });
         known.collect()
     }
 
-    /// Keeps what an exchange of this time taught about sessions. A second person leaves the session in doubt.
+    /// Keeps what an exchange of this time taught about sessions.
     pub(super) fn teach(&self, at: Timestamp, lessons: Vec<Lesson>) {
         let mut sessions = self.sessions.borrow_mut();
         for lesson in lessons {
@@ -54,13 +53,10 @@ impl Memory {
                 Lesson::Starts(keys, person) => {
                     for key in keys {
                         let (people, last) = sessions.entry(key).or_insert_with(|| (Vec::new(), at));
-                        let account = |person: &Person| {
-                            let actor = &person.actor;
-                            (actor.r#type.clone(), actor.id.clone(), actor.email.clone())
-                        };
-                        people.retain(|other| account(other) != account(&person));
-                        people.truncate(PEOPLE_MAX - 1);
-                        people.push(Person::clone(&person));
+                        if age_s(*last, at) >= LOGIN_KEPT_S {
+                            people.clear();
+                        }
+                        Person::clone(&person).joins(people);
                         *last = at;
                     }
                 }
@@ -77,9 +73,9 @@ impl Memory {
     }
 }
 
+fn age_s(then: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(then).as_secs()).unwrap_or(0)
+}
+
 /// As a service has it by default, and then some: a recording is read in a moment.
 const CEILING: Ceiling = Ceiling { count_max: 100_000, bytes_max: 256 << 20 };
-
-/// How long a login is remembered, and how many people of one session; both as in service.
-const SESSION_SECONDS_MAX: u64 = 12 * 60 * 60;
-const PEOPLE_MAX: usize = 4;

@@ -119,6 +119,20 @@ pub struct Person {
     pub scope: Scope,
 }
 
+impl Person {
+    /// Takes a session for this person. Whoever else it was taught for stays beside, so that it is in doubt until
+    /// it ends (THREATS E59); the same account counts once: one that an administrator takes on and gives back
+    /// stays the administrator's session.
+    pub fn joins(self, people: &mut Vec<Person>) {
+        let is_same = |one: &Actor, other: &Actor| {
+            (&one.r#type, &one.id, &one.email) == (&other.r#type, &other.id, &other.email)
+        };
+        people.retain(|other| !is_same(&other.actor, &self.actor));
+        people.truncate(PEOPLE_MAX - 1);
+        people.push(self);
+    }
+}
+
 /// What an exchange taught about sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lesson {
@@ -225,3 +239,8 @@ impl DerefMut for Answers {
         &mut self.by_key
     }
 }
+
+/// How long a login is remembered, in seconds.
+pub const LOGIN_KEPT_S: u64 = 12 * 60 * 60;
+/// People of one session; two are doubt already.
+const PEOPLE_MAX: usize = 4;

@@ -7,8 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::kept::Kept;
-use crate::derive::{Answer, Answers, Lesson, Logins, Person, ReadKey};
-use crate::event::Actor;
+use crate::derive::{Answer, Answers, LOGIN_KEPT_S, Lesson, Logins, Person, ReadKey};
 
 /// Sessions by keyed hash. Shared by all workers.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl Sessions {
         known
     }
 
-    /// A session that is taught for a second person stays doubtful until it ends (THREATS E59).
+    /// Takes in what an exchange taught.
     pub(crate) fn learn(&self, lesson: Lesson) {
         let now = Instant::now();
         let mut sessions = self.0.lock();
@@ -54,9 +53,7 @@ impl Sessions {
                 for key in keys {
                     let known = sessions.find(&key, now).map(|taught| std::mem::take(&mut taught.people));
                     let mut people = known.unwrap_or_default();
-                    people.retain(|other| !is_same(&other.actor, &person.actor));
-                    people.truncate(PEOPLE_MAX - 1);
-                    people.push(Person::clone(&person));
+                    Person::clone(&person).joins(&mut people);
                     sessions.keep(key, Taught { people, at: now }, KEEP, now);
                 }
             }
@@ -64,13 +61,5 @@ impl Sessions {
     }
 }
 
-/// The same account: one that an administrator takes on and gives back stays the administrator's session.
-fn is_same(one: &Actor, other: &Actor) -> bool {
-    (&one.r#type, &one.id, &one.email) == (&other.r#type, &other.id, &other.email)
-}
-
 const SESSIONS_MAX: usize = 100_000;
-/// How long a login is remembered.
-const KEEP: Duration = Duration::from_secs(12 * 60 * 60);
-/// People of one session; two are doubt already.
-const PEOPLE_MAX: usize = 4;
+const KEEP: Duration = Duration::from_secs(LOGIN_KEPT_S);
