@@ -45,8 +45,17 @@ pub struct Limits {
     pub shutdown_ms: u64,
     /// After the client is gone: reading the application's answer for the record.
     pub abandoned_ms: u64,
+    /// A client that is waited for, in the middle of a body or of taking an answer: in this time it must
+    /// move `client_stall_bytes_min`.
+    pub client_stall_ms: u64,
+    /// What a client must move in `client_stall_ms`.
+    pub client_stall_bytes_min: u64,
     /// Connections at a time.
     pub connections_max: usize,
+    /// Requests on one connection; after the last it is closed.
+    pub connection_requests_max: u64,
+    /// A request's body.
+    pub request_body_bytes_max: u64,
     /// Events in the journal that the store has not taken yet.
     pub tail_bytes_max: usize,
     /// Events of a page.
@@ -83,7 +92,11 @@ impl Default for Limits {
             record_ms: 5_000,
             shutdown_ms: 20_000,
             abandoned_ms: 5_000,
+            client_stall_ms: 60_000,
+            client_stall_bytes_min: 6_000,
             connections_max: 10_000,
+            connection_requests_max: 100_000,
+            request_body_bytes_max: 1 << 40,
             tail_bytes_max: 64 << 20,
             page_max: 500,
             query_ms: 5_000,

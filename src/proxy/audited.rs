@@ -164,7 +164,8 @@ impl Story {
         }
         let held = if self.plan.needs_body { self.hold(&mut frames).await? } else { Vec::new() };
         self.ask_before().await;
-        let (body, progress) = RequestBody::teed(held, frames, &self.copy);
+        let bytes_max = self.worker.proxy.config.limits.request_body_bytes_max;
+        let (body, progress) = RequestBody::teed(held, frames, &self.copy, bytes_max);
         let added = self.begun.elapsed();
         let result = self.worker.ask(Request::from_parts(parts, body), progress.as_deref()).await;
         self.worker.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());

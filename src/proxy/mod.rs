@@ -32,6 +32,7 @@ use std::time::Duration;
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
@@ -116,6 +117,9 @@ impl Face for Worker {
 
     async fn answer(self: Rc<Self>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (mut parts, body) = request.into_parts();
+        if body.size_hint().lower() > self.proxy.config.limits.request_body_bytes_max {
+            return self.fail(Failure::BodyTooLarge, &self.ids.header());
+        }
         let candidates = self.proxy.audit.candidates(&HeadView {
             method: parts.method.as_str(),
             target: target_of(&parts),
@@ -197,7 +201,7 @@ impl Worker {
     ) -> Result<Response<AnswerBody>, Failure> {
         let begun = Instant::now();
         let marks = self.proxy.identities.marks(&parts.headers);
-        let (body, progress) = RequestBody::streamed(body);
+        let (body, progress) = RequestBody::streamed(body, self.proxy.config.limits.request_body_bytes_max);
         let sent = Instant::now();
         let (response, lease) = self.ask(Request::from_parts(parts, body), progress.as_deref()).await?;
         let answered = Instant::now();
@@ -236,6 +240,9 @@ impl Worker {
                 lease.heed(response.headers());
                 Ok((response, lease))
             }
+            Err(Failure::Gone) if progress.is_some_and(|progress| progress.is_too_large.get()) => {
+                Err(Failure::BodyTooLarge)
+            }
             Err(Failure::Gone) if progress.is_some_and(|progress| progress.is_broken.get()) => {
                 Err(Failure::RequestBroken)
             }
@@ -257,6 +264,9 @@ impl Worker {
 
     fn fail(&self, failure: Failure, id: &HeaderValue) -> Response<AnswerBody> {
         self.proxy.metrics.request(failure.kind());
+        if let Some(limit) = failure.limit() {
+            self.proxy.metrics.limits_hit.with_label_values(&[limit]).inc();
+        }
         answer(failure, id.to_str().unwrap_or_default())
     }
 }

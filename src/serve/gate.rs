@@ -198,8 +198,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
                 return gate.discard(context);
             }
             let before = into.filled().len();
-            ready!(Pin::new(&mut gate.socket).poll_read(context, into))?;
+            let attempt = Pin::new(&mut gate.socket).poll_read(context, into);
             let new = into.filled().len() - before;
+            if matches!(gate.place, Place::Body { .. } | Place::Chunks(_)) {
+                gate.wire.sending.note(attempt.is_ready().then_some(new));
+            }
+            ready!(attempt)?;
             if new == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -223,11 +227,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let attempt = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.wire.taking.note(written(&attempt));
+        attempt
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        let attempt = Pin::new(&mut self.socket).poll_flush(context);
+        self.wire.taking.note(attempt.is_ready().then_some(0));
+        attempt
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -239,11 +247,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        let attempt = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        self.wire.taking.note(written(&attempt));
+        attempt
     }
 
     fn is_write_vectored(&self) -> bool {
         self.socket.is_write_vectored()
+    }
+}
+
+/// How much an attempt to write moved; `None` when it has to wait.
+fn written(attempt: &Poll<io::Result<usize>>) -> Option<usize> {
+    match attempt {
+        Poll::Ready(result) => Some(result.as_ref().map_or(0, |bytes| *bytes)),
+        Poll::Pending => None,
     }
 }
 

@@ -5,8 +5,10 @@
 //! neither rules nor records. Every head passes the gate before hyper reads it.
 
 mod chunks;
+mod clock;
 mod gate;
 mod head;
+mod pace;
 mod refusal;
 mod wire;
 mod worker;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::pace::Flow;
 use super::refusal::Refusal;
 
 /// Shared by the gate (which writes what it saw on the wire), the service (which counts its calls) and the
@@ -23,6 +24,10 @@ pub(super) struct Wire {
     is_given_up: Cell<bool>,
     /// Since when no request is under way; `None` while one is.
     idle_since: Cell<Option<Instant>>,
+    /// Bodies of requests: what the client sends.
+    pub(super) sending: Flow,
+    /// What the client takes.
+    pub(super) taking: Flow,
 }
 
 /// What a connection's clock finds.
@@ -45,6 +50,8 @@ impl Wire {
             head_since: Cell::new(None),
             is_given_up: Cell::new(false),
             idle_since: Cell::new(Some(Instant::now())),
+            sending: Flow::default(),
+            taking: Flow::default(),
         }
     }
 
@@ -83,6 +90,11 @@ impl Wire {
         self.calls.set(call);
         self.idle_since.set(None);
         self.refused.get().filter(|(head, _)| *head == call).map(|(_, refusal)| refusal)
+    }
+
+    /// How often the service was called.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.get()
     }
 
     /// The service has answered; the body may still be on its way.

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,10 +17,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
+use super::clock::{Clock, Strike};
 use super::gate::Gate;
-use super::wire::{Look, Wire};
+use super::wire::Wire;
 use super::{Face, Shared};
 use crate::config::Limits;
 
@@ -109,14 +111,18 @@ async fn serve_connection<F: Face>(socket: TcpStream, peer: SocketAddr, shared: 
     let wire = Rc::new(Wire::new());
     let gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
     let connection = Rc::new(face.connected(peer));
+    let requests_max = limits.connection_requests_max;
     let service = service_fn(|request: Request<Incoming>| {
         let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&connection), Rc::clone(&wire));
         async move {
-            let response = match wire.called() {
+            let mut response = match wire.called() {
                 Some(refusal) => face.refuse(&connection, refusal),
                 None => face.answer(connection, request).await,
             };
             wire.answered();
+            if wire.calls() >= requests_max {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(response)
         }
     });
@@ -129,7 +135,7 @@ async fn serve_connection<F: Face>(socket: TcpStream, peer: SocketAddr, shared: 
             .serve_connection(TokioIo::new(gate), service)
     );
     let mut stop = shared.stop.clone();
-    let mut is_leaving = false;
+    let (mut is_leaving, mut clock) = (false, Clock::new(limits));
     loop {
         tokio::select! {
             biased;
@@ -141,15 +147,20 @@ async fn serve_connection<F: Face>(socket: TcpStream, peer: SocketAddr, shared: 
             }
             () = wait_for_stop(&mut stop), if !is_leaving => {
                 is_leaving = true;
+                clock.leave();
                 connection.as_mut().graceful_shutdown();
             }
-            look = watch_clock(&wire, limits.head_ms, limits.idle_ms), if !is_leaving => {
-                match look {
-                    Look::Slow => wire.give_up_on_head(),
-                    Look::Idle | Look::Again(_) => connection.as_mut().graceful_shutdown(),
+            strike = clock.strike(&wire) => {
+                shared.metrics.limits_hit.with_label_values(&[strike.limit()]).inc();
+                match strike {
+                    Strike::Slow => wire.give_up_on_head(),
+                    Strike::Idle => connection.as_mut().graceful_shutdown(),
+                    Strike::Stalled => {
+                        tracing::info!(%peer, "a client that neither sent nor took anything was cut off");
+                        return;
+                    }
                 }
-                shared.metrics.limits_hit.with_label_values(&[look.limit()]).inc();
-                is_leaving = true;
+                clock.leave();
             }
         }
     }
@@ -169,27 +180,6 @@ fn prepare(socket: &TcpStream) {
 async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone: nobody waits for us, so we leave too.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Ends when the connection has been idle, or its head under way, for too long. One timer per connection,
-/// set anew only when it fires: a request costs no timer.
-async fn watch_clock(wire: &Wire, head_ms: u64, idle_ms: u64) -> Look {
-    let (head, idle) = (Duration::from_millis(head_ms), Duration::from_millis(idle_ms));
-    loop {
-        match wire.look(head, idle) {
-            Look::Again(then) => sleep_until(then).await,
-            look @ (Look::Idle | Look::Slow) => return look,
-        }
-    }
-}
-
-impl Look {
-    fn limit(self) -> &'static str {
-        match self {
-            Look::Slow => "head_ms",
-            Look::Idle | Look::Again(_) => "idle_ms",
-        }
-    }
 }
 
 /// Over `connections_max`: told so in one write that does not wait, then closed.

@@ -55,9 +55,37 @@ pub(crate) struct Progress {
     pub(crate) awaits_client: Cell<bool>,
     /// True when the client broke off.
     pub(crate) is_broken: Cell<bool>,
+    /// True when the body went past its limit.
+    pub(crate) is_too_large: Cell<bool>,
+    /// How much more of it may come.
+    left_bytes: Cell<u64>,
 }
 
+/// A body without an announced length went past `request_body_bytes_max`.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the request's body is too large")]
+struct TooLarge;
+
 impl Progress {
+    fn up_to(bytes_max: u64) -> Rc<Progress> {
+        Rc::new(Progress { left_bytes: Cell::new(bytes_max), ..Progress::default() })
+    }
+
+    /// Counts a frame that came; an error in its place when it is too much.
+    fn counted(&self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.left_bytes.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left_bytes.set(left);
+                Ok(without_forbidden_trailers(frame))
+            }
+            None => {
+                self.is_too_large.set(true);
+                Err(TooLarge.into())
+            }
+        }
+    }
+
     /// Takes note of a look for the next frame.
     fn polled<T>(&self, frame: Poll<T>) -> Poll<T> {
         self.awaits_client.set(frame.is_pending());
@@ -90,11 +118,11 @@ impl RequestBody {
     }
 
     /// The client's body and how to follow it; no progress where there is none.
-    pub(crate) fn streamed(frames: Incoming) -> (RequestBody, Option<Rc<Progress>>) {
+    pub(crate) fn streamed(frames: Incoming, bytes_max: u64) -> (RequestBody, Option<Rc<Progress>>) {
         if frames.is_end_stream() {
             return (RequestBody::empty(), None);
         }
-        let progress = Rc::new(Progress::default());
+        let progress = Progress::up_to(bytes_max);
         (RequestBody::Streamed { frames, progress: Rc::clone(&progress) }, Some(progress))
     }
 
@@ -103,6 +131,7 @@ impl RequestBody {
         held: Vec<Frame<Bytes>>,
         frames: Incoming,
         copy: &Rc<RefCell<Option<Copy>>>,
+        bytes_max: u64,
     ) -> (RequestBody, Option<Rc<Progress>>) {
         if frames.is_end_stream() {
             end_copy(copy, End::Proper);
@@ -110,7 +139,7 @@ impl RequestBody {
                 return (RequestBody::empty(), None);
             }
         }
-        let progress = Rc::new(Progress::default());
+        let progress = Progress::up_to(bytes_max);
         let (copy, held) = (Rc::clone(copy), held.into_iter());
         (RequestBody::Teed { held, frames, progress: Rc::clone(&progress), copy }, Some(progress))
     }
@@ -118,12 +147,12 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestBody::Streamed { frames, progress } => {
@@ -132,12 +161,12 @@ impl Body for RequestBody {
                     progress.is_broken.set(true);
                 }
                 progress.note(frame.is_none() || frames.is_end_stream());
-                Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers)))
+                Poll::Ready(frame.map(|frame| progress.counted(frame?)))
             }
             RequestBody::Teed { held, frames, progress, copy } => {
                 if let Some(frame) = held.next() {
                     progress.note(held.len() == 0 && frames.is_end_stream());
-                    return Poll::Ready(Some(Ok(without_forbidden_trailers(frame))));
+                    return Poll::Ready(Some(progress.counted(frame)));
                 }
                 let frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
                 match (&frame, &mut *copy.borrow_mut()) {
@@ -158,7 +187,7 @@ impl Body for RequestBody {
                     progress.note(true);
                     end_copy(copy, End::Proper);
                 }
-                Poll::Ready(frame.map(|frame| frame.map(without_forbidden_trailers)))
+                Poll::Ready(frame.map(|frame| progress.counted(frame?)))
             }
         }
     }

@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     /// The client broke off, or broke the rules of chunked bodies.
     #[error("the request's body broke off or is malformed")]
     RequestBroken,
+    /// `request_body_bytes_max`.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
     /// No connection could be made: the application has not seen the request.
     #[error("the application could not be reached")]
     Unreachable,
@@ -41,15 +44,34 @@ impl Failure {
             }
             Failure::Refused(Refusal::HeadTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => StatusCode::BAD_REQUEST,
+            Failure::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::Unreachable | Failure::Gone => StatusCode::BAD_GATEWAY,
             Failure::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The limit that was reached, if one was.
+    pub(crate) fn limit(self) -> Option<&'static str> {
+        match self {
+            Failure::Refused(Refusal::HeadTooLarge) => Some("head_bytes_max"),
+            Failure::Refused(Refusal::TooManyHeaders) => Some("headers_max"),
+            Failure::BodyTooLarge => Some("request_body_bytes_max"),
+            Failure::Timeout => Some("upstream_ms"),
+            // (A head that is too slow is counted by the connection's clock.)
+            Failure::Refused(_)
+            | Failure::Nominated
+            | Failure::RequestBroken
+            | Failure::Unreachable
+            | Failure::Gone => None,
         }
     }
 
     /// How the request is counted.
     pub(crate) fn kind(self) -> RequestKind {
         match self {
-            Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => RequestKind::Refused,
+            Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken | Failure::BodyTooLarge => {
+                RequestKind::Refused
+            }
             Failure::Unreachable | Failure::Gone | Failure::Timeout => RequestKind::Failed,
         }
     }
@@ -57,7 +79,7 @@ impl Failure {
     /// How an exchange that failed so ended.
     pub(crate) fn ending(self) -> Ending {
         match self {
-            Failure::Refused(_) | Failure::Nominated => Ending::Refused,
+            Failure::Refused(_) | Failure::Nominated | Failure::BodyTooLarge => Ending::Refused,
             Failure::RequestBroken => Ending::ClientGone,
             Failure::Unreachable => Ending::UpstreamUnreachable,
             Failure::Gone => Ending::UpstreamGone,

@@ -4,6 +4,7 @@
 mod audited;
 mod endings;
 mod framing;
+mod limits;
 mod proxying;
 mod reads;
 mod script;
