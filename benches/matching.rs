@@ -109,6 +109,7 @@ fn pack(rules: Vec<Rule>) -> Pack {
         title: "Bench".to_owned(),
         base: String::new(),
         hosts: Vec::new(),
+        aliases: Vec::new(),
         version: String::new(),
         vars: Vec::new(),
         formats: Vec::new(),

@@ -309,7 +309,7 @@ impl Engine {
 pub(super) fn is_a_miss(candidate: &Candidate, exchange: &Exchange) -> bool {
     let is_loosened = match candidate.by {
         MatchedBy::Normalised | MatchedBy::Split => true,
-        MatchedBy::Raw | MatchedBy::Override | MatchedBy::Destination => false,
+        MatchedBy::Raw | MatchedBy::Alias | MatchedBy::Override | MatchedBy::Destination => false,
     };
     is_loosened
         && exchange.response.as_ref().is_some_and(|response| matches!(response.status, 404 | 405 | 421))

@@ -213,6 +213,8 @@ pub enum Certainty {
 pub enum MatchedBy {
     /// The path as received.
     Raw,
+    /// The path as received, in another spelling that the pack declares (`aliases`).
+    Alias,
     /// The path loosened: decoded, dot segments and parameters removed, case folded (form A).
     Normalised,
     /// As `Normalised`, with encoded slashes as separators (form B).

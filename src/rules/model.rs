@@ -2,8 +2,10 @@
 //!
 //! Inheritance is done: what stands in `defaults` or on the rule has been laid into each [`Entry`].
 
+mod alias;
 mod things;
 
+pub use alias::Alias;
 pub use things::{Address, After, Before, CredentialName, Field, Read, Resource, Whence};
 
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub struct Pack {
     pub base: String,
     /// Only these hosts, folded, without port (`*.x.org` for any subdomain); empty for any.
     pub hosts: Vec<String>,
+    /// What may stand around each of its routes.
+    pub aliases: Vec<Alias>,
     /// SHA-256 (hex) of the pack's canonical form.
     pub version: String,
     /// In an order in which each uses only earlier ones.

@@ -101,6 +101,7 @@ fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
         redact,
         // Keeps from redaction what is there, and looks at nothing.
         reveal: _,
+        aliases: _,
         exclude: _,
         exceptions: _,
         rules: _,

@@ -6,6 +6,7 @@
 //! business. A clean path costs one walk over a trie and, when no rule fits, no allocation.
 
 mod forms;
+mod found;
 mod headers;
 mod hosts;
 mod methods;
@@ -16,6 +17,7 @@ mod trie;
 use http::HeaderMap;
 use smallvec::SmallVec;
 
+use self::found::{Found, Spelling, leave_to_envelopes, surest};
 use self::hosts::Hosts;
 pub use self::methods::is_mutating;
 use self::methods::{Methods, Standing};
@@ -127,6 +129,7 @@ struct Line {
     segments: Vec<SegmentPattern>,
     /// True when the line was written with a slash at the end.
     ends_in_slash: bool,
+    spelling: Spelling,
 }
 
 /// Whose line it is.
@@ -134,25 +137,6 @@ struct Line {
 enum Owner {
     Rule { pack: usize, rule: usize, line: usize, opens: bool },
     Exclude { pack: usize },
-}
-
-/// A line that fits; small, because most are dropped again.
-#[derive(Clone, Copy)]
-struct Found<'r> {
-    pack: usize,
-    rule: usize,
-    /// Lower is surer, then in the order of the rule's lines.
-    rank: (Standing, MatchedBy, usize),
-    method: &'r str,
-    /// The line's number.
-    number: u32,
-    /// Which of the paths, and how it was met.
-    said: usize,
-    by: MatchedBy,
-    /// Which of its loosened forms.
-    form: usize,
-    /// Whether the rule opens an envelope.
-    opens: bool,
 }
 
 impl Sought<'_> {
@@ -180,7 +164,8 @@ impl Router {
         for (index, pack) in packs.iter().enumerate() {
             for exclusion in &pack.exclude {
                 let owner = Owner::Exclude { pack: index };
-                router.add(&pack.base, &exclusion.line, &exclusion.operations, owner);
+                // Not in other spellings: `/{locale}/search` would take out what has nothing to do with it.
+                router.add(&pack.base, &exclusion.line, &exclusion.operations, owner, Spelling::Own);
             }
             for (rule_index, rule) in pack.rules.iter().enumerate() {
                 if rule.mode == Mode::Disabled {
@@ -189,21 +174,24 @@ impl Router {
                 for (line_index, line) in rule.lines.iter().enumerate() {
                     let opens = rule.opens.is_some();
                     let owner = Owner::Rule { pack: index, rule: rule_index, line: line_index, opens };
-                    router.add(&pack.base, line, &rule.operations, owner);
+                    router.add(&pack.base, line, &rule.operations, owner, Spelling::Own);
+                    for other in line.aliased(&pack.aliases) {
+                        router.add(&pack.base, &other, &rule.operations, owner, Spelling::Alias);
+                    }
                 }
             }
         }
         router
     }
 
-    fn add(&mut self, base: &str, line: &MatchLine, operations: &[String], owner: Owner) {
+    fn add(&mut self, base: &str, line: &MatchLine, operations: &[String], owner: Owner, spelling: Spelling) {
         let prefix = base.split('/').filter(|segment| !segment.is_empty());
         let prefix = prefix.map(|segment| SegmentPattern::Literal(segment.to_owned()));
         let (bare, ends_in_slash) = without_slash(&line.segments);
         let segments: Vec<SegmentPattern> = prefix.chain(bare.iter().cloned()).collect();
         let number = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
         self.trie.insert(&segments, &line.methods, number);
-        self.lines.push(Line { owner, operations: operations.to_vec(), segments, ends_in_slash });
+        self.lines.push(Line { owner, operations: operations.to_vec(), segments, ends_in_slash, spelling });
     }
 
     fn candidates(&self, head: &HeadView<'_>, sought: Sought<'_>) -> Vec<Candidate> {
@@ -270,7 +258,12 @@ impl Router {
                         Owner::Rule { pack, rule, opens, .. } => found.push(Found {
                             pack,
                             rule,
-                            rank: (standing, said.channel.map_or(by, Channel::matched_by), *number as usize),
+                            rank: (
+                                standing,
+                                line.spelling,
+                                said.channel.map_or(by, Channel::matched_by),
+                                *number as usize,
+                            ),
                             method: &end.method,
                             number: *number,
                             said: paths.len() - 1,
@@ -303,7 +296,17 @@ impl Router {
         let line = &self.lines[found.number as usize];
         let form = said.loosened.as_ref().filter(|_| found.by != MatchedBy::Raw);
         let form = form.and_then(|forms| forms.get(found.form));
-        let (parts, doubts) = parts::named(&line.segments, said.raw, said.loosened.as_ref(), form);
+        let (mut parts, mut doubts) = parts::named(&line.segments, said.raw, said.loosened.as_ref(), form);
+        let mut by = found.rank.2;
+        if line.spelling == Spelling::Alias {
+            if found.by != MatchedBy::Raw {
+                doubts.extend(parts::with_its_ending(&line.segments, said.raw, &parts));
+            }
+            by = said.channel.map_or(MatchedBy::Alias, Channel::matched_by);
+            // What stands where an alias has a part is nobody's.
+            parts.retain(|(name, _)| !name.is_empty());
+            doubts.retain(|(name, _)| !name.is_empty());
+        }
         let mut notes = Vec::new();
         if found.by != MatchedBy::Raw {
             notes.push(Note::plain(NoteCode::PathNormalised));
@@ -311,7 +314,8 @@ impl Router {
         if let Some(Channel::Override(header)) = said.channel {
             notes.push(Note::with(NoteCode::PathOverridden, header));
         }
-        let (uncertain, doubts): (Vec<String>, Vec<Note>) = doubts.into_iter().unzip();
+        let (mut uncertain, doubts): (Vec<String>, Vec<Note>) = doubts.into_iter().unzip();
+        uncertain.dedup();
         notes.extend(doubts);
         notes.extend_from_slice(common);
         let line_index = match line.owner {
@@ -324,7 +328,7 @@ impl Router {
             line: line_index,
             parts,
             uncertain,
-            by: found.rank.1,
+            by,
             method_from_body: (found.rank.0 == Standing::InBody).then(|| found.method.to_owned()),
             notes,
         }
@@ -337,35 +341,6 @@ fn without_slash(segments: &[SegmentPattern]) -> (&[SegmentPattern], bool) {
         [bare @ .., SegmentPattern::Literal(text)] if text.is_empty() => (bare, true),
         _ => (segments, false),
     }
-}
-
-/// Leaves each rule once, by its surest form, in the order of packs and rules; a rule that only the body
-/// can still call once for each method.
-fn surest(found: &mut SmallVec<[Found<'_>; 8]>) {
-    found.sort_by_key(|found| (found.pack, found.rule, found.rank));
-    let mut kept: SmallVec<[Found<'_>; 8]> = SmallVec::new();
-    for one in found.iter() {
-        let is_of_rule = |other: &&Found<'_>| (other.pack, other.rule) == (one.pack, one.rule);
-        let mut others = kept.iter().rev().take_while(is_of_rule);
-        let is_known = others.any(|other| other.rank.0 != Standing::InBody || other.method == one.method);
-        if !is_known {
-            kept.push(*one);
-        }
-    }
-    *found = kept;
-}
-
-/// Where a pack opens an envelope, its other rules meet the calls inside; it opens one, the first.
-fn leave_to_envelopes(found: &mut SmallVec<[Found<'_>; 8]>) {
-    let mut opening: SmallVec<[(usize, usize); 4]> = SmallVec::new();
-    for one in found.iter().filter(|one| one.opens) {
-        if opening.iter().all(|(pack, _)| *pack != one.pack) {
-            opening.push((one.pack, one.rule));
-        }
-    }
-    let is_left =
-        |found: &mut Found<'_>| opening.iter().all(|(pack, rule)| *pack != found.pack || *rule == found.rule);
-    found.retain(is_left);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 pub(crate) mod accounts;
 mod keys;
+mod paths;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use std::thread;
 
 use parking_lot::Mutex;
-use percent_encoding::percent_decode_str;
 
 use self::accounts::{Accounts, Auth};
+pub(crate) use self::paths::Paths;
 
 /// What an application takes for granted.
 #[derive(Clone, Copy, Debug)]
@@ -24,23 +25,6 @@ pub(crate) struct Habits {
     pub(crate) methods: Methods,
     pub(crate) keys: Keys,
     pub(crate) auth: Auth,
-}
-
-/// How it reads a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paths {
-    /// To the letter; named parts are decoded.
-    Raw,
-    /// Without case, with or without a slash at the end, as Express does.
-    Express,
-    /// Without `;parameters`, then decoded, then normalised, as Tomcat does.
-    Tomcat,
-    /// Decoded by the server and again by the framework, dot and empty segments resolved.
-    Php,
-    /// As Windows does: `%u` and overlong encodings, backslashes, no case, no dots or blanks at the end.
-    Iis,
-    /// As `Raw`, and a path in `X-Original-URL` or `X-Rewrite-URL` goes first.
-    Rewritten,
 }
 
 /// Which method it acts on.
@@ -255,7 +239,7 @@ enum Answer {
 fn act(habits: Habits, request: &Seen) -> Answer {
     let target = match habits.paths {
         Paths::Rewritten => request.folded(&["x-original-url", "x-rewrite-url"]),
-        Paths::Raw | Paths::Express | Paths::Tomcat | Paths::Php | Paths::Iis => None,
+        Paths::Raw | Paths::Express | Paths::Tomcat | Paths::Php | Paths::Iis | Paths::Aliased => None,
     };
     let target = target.unwrap_or_else(|| request.target());
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
@@ -301,45 +285,6 @@ fn act(habits: Habits, request: &Seen) -> Answer {
     }
 }
 
-impl Paths {
-    fn segments(self, path: &str) -> Vec<String> {
-        let split = |path: &str| path.split('/').skip(1).map(str::to_owned).collect();
-        match self {
-            Paths::Raw | Paths::Rewritten => split(path),
-            Paths::Express => split(path.strip_suffix('/').unwrap_or(path)),
-            Paths::Tomcat => {
-                let bare: Vec<_> = path.split('/').map(|part| part.split(';').next().unwrap()).collect();
-                normal(&decoded(&bare.join("/")).replace('\\', "/"))
-            }
-            Paths::Php => normal(&decoded(&decoded(path))),
-            Paths::Iis => {
-                let path = decoded(&windows(path)).replace('\\', "/");
-                let end = |part: &str| {
-                    part.trim_end_matches(|c: char| c.is_control() || " .".contains(c)).to_owned()
-                };
-                normal(&path).iter().map(|part| end(part)).filter(|part| !part.is_empty()).collect()
-            }
-        }
-    }
-
-    fn is_like(self, segment: &str, text: &str) -> bool {
-        match self {
-            Paths::Raw | Paths::Rewritten | Paths::Tomcat => segment == text,
-            // A route's `$` does not mind a line end.
-            Paths::Php => segment.strip_suffix('\n').unwrap_or(segment) == text,
-            Paths::Express | Paths::Iis => segment.eq_ignore_ascii_case(text),
-        }
-    }
-
-    /// A named part as the application's code gets it.
-    fn part(self, segment: &str) -> String {
-        match self {
-            Paths::Raw | Paths::Express | Paths::Rewritten => decoded(segment),
-            Paths::Tomcat | Paths::Php | Paths::Iis => segment.to_owned(),
-        }
-    }
-}
-
 impl Methods {
     fn of(self, request: &Seen, query: &str) -> String {
         let line = String::from_utf8_lossy(&request.head);
@@ -367,30 +312,4 @@ fn in_body(body: &[u8]) -> Option<String> {
         return part.lines().next().map(str::to_owned);
     }
     Keys::Last.values(&text, "_method").pop()
-}
-
-fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// Without empty and dot segments.
-fn normal(path: &str) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => drop(kept.pop()),
-            segment => kept.push(segment.to_owned()),
-        }
-    }
-    kept
-}
-
-/// `%u0063` and the overlong forms of slash and `c`, as old Windows decoders took them.
-fn windows(path: &str) -> String {
-    let mut path = path.replace("%C1%A3", "c");
-    for slash in ["%u002f", "%c0%af", "%e0%80%af"] {
-        path = path.replace(slash, "/");
-    }
-    path.replace("%u0063", "c")
 }

@@ -12,11 +12,11 @@ use super::keys::Page;
 use super::rule::trials::{self, Given};
 use super::rule::{self, Around, CHOICES, INHERITED};
 use super::sections::vars::{self, Written};
-use super::sections::{actors, envelopes, exceptions, memory, overrides, redaction, resource};
+use super::sections::{actors, aliases, envelopes, exceptions, memory, overrides, redaction, resource};
 use crate::exchange::EnvelopeKind;
 use crate::rules::described::Exception;
 use crate::rules::expr::{Names, Phase};
-use crate::rules::model::{Exclusion, FormatLine, MatchLine, Pack, Rule};
+use crate::rules::model::{Alias, Exclusion, FormatLine, MatchLine, Pack, Rule};
 use crate::yaml::{Key, Node, Problems, Source, Span, Yaml};
 
 /// Reads a pack. What is wrong is left out and told; the result is of use only when nothing was.
@@ -38,6 +38,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
     for (key, node, source) in &resources_written {
         resources.extend(resource::resource(key, node, &names, &mut reader.page(source)));
     }
+    let aliases = reader.each("aliases", aliases::read);
     let body_names = Names { phase: Phase::Answer, ..names.clone() };
     let mut pack = Pack {
         name: files.name.clone(),
@@ -46,7 +47,8 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
         hosts: reader.hosts(),
         version: version(files),
         vars,
-        formats: reader.each("formats", formats),
+        formats: reader.each("formats", |node, page| formats(node, &aliases, page)),
+        aliases,
         resources,
         actors: reader.actors(&names),
         redact: reader.each("redact", |node, page| redaction::redact(node, &body_names, page)),
@@ -293,7 +295,7 @@ fn check_top(file: &PackFile, kind: PackKind, problems: &mut Problems) {
     }
 }
 
-fn formats(node: &Node, page: &mut Page<'_>) -> Vec<FormatLine> {
+fn formats(node: &Node, aliases: &[Alias], page: &mut Page<'_>) -> Vec<FormatLine> {
     let mut formats = Vec::new();
     for item in page.list(node, "`formats`") {
         let Some(item) = page.mapping(item, "a format", &["at", "as", "lists"]) else { continue };
@@ -310,7 +312,8 @@ fn formats(node: &Node, page: &mut Page<'_>) -> Vec<FormatLine> {
                 page.error("E03", lists.span, &message, "it names elements of xml, soap or webdav");
             }
             let line = |at| FormatLine { at, format: format.to_owned(), lists: lists.clone() };
-            formats.extend(at.unwrap_or_default().into_iter().map(line));
+            let at = at.unwrap_or_default().into_iter();
+            formats.extend(at.flat_map(|at| [at.aliased(aliases), vec![at]].concat()).map(line));
         }
     }
     formats
@@ -334,10 +337,11 @@ fn version(files: &PackFiles) -> String {
     Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "version",
     "name",
     "hosts",
+    "aliases",
     "vars",
     "formats",
     "resources",

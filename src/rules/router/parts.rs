@@ -73,6 +73,16 @@ pub(super) fn named(
     (parts, doubts)
 }
 
+/// The last part of another spelling of a line that was met only loosely: who does not know the ending
+/// (`/bookings/7.JSON`) takes it for a part of the name.
+pub(super) fn with_its_ending(line: &[SegmentPattern], raw: &str, parts: &Parts) -> Option<Uncertain> {
+    let Some(SegmentPattern::Part { name, .. }) = line.last() else { return None };
+    let (_, value) = parts.last().filter(|(last, _)| last == name)?;
+    let whole = forms::decode_once(raw.trim_end_matches('/').rsplit('/').next()?);
+    let detail = format!("`{name}` can also be read as `{whole}`");
+    (whole != *value).then(|| (name.clone(), Note::with(NoteCode::TargetUncertain, detail)))
+}
+
 /// The named parts of a path whose segments are joined by `/`.
 fn read(line: &[SegmentPattern], joined: &str, decode: impl Fn(&str) -> String) -> Parts {
     let pairs = align(line, forms::segments(joined).collect()).unwrap_or_default();

@@ -10,7 +10,7 @@ mod requests;
 use super::forms::{is_clean, loosen};
 use super::*;
 use crate::rules::expr::Condition;
-use crate::rules::model::{Exclusion, Guarantee, OnFailure, Rule};
+use crate::rules::model::{Alias, Exclusion, Guarantee, OnFailure, Rule};
 use crate::yaml::{Source, Span};
 
 const CANCEL: &str = "POST /v2/bookings/{bookingUid}/cancel";
@@ -46,6 +46,7 @@ fn pack(lines: &[&str]) -> Pack {
         title: "P".to_owned(),
         base: String::new(),
         hosts: Vec::new(),
+        aliases: Vec::new(),
         version: String::new(),
         vars: Vec::new(),
         formats: Vec::new(),

@@ -20,6 +20,8 @@ pub(super) struct RuleFile {
     name: Option<String>,
     /// Only requests to these hosts (`*.example.org` for any subdomain); in `pack.yaml`.
     hosts: Option<Vec<String>>,
+    /// What may stand around each route: `/index.php` or `/{locale}` in front, `.json` behind; at most eight.
+    aliases: Option<Vec<String>>,
     /// Names for values: `$.vars.name`.
     vars: Option<BTreeMap<String, Value>>,
     /// How bodies are read where the content type does not tell.

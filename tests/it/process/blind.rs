@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Process, get, request};
 
-const RULES: &str = "version: 1\nexclude: [POST /api/ping]\nrules:\n\
+const RULES: &str = "version: 1\naliases: [/v8]\nexclude: [POST /api/ping]\nrules:\n\
     - { id: moved, match: POST /api/move, when: { $.request.body.start: { exists: true } }, action: MOVED }\n";
 
 /// An application that has no `/nothing…`, leads elsewhere from `/do…`, and takes all else.
@@ -66,6 +66,7 @@ fn what_no_rule_records_is_told_within_one_request_and_outlives_a_restart() {
     };
     send("POST /v9/api/move?token=hush&why=x", r#"{"start":1}"#);
     assert_eq!(rows(&process, ""), ["POST /v9/api/move 1 0"]);
+    send("POST /v8/api/move", r#"{"start":1}"#);
     send("GET /api/move", "");
     send("POST /api/ping", "");
     send("GET /x?delete=1", "");

@@ -242,3 +242,34 @@ rules:
         assert_eq!(world.events_of(&id).len(), usize::from(!is_loose), "{route}");
     }
 }
+
+// THREATS E07
+#[test]
+fn an_alias_of_the_pack_is_another_spelling_of_every_route() {
+    let rules = super::RULES.replace("rules:", "aliases: [/index.php, \"/{locale}\", .json]\nrules:");
+    let world = World::with(Habits::paths(Paths::Aliased), &rules, |_| {});
+    let mut ids = Vec::new();
+    for route in [
+        "POST /index.php/v2/bookings/{id}/cancel",
+        "POST /de/v2/bookings/{id}/cancel",
+        "POST /v2/bookings/{id}/cancel.json",
+        "POST /de/v2/bookings/{id}/cancel.json",
+        "PUT /v2/bookings/{id}.json",
+        "DELETE /index.php/v2/bookings/{id}.json",
+        "PATCH /v2/bookings/{id}.js%6Fn",
+    ] {
+        let id = format!("b{}", ids.len());
+        world.rig.exchange(request(&route.replace("{id}", &id), &id, &[], ""));
+        ids.push(id);
+    }
+    world.assert_all_is_told();
+    assert_eq!(world.app.deeds().len(), ids.len());
+    for id in ids {
+        let event = world.event_of(&id);
+        assert_eq!(event.r#match.by, MatchedBy::Alias, "{id}");
+        assert_eq!(event.target.unwrap().id.as_deref(), Some(id.as_str()));
+    }
+    // One that nobody has declared is a blind spot: process::blind.
+    world.rig.exchange(request("POST /v9/x/v2/bookings/1/cancel", "other", &[], ""));
+    assert!(world.events_of("other").is_empty());
+}

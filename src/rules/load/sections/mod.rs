@@ -4,6 +4,7 @@
 //! name that nothing uses, tests that are missing) is looked at in `checks`.
 
 pub(super) mod actors;
+pub(super) mod aliases;
 pub(super) mod envelopes;
 pub(super) mod exceptions;
 pub(super) mod memory;

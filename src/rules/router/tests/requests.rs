@@ -108,3 +108,62 @@ fn packs_are_tried_for_their_hosts_and_all_of_them_for_a_host_that_nobody_names(
     assert_eq!(packs(&mixed, "x.org"), [0, 1]);
     assert_eq!(packs(&RuleSet::new(vec![bound(&["[::1]"])]), "[::1]:8080"), [0]);
 }
+
+// THREATS E07
+#[test]
+fn an_alias_stands_around_every_line_of_its_pack_and_around_no_exclusion() {
+    let lines = ["POST /bookings/{id}", "POST /bookings/{id}/cancel", "GET /{path*}", "POST /{locale}/x"];
+    let pack = Pack {
+        base: "/app".to_owned(),
+        aliases: vec![
+            Alias::Prefix(vec![SegmentPattern::Literal("index.php".to_owned())]),
+            Alias::Prefix(vec![SegmentPattern::Part {
+                prefix: String::new(),
+                name: String::new(),
+                suffix: String::new(),
+            }]),
+            Alias::Suffix(".json".to_owned()),
+        ],
+        exclude: vec![Exclusion { line: MatchLine::parse("POST /search").unwrap(), operations: Vec::new() }],
+        ..pack(&lines)
+    };
+    let rules = RuleSet::new(vec![pack]);
+    let check = |request: &str, expected: &[(&str, MatchedBy, &[&str], &[&str])]| {
+        let found = ask(&rules, request, &[]);
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| {
+                let parts: Vec<&str> = one.parts.iter().map(|(_, value)| value.as_str()).collect();
+                let uncertain: Vec<&str> = one.uncertain.iter().map(String::as_str).collect();
+                (lines[one.rule], one.by, parts, uncertain)
+            })
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(line, by, parts, doubts)| (*line, *by, parts.to_vec(), doubts.to_vec()))
+            .collect();
+        assert_eq!(found, expected, "{request}");
+    };
+    use MatchedBy::{Alias as Other, Raw};
+    check("POST /app/bookings/7", &[(lines[0], Raw, &["7"], &[])]);
+    check("POST /app/bookings/7.json", &[(lines[0], Other, &["7"], &[])]);
+    check("POST /app/index.php/bookings/7.json", &[(lines[0], Other, &["7"], &[])]);
+    check("POST /app/de/bookings/7/cancel", &[(lines[1], Other, &["7"], &[])]);
+    check("POST /app/bookings/7/cancel.json", &[(lines[1], Other, &["7"], &[])]);
+    check("POST /app/bookings/7/cancel.xml", &[]);
+    // An ending that only some readers take for one: both identifiers are told.
+    check("POST /app/bookings/7.JSON", &[(lines[0], Other, &["7"], &["id"])]);
+    check("POST /app/bookings/7.js%6fn/", &[(lines[0], Other, &["7"], &["id"])]);
+    check("GET /app/index.php/a/b.json", &[(lines[2], Other, &["a/b.json"], &[])]);
+    check("GET /app/b.json", &[(lines[2], Raw, &["b.json"], &[])]);
+    // The rule's own part keeps its name; what stands where the alias has one has none.
+    check("POST /app/de/fr/x", &[(lines[3], Other, &["fr"], &[])]);
+    check("POST /index.php/app/bookings/7", &[]);
+    check("POST /app/a/b/bookings/7", &[]);
+    let is_excluded = |target: &str| {
+        let headers = HeaderMap::new();
+        let head = HeadView { method: "POST", target, host: "h", headers: &headers, is_trusted: false };
+        rules.is_excluded(&head)
+    };
+    assert!(is_excluded("/app/search") && !is_excluded("/app/de/search"));
+}
