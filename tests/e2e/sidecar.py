@@ -60,6 +60,24 @@ class Process:
     def is_over(self):
         return self._child.poll() is not None
 
+    def cpu_us(self):
+        """User and system time of the process and its children so far."""
+        fields = [path.read_text().rsplit(")", 1)[1].split() for path in self._proc("stat")]
+        return sum(int(each[11]) + int(each[12]) for each in fields) * 1_000_000 / os.sysconf("SC_CLK_TCK")
+
+    def rss_bytes(self):
+        """Memory that the process and its children hold now."""
+        return sum(int(path.read_text().split()[1]) for path in self._proc("statm")) * os.sysconf("SC_PAGE_SIZE")
+
+    def descriptors(self):
+        """Files and sockets that are open now."""
+        return sum(len(list(path.iterdir())) for path in self._proc("fd"))
+
+    def _proc(self, name):
+        """The file of that name about the process and each of its children."""
+        children = pathlib.Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text().split()
+        return [pathlib.Path(f"/proc/{pid}/{name}") for pid in [self._child.pid, *children]]
+
     def log(self):
         tail = self._log_path.read_text(errors="replace").splitlines()[-40:]
         return "\n".join([f"--- log of {self.name}", *tail])
@@ -84,9 +102,9 @@ class Process:
 
 
 class Earwitness:
-    """The sidecar before an upstream, with one rule pack."""
+    """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
 
-    def __init__(self, folder, upstream_port, pack):
+    def __init__(self, folder, upstream_port, pack, more=""):
         self.port = free_port()
         self.admin_port = free_port()
         self._folder = folder
@@ -96,7 +114,7 @@ class Earwitness:
             f"upstream: http://127.0.0.1:{upstream_port}\n"
             f"admin: {{ listen: '127.0.0.1:{self.admin_port}' }}\n"
             f"data_dir: {folder / 'data'}\n"
-            f"rules: [{pack}]\n"
+            f"rules: [{pack}]\n{more}"
         )
         self._seen = set()
         self.start()
@@ -121,6 +139,21 @@ class Earwitness:
             raise AssertionError(f"{error}\n--- the new events there are\n{pretty(fresh)}") from None
         self._seen.update(event["id"] for event in fresh)
         return fresh[::-1]
+
+    def all_events(self, **query):
+        """Every event that the query finds, oldest first, page by page."""
+        found, cursor = [], {}
+        while cursor is not None:
+            page = self.get("/audit/v1/events", limit=500, **query, **cursor)
+            found += page["data"]
+            cursor = {"cursor": page["pagination"]["nextCursor"]} if page["pagination"]["hasMore"] else None
+        return found[::-1]
+
+    def metric(self, name):
+        """A metric's value: the sum over its labels, unless `name` has them."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=10) as answer:
+            lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines()]
+        return sum(float(value) for found, value in lines if found == name or found.startswith(name + "{"))
 
     def get(self, path, **query):
         url = f"http://127.0.0.1:{self.admin_port}{path}"
