@@ -51,6 +51,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Config {
         listen: any_port,
+        tls: None,
         upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
         admin: Admin { listen: any_port, token: None, hosts: Vec::new() },
         data_dir: folder.join("data"),

@@ -33,7 +33,7 @@ use crate::proxy::{Auditor, Proxy};
 use crate::record::{self, Log};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
-use crate::serve::Workers;
+use crate::serve::{Tls, Workers};
 use crate::store::{Ceiling, Shelf, SledShelf, Snapshots};
 use crate::telemetry::Metrics;
 
@@ -61,6 +61,7 @@ impl App {
     async fn start(config: Config, rules: RuleSet) -> Result<App> {
         let key = key::load_or_create(&config.key_file)?;
         let metrics = Metrics::new();
+        let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics)).transpose()?;
         let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
         let blind = Blind::open(&config.data_dir);
@@ -94,7 +95,7 @@ impl App {
         });
         let (count, limits) = (config.workers, config.limits.clone());
         let face = Proxy::new(Arc::new(config), auditor, Arc::clone(&metrics));
-        let workers = Workers::start(clients, count, &limits, &metrics, move || face.worker())?;
+        let workers = Workers::start(clients, count, &limits, &metrics, tls, move || face.worker())?;
         Ok(App {
             proxy,
             audit,

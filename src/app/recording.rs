@@ -11,7 +11,7 @@ use crate::cli::{Exit, RecordArgs, show};
 use crate::config::{Config, environment};
 use crate::proxy::Proxy;
 use crate::rules::model::RuleSet;
-use crate::serve::Workers;
+use crate::serve::{Tls, Workers};
 use crate::telemetry::Metrics;
 
 /// Passes traffic on and records it, until SIGTERM, SIGINT or the end of the time given.
@@ -62,10 +62,12 @@ async fn run(args: &RecordArgs, config: Config, rules: &RuleSet) -> Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = clients.local_addr()?;
     let (metrics, limits, count) = (Metrics::new(), config.limits.clone(), config.workers);
+    let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics)).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let face = Proxy::new(Arc::new(config), Arc::clone(&recorder) as Arc<_>, Arc::clone(&metrics));
-    let workers = Workers::start(clients, count, &limits, &metrics, move || face.worker())?;
+    let workers = Workers::start(clients, count, &limits, &metrics, tls, move || face.worker())?;
     let mut out = std::io::stdout();
-    writeln!(out, "proxy listens on http://{address}, recording to {}", args.out.display())?;
+    writeln!(out, "proxy listens on {scheme}://{address}, recording to {}", args.out.display())?;
     out.flush()?;
     match args.r#for {
         Some(time) => tokio::select! {

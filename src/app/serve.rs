@@ -61,9 +61,10 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
 
 async fn run(config: Config, rules: RuleSet) -> Result<()> {
     let is_open = config.admin.token.is_none();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let app = App::start(config, rules).await?;
     let mut out = std::io::stdout();
-    writeln!(out, "proxy listens on http://{}", app.proxy)?;
+    writeln!(out, "proxy listens on {scheme}://{}", app.proxy)?;
     writeln!(out, "audit listens on http://{}", app.audit)?;
     if is_open {
         writeln!(

@@ -113,6 +113,7 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(snapshots_bytes_max, Bytes, MIB, 64 * GIB),
     bound!(connect_ms, Milliseconds, 10, 5 * MINUTE),
     bound!(upstream_ms, Milliseconds, 10, 60 * MINUTE),
+    bound!(handshake_ms, Milliseconds, 10, MINUTE),
     bound!(head_ms, Milliseconds, 10, 10 * MINUTE),
     bound!(idle_ms, Milliseconds, 100, 60 * MINUTE),
     bound!(record_ms, Milliseconds, 10, 5 * MINUTE),

@@ -10,12 +10,13 @@ use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, Secret, Upstream, credentials, packs};
+use super::{Admin, Config, Limits, Secret, Upstream, credentials, packs, tls};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
 pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Config> {
     let listen = required(settings, "listen", "127.0.0.1:8080", problems, address);
+    let tls = tls::tls(settings, problems);
     let upstream = required(settings, "upstream", "http://127.0.0.1:3000", problems, upstream);
     let admin = admin(settings, problems);
     let data_dir = data_dir(settings, problems);
@@ -30,6 +31,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let key_file = key_file?;
     Some(Config {
         listen,
+        tls,
         upstream,
         admin,
         data_dir,

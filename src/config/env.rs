@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::yaml::{Node, Problems, Source, Span, Yaml, nearest};
 
 use super::mask::mask_userinfo;
+use super::tls::is_pem;
 
 /// The process's variables that are text; `std::env::vars` panics at one that is not.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
@@ -88,6 +89,7 @@ fn nearest_variable<'a>(name: &str, variables: &'a [String]) -> Option<&'a Strin
 fn shown(key: Option<&str>, value: &str) -> String {
     match key {
         None | Some("admin.token") => "********".to_owned(),
+        Some(_) if is_pem(value) => "********".to_owned(),
         Some(_) => {
             let line = value.chars().take(SHOWN_CHARS_MAX);
             mask_userinfo(&line.map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>())

@@ -14,7 +14,7 @@ use super::bounds::BOUNDS;
 use super::env::Environment;
 use super::mask::mask;
 use super::settings::{ADMIN, Settings, TOP, keys};
-use super::{Config, check, credentials};
+use super::{Config, check, credentials, tls};
 
 impl Config {
     /// The configuration of a file, if there is one, and the environment, which wins.
@@ -88,6 +88,11 @@ fn hidden_values(root: &Node) -> Vec<&Node> {
             }
             "limits" => {}
             "credentials" => hidden.extend(credentials::hidden_values(node)),
+            // Somebody may have put a key's text where its file is named.
+            "tls" => {
+                let inside = node.as_map().unwrap_or_default().iter().map(|(_, node)| node);
+                hidden.extend(inside.filter(|node| node.as_text().is_some_and(tls::is_pem)));
+            }
             name if TOP.contains(&name) => {}
             _ => hidden.push(node),
         }
@@ -104,12 +109,13 @@ fn refuse_unknown_keys(root: &Node, source: &Arc<Source>, problems: &mut Problem
             "credentials" => continue,
             name if TOP.contains(&name) => continue,
             "admin" => ("admin", ADMIN.as_slice()),
+            "tls" => ("tls", tls::KEYS.as_slice()),
             "limits" => ("limits", limits.as_slice()),
             _ => {
                 unknown(
                     key,
                     "",
-                    &[TOP.as_slice(), &["admin", "credentials", "limits"]].concat(),
+                    &[TOP.as_slice(), &["admin", "credentials", "limits", "tls"]].concat(),
                     source,
                     problems,
                 );

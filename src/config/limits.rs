@@ -35,6 +35,8 @@ pub struct Limits {
     pub connect_ms: u64,
     /// From the request's end to the head of the application's answer.
     pub upstream_ms: u64,
+    /// A client's TLS handshake.
+    pub handshake_ms: u64,
     /// A client's request head.
     pub head_ms: u64,
     /// A kept-alive connection without a request.
@@ -87,6 +89,7 @@ impl Default for Limits {
             snapshots_bytes_max: 64 << 20,
             connect_ms: 5_000,
             upstream_ms: 60_000,
+            handshake_ms: 10_000,
             head_ms: 15_000,
             idle_ms: 75_000,
             record_ms: 5_000,

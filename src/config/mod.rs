@@ -10,12 +10,14 @@ mod mask;
 mod packs;
 mod secret;
 mod settings;
+mod tls;
 
 pub use credentials::Credential;
 pub use env::environment;
 pub use limits::Limits;
 pub use packs::PackPlace;
 pub use secret::Secret;
+pub use tls::{ClientCertificates, Tls, TlsFault, TlsFaults, TlsVersion};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ use ipnet::IpNet;
 pub struct Config {
     /// Where clients connect.
     pub listen: SocketAddr,
+    /// With what they are met over TLS; `None` for plain HTTP.
+    pub tls: Option<Tls>,
     /// The application.
     pub upstream: Upstream,
     /// Where operators and auditors connect.

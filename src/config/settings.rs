@@ -10,6 +10,7 @@ use crate::yaml::{Node, Problems, Source, Span, Yaml};
 
 use super::bounds::BOUNDS;
 use super::env::{Environment, variable};
+use super::tls;
 
 /// All that the operator wrote.
 pub(super) struct Settings {
@@ -50,8 +51,9 @@ pub(super) struct Item {
 pub(super) fn keys() -> Vec<String> {
     let plain = TOP.iter().map(|key| (*key).to_owned());
     let admin = ADMIN.iter().map(|key| format!("admin.{key}"));
+    let tls = tls::KEYS.iter().map(|key| format!("tls.{key}"));
     let limits = BOUNDS.iter().map(|bound| format!("limits.{}", bound.name));
-    plain.chain(admin).chain(limits).collect()
+    plain.chain(admin).chain(tls).chain(limits).collect()
 }
 
 impl Settings {

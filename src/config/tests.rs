@@ -1,6 +1,7 @@
 //! Configurations as operators write them, well and badly.
 
 mod credentials;
+mod tls;
 
 use std::path::{Path, PathBuf};
 

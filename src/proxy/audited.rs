@@ -87,7 +87,7 @@ pub(crate) async fn serve(
     let request = exchange::Request {
         method,
         target,
-        scheme: "http",
+        scheme: peer.scheme,
         host,
         id: id.to_str().unwrap_or_default().to_owned(),
         headers: received,

@@ -24,7 +24,6 @@ mod wire;
 pub use audit::{Audit, Auditor};
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +45,7 @@ use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;
 use crate::rules::router::HeadView;
-use crate::serve::{Face, Refusal};
+use crate::serve::{Arrival, Face, Refusal};
 use crate::telemetry::{Metrics, RequestKind};
 
 /// What all workers share.
@@ -111,8 +110,8 @@ impl Face for Worker {
     type Connection = Peer;
     type Body = AnswerBody;
 
-    fn connected(&self, peer: SocketAddr) -> Peer {
-        Peer::new(peer, &self.proxy.config.trusted_proxies)
+    fn connected(&self, arrival: Arrival) -> Peer {
+        Peer::new(&arrival, &self.proxy.config.trusted_proxies)
     }
 
     async fn answer(self: Rc<Self>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {

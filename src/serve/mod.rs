@@ -10,10 +10,12 @@ mod gate;
 mod head;
 mod pace;
 mod refusal;
+mod tls;
 mod wire;
 mod worker;
 
 pub use refusal::Refusal;
+pub use tls::Tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -26,11 +28,21 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
+use self::tls::Watch;
 use crate::config::Limits;
 use crate::telemetry::Metrics;
 
 /// Any error of a body.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a client has connected.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The socket's other end.
+    pub peer: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
 
 /// What answers requests. There is one on each worker; it never leaves its thread.
 pub trait Face: 'static {
@@ -40,7 +52,7 @@ pub trait Face: 'static {
     type Body: http_body::Body<Data = Bytes, Error = BodyError> + 'static;
 
     /// A client has connected.
-    fn connected(&self, peer: SocketAddr) -> Self::Connection;
+    fn connected(&self, arrival: Arrival) -> Self::Connection;
 
     /// Answers a request. The future is dropped when the client goes away.
     fn answer(
@@ -61,6 +73,8 @@ pub trait Face: 'static {
 pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
+    /// Of the certificates, where there are some.
+    files: Option<Watch>,
 }
 
 /// What every worker of a listener shares.
@@ -68,13 +82,15 @@ pub struct Workers {
 struct Shared {
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
+    tls: Option<Arc<Tls>>,
     /// Connections of all workers together.
     connections: Arc<AtomicUsize>,
     stop: watch::Receiver<bool>,
 }
 
 impl Workers {
-    /// Starts `count` workers on a bound listener. `make` is called once on each worker's thread.
+    /// Starts `count` workers on a bound listener, which speaks TLS if it is given what to. `make` is called
+    /// once on each worker's thread.
     ///
     /// # Errors
     /// When a thread cannot be started or the listener cannot be shared.
@@ -83,13 +99,16 @@ impl Workers {
         count: usize,
         limits: &Limits,
         metrics: &Arc<Metrics>,
+        tls: Option<Arc<Tls>>,
         make: impl Fn() -> F + Clone + Send + 'static,
     ) -> std::io::Result<Workers> {
         listener.set_nonblocking(true)?;
         let (stop, stopped) = watch::channel(false);
+        let files = tls.clone().map(Watch::start).transpose()?;
         let shared = Shared {
             limits: Arc::new(limits.clone()),
             metrics: Arc::clone(metrics),
+            tls,
             connections: Arc::default(),
             stop: stopped,
         };
@@ -99,7 +118,7 @@ impl Workers {
             let thread = std::thread::Builder::new().name(format!("worker-{number}"));
             threads.push(thread.spawn(move || worker::run(listener, &shared, make))?);
         }
-        Ok(Workers { threads, stop })
+        Ok(Workers { threads, stop, files })
     }
 
     /// Stops accepting, lets requests in flight finish up to `limits.shutdown_ms`, and waits for the
@@ -111,6 +130,9 @@ impl Workers {
             if thread.join().is_err() {
                 tracing::error!("a worker thread panicked");
             }
+        }
+        if let Some(files) = self.files {
+            files.stop();
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -22,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use super::clock::{Clock, Strike};
 use super::gate::Gate;
 use super::wire::Wire;
-use super::{Face, Shared};
+use super::{Arrival, Face, Shared, Tls};
 use crate::config::Limits;
 
 /// Runs a worker until it is told to stop and its connections have ended.
@@ -56,7 +58,7 @@ async fn serve<F: Face>(listener: TcpListener, shared: &Shared, face: Rc<F>) {
         match accepted {
             Ok((socket, peer)) => {
                 if let Some(place) = Place::take(shared) {
-                    let connection = serve_connection(socket, peer, shared.clone(), Rc::clone(&face));
+                    let connection = welcome(socket, peer, shared.clone(), Rc::clone(&face));
                     connections.spawn_local(async move {
                         connection.await;
                         drop(place);
@@ -103,14 +105,52 @@ fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Serves one client until it leaves, is idle for too long, or everything stops. Dropped, it closes the
-/// socket at once.
-async fn serve_connection<F: Face>(socket: TcpStream, peer: SocketAddr, shared: Shared, face: Rc<F>) {
+/// Serves one client, after a handshake where TLS is spoken. Dropped, it closes the socket at once.
+async fn welcome<F: Face>(socket: TcpStream, peer: SocketAddr, shared: Shared, face: Rc<F>) {
     prepare(&socket);
+    match shared.tls.clone() {
+        None => serve_connection(socket, Arrival { peer, scheme: "http" }, shared, face).await,
+        // In a box: who speaks plainly does not pay for its size.
+        Some(tls) => Box::pin(welcome_securely(tls, socket, peer, shared, face)).await,
+    }
+}
+
+async fn welcome_securely<F: Face>(
+    tls: Arc<Tls>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    shared: Shared,
+    face: Rc<F>,
+) {
+    let mut stop = shared.stop.clone();
+    let handshake = timeout(Duration::from_millis(shared.limits.handshake_ms), tls.accept(socket));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = wait_for_stop(&mut stop) => return,
+    };
+    match shaken {
+        Ok(Ok(socket)) => serve_connection(socket, Arrival { peer, scheme: "https" }, shared, face).await,
+        Ok(Err(error)) => {
+            shared.metrics.handshakes_failed.inc();
+            tracing::debug!(%error, %peer, "a TLS handshake failed");
+        }
+        Err(_) => shared.metrics.limits_hit.with_label_values(&["handshake_ms"]).inc(),
+    }
+}
+
+/// Serves one client until it leaves, is idle for too long, or everything stops. Over whatever it comes: the
+/// compiler makes one for plain sockets that knows nothing of TLS.
+async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    arrival: Arrival,
+    shared: Shared,
+    face: Rc<F>,
+) {
+    let peer = arrival.peer;
     let limits = &shared.limits;
     let wire = Rc::new(Wire::new());
     let gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
-    let connection = Rc::new(face.connected(peer));
+    let connection = Rc::new(face.connected(arrival));
     let requests_max = limits.connection_requests_max;
     let service = service_fn(|request: Request<Incoming>| {
         let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&connection), Rc::clone(&wire));

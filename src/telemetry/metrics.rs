@@ -57,6 +57,10 @@ pub struct Metrics {
     pub blind_requests: IntCounter,
     /// Headers taken off a request because its peer is not trusted, by kind.
     pub headers_removed: IntCounterVec,
+    /// TLS handshakes of clients that came to nothing.
+    pub handshakes_failed: IntCounter,
+    /// Times that changed files of TLS were taken into use, or were not, by outcome.
+    pub tls_reloads: IntCounterVec,
     /// Client connections now.
     pub connections: IntGauge,
     /// Ceilings reached, by name in `limits`.
@@ -136,6 +140,17 @@ impl Metrics {
                 "headers_removed_total",
                 "Headers taken off requests of peers that are not trusted.",
                 &["kind"],
+            ),
+            handshakes_failed: counter(
+                &registry,
+                "handshakes_failed_total",
+                "TLS handshakes of clients that came to nothing.",
+            ),
+            tls_reloads: counters(
+                &registry,
+                "tls_reloads_total",
+                "Times that changed certificates were taken into use, or were not.",
+                &["outcome"],
             ),
             connections: gauge(&registry, "connections", "Client connections now."),
             limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),

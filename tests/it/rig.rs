@@ -17,7 +17,7 @@ use earwitness::exchange::{Capture, Client, Exchange, Request};
 use earwitness::proxy::{Audit, Proxy};
 use earwitness::record::{RecordError, Urgency};
 use earwitness::rules::router::{Candidate, HeadView};
-use earwitness::serve::Workers;
+use earwitness::serve::{Tls, Workers};
 use earwitness::telemetry::Metrics;
 use parking_lot::Mutex;
 
@@ -54,8 +54,9 @@ impl Rig {
         let proxy = Proxy::new(Arc::new(config.clone()), audit, Arc::clone(&metrics));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics).unwrap());
         let make = move || proxy.worker();
-        let workers = Workers::start(listener, config.workers, &config.limits, &metrics, make).unwrap();
+        let workers = Workers::start(listener, config.workers, &config.limits, &metrics, tls, make).unwrap();
         Rig { address, metrics, workers: Some(workers) }
     }
 
@@ -128,6 +129,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
     let any = "127.0.0.1:0".parse().unwrap();
     Config {
         listen: any,
+        tls: None,
         upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
         admin: Admin { listen: any, token: None, hosts: Vec::new() },
         data_dir: PathBuf::new(),

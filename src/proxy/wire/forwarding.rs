@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::ids::Ids;
+use crate::serve::Arrival;
 use crate::telemetry::Metrics;
 
 /// A client's connection, as far as forwarding cares.
@@ -25,6 +26,8 @@ pub struct Peer {
     pub(crate) ip: IpAddr,
     /// True when it is one of `trusted_proxies`.
     pub(crate) is_trusted: bool,
+    /// `http` or `https`: how this connection came, whatever the peer says of others.
+    pub(crate) scheme: &'static str,
     /// `X-Forwarded-For` when nothing is appended to.
     for_value: HeaderValue,
     /// The last `Host` of this connection and the `Forwarded` made of it: it seldom changes.
@@ -32,13 +35,15 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The peer at that address.
-    pub(crate) fn new(address: SocketAddr, trusted: &[IpNet]) -> Peer {
+    /// Who has arrived.
+    pub(crate) fn new(arrival: &Arrival, trusted: &[IpNet]) -> Peer {
+        let address = arrival.peer;
         let ip = address.ip().to_canonical();
         Peer {
             address,
             ip,
             is_trusted: is_trusted(ip, trusted),
+            scheme: arrival.scheme,
             for_value: value(&ip.to_string()),
             last: RefCell::new(None),
         }
@@ -66,15 +71,16 @@ impl Peer {
     }
 
     fn forwarded(&self, host: Option<&HeaderValue>) -> HeaderValue {
-        let Some(host) = host else { return value(&format!("for={};proto=http", self.node())) };
         if let Some((last, made)) = &*self.last.borrow()
-            && last == host
+            && Some(last) == host
         {
             return made.clone();
         }
+        let (node, proto) = (self.node(), self.scheme);
+        let Some(host) = host else { return value(&format!("for={node};proto={proto}")) };
         let made = match host.to_str() {
-            Ok(text) if !text.is_empty() => value(&format!("for={};host=\"{text}\";proto=http", self.node())),
-            Ok(_) | Err(_) => value(&format!("for={};proto=http", self.node())),
+            Ok(text) if !text.is_empty() => value(&format!("for={node};host=\"{text}\";proto={proto}")),
+            Ok(_) | Err(_) => value(&format!("for={node};proto={proto}")),
         };
         *self.last.borrow_mut() = Some((host.clone(), made.clone()));
         made
@@ -103,17 +109,18 @@ pub(crate) fn set(
     }
     let host = headers.get(HOST).cloned();
     let forwarded = peer.forwarded(host.as_ref());
+    let proto = HeaderValue::from_static(peer.scheme);
     if peer.is_trusted {
         append(headers, &X_FORWARDED_FOR, &peer.for_value);
         append(headers, &FORWARDED, &forwarded);
-        headers.entry(X_FORWARDED_PROTO).or_insert(HTTP);
+        headers.entry(X_FORWARDED_PROTO).or_insert(proto);
         if let Some(host) = host {
             headers.entry(X_FORWARDED_HOST).or_insert(host);
         }
     } else {
         headers.insert(X_FORWARDED_FOR, peer.for_value.clone());
         headers.insert(FORWARDED, forwarded);
-        headers.insert(X_FORWARDED_PROTO, HTTP);
+        headers.insert(X_FORWARDED_PROTO, proto);
         if let Some(host) = host {
             headers.insert(X_FORWARDED_HOST, host);
         }
@@ -227,7 +234,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const HTTP: HeaderValue = HeaderValue::from_static("http");
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 #[cfg(test)]
@@ -241,7 +247,8 @@ mod tests {
         for line in lines {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
-        let peer = Peer::new(SocketAddr::new(peer.parse().unwrap(), 1), &trusted);
+        let arrival = Arrival { peer: SocketAddr::new(peer.parse().unwrap(), 1), scheme: "http" };
+        let peer = Peer::new(&arrival, &trusted);
         peer.client_ip(&headers, &trusted).to_string()
     }
 

@@ -8,3 +8,4 @@ mod limits;
 mod proxying;
 mod reads;
 mod script;
+mod tls;
