@@ -3,11 +3,23 @@
 
 use super::refusal::Refusal;
 
+/// Whose body it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// A client's: by the letter.
+    Request,
+    /// An application's. Old servers fill a fixed field with blanks behind the size, which no reader takes for
+    /// another size.
+    Answer,
+}
+
 /// How far a chunked body has been followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub(crate) enum Chunks {
     /// In the digits of a size line.
     Size { digits: u8, size: u64 },
+    /// In the blanks between a size and the end of its line.
+    Padding { length: u16, size: u64 },
     /// In the extension of a size line.
     Extension { length: u16, size: u64 },
     /// After the CR of a size line.
@@ -27,10 +39,10 @@ pub(super) enum Chunks {
 }
 
 impl Chunks {
-    pub(super) const START: Chunks = Chunks::Size { digits: 0, size: 0 };
+    pub(crate) const START: Chunks = Chunks::Size { digits: 0, size: 0 };
 
     /// Follows the body through `bytes`; says how many of them belong to it.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    pub(crate) fn follow(&mut self, bytes: &[u8], side: Side) -> Result<usize, Refusal> {
         let mut at = 0;
         while at < bytes.len() && *self != Chunks::Done {
             if let Chunks::Data { left } = *self {
@@ -38,14 +50,14 @@ impl Chunks {
                 at += usize::try_from(taken).map_err(|_| Refusal::BadChunk)?;
                 *self = if taken == left { Chunks::DataCr } else { Chunks::Data { left: left - taken } };
             } else {
-                *self = self.step(bytes[at])?;
+                *self = self.step(bytes[at], side)?;
                 at += 1;
             }
         }
         Ok(at)
     }
 
-    fn step(self, byte: u8) -> Result<Chunks, Refusal> {
+    fn step(self, byte: u8, side: Side) -> Result<Chunks, Refusal> {
         match self {
             Chunks::Size { digits, size } => match (byte, char::from(byte).to_digit(16)) {
                 (_, Some(digit)) if digits < SIZE_DIGITS_MAX => {
@@ -53,6 +65,16 @@ impl Chunks {
                 }
                 (b'\r', None) if digits > 0 => Ok(Chunks::SizeEnd { size }),
                 (b';', None) if digits > 0 => Ok(Chunks::Extension { length: 0, size }),
+                (b' ' | b'\t', None) if digits > 0 && side == Side::Answer => {
+                    Ok(Chunks::Padding { length: 1, size })
+                }
+                _ => Err(Refusal::BadChunk),
+            },
+            Chunks::Padding { length, size } => match byte {
+                b'\r' => Ok(Chunks::SizeEnd { size }),
+                b' ' | b'\t' if length < EXTENSION_BYTES_MAX => {
+                    Ok(Chunks::Padding { length: length + 1, size })
+                }
                 _ => Err(Refusal::BadChunk),
             },
             Chunks::Extension { length, size } => match byte {
@@ -96,11 +118,15 @@ mod tests {
     use super::*;
 
     fn check(body: &[u8], expected: Result<usize, Refusal>) {
+        check_of(Side::Request, body, expected);
+    }
+
+    fn check_of(side: Side, body: &[u8], expected: Result<usize, Refusal>) {
         let mut whole = Chunks::START;
-        assert_eq!(whole.follow(body), expected, "{}", body.escape_ascii());
+        assert_eq!(whole.follow(body, side), expected, "{}", body.escape_ascii());
         // The same in single bytes.
         let mut chunks = Chunks::START;
-        let bytewise = body.chunks(1).try_fold(0, |sum, byte| Ok(sum + chunks.follow(byte)?));
+        let bytewise = body.chunks(1).try_fold(0, |sum, byte| Ok(sum + chunks.follow(byte, side)?));
         assert_eq!(bytewise, expected, "{} in single bytes", body.escape_ascii());
     }
 
@@ -135,5 +161,14 @@ mod tests {
             check(case, Err(Refusal::BadChunk));
         }
         check(b"0\r\n folded\r\n\r\n", Err(Refusal::FoldedHeader));
+    }
+
+    #[test]
+    fn blanks_behind_a_size_pass_in_answers_only() {
+        let body = b"5   \r\nhello\r\n0\t\r\n\r\n";
+        check_of(Side::Answer, body, Ok(body.len()));
+        check_of(Side::Answer, b"5  5\r\nhello\r\n", Err(Refusal::BadChunk));
+        check_of(Side::Answer, b" 5\r\nhello\r\n", Err(Refusal::BadChunk));
+        check_of(Side::Answer, format!("5{}\r\n", " ".repeat(300)).as_bytes(), Err(Refusal::BadChunk));
     }
 }

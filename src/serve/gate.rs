@@ -13,8 +13,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::chunks::Chunks;
-use super::head::{self, Framing};
+use super::chunks::{Chunks, Side};
+use super::head;
+use super::lines::{self, Framing};
 use super::refusal::Refusal;
 use super::wire::Wire;
 
@@ -47,6 +48,8 @@ enum Place {
     Chunks(Chunks),
     /// A head was refused: nothing more is read.
     Refused,
+    /// A chunk was refused: the body breaks off for hyper once it has read what came before.
+    Broken(Refusal),
 }
 
 impl<S> Gate<S> {
@@ -65,7 +68,7 @@ impl<S> Gate<S> {
     }
 
     /// Looks at newly read bytes; says how many of them hyper may see now.
-    fn look_at(&mut self, new: &[u8]) -> io::Result<usize> {
+    fn look_at(&mut self, new: &[u8]) -> usize {
         let mut at = 0;
         while at < new.len() {
             let rest = &new[at..];
@@ -78,23 +81,23 @@ impl<S> Gate<S> {
                     }
                     at += usize::try_from(taken).unwrap_or(rest.len());
                 }
-                Place::Chunks(chunks) => {
-                    at += chunks.follow(rest).map_err(io::Error::other)?;
-                    if *chunks == Chunks::Done {
-                        self.place = Place::Head;
+                Place::Chunks(chunks) => match chunks.follow(rest, Side::Request) {
+                    Ok(taken) => {
+                        at += taken;
+                        if *chunks == Chunks::Done {
+                            self.place = Place::Head;
+                        }
                     }
-                }
-                Place::Head => match head::end_of(rest, 0) {
-                    None if rest.len() > self.head_bytes_max => {
-                        self.refuse(Refusal::HeadTooLarge);
-                        break;
-                    }
+                    Err(refusal) => self.place = Place::Broken(refusal),
+                },
+                Place::Head => match lines::end_of(rest, 0) {
                     None => {
                         self.held.extend_from_slice(rest);
                         // Old clients send a line end behind a body: that is no head yet.
                         if self.held.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
                             self.wire.head_begun();
                         }
+                        self.judge_held();
                         break;
                     }
                     Some(end) => match self.judge(&rest[..end]) {
@@ -105,15 +108,28 @@ impl<S> Gate<S> {
                         }
                     },
                 },
-                Place::Refused => break,
+                Place::Refused | Place::Broken(_) => break,
             }
         }
-        Ok(at)
+        at
+    }
+
+    /// Judges a head whose end has not arrived by what is already sure.
+    fn judge_held(&mut self) {
+        if let Err(refusal) = self.judge_start(&self.held) {
+            self.refuse(refusal);
+        }
+    }
+
+    /// The first line comes before the size, so that the verdict does not hang on how the bytes were cut.
+    fn judge_start(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        head::examine_start(&bytes[..bytes.len().min(self.head_bytes_max)])?;
+        if bytes.len() > self.head_bytes_max { Err(Refusal::HeadTooLarge) } else { Ok(()) }
     }
 
     fn judge(&mut self, head: &[u8]) -> Result<(), Refusal> {
         if head.len() > self.head_bytes_max {
-            return Err(Refusal::HeadTooLarge);
+            self.judge_start(head)?;
         }
         self.place = match head::examine(head, self.headers_max)? {
             Framing::Length(0) => Place::Head,
@@ -132,20 +148,19 @@ impl<S> Gate<S> {
     }
 
     /// More bytes for a head that is held back: once it is complete, it and what came with it are `ready`.
-    fn add_to_held(&mut self, new: &[u8]) -> io::Result<()> {
+    fn add_to_held(&mut self, new: &[u8]) {
         // The last line may end in the new bytes.
         let from = self.held.len().saturating_sub(3);
         self.held.extend_from_slice(new);
-        if head::end_of(&self.held, from).is_some() {
+        if lines::end_of(&self.held, from).is_some() {
             let all = std::mem::take(&mut self.held);
-            let passed = self.look_at(&all)?;
+            let passed = self.look_at(&all);
             let stand_in = std::mem::take(&mut self.ready);
             self.ready.extend_from_slice(&all[..passed]);
             self.ready.extend_from_slice(&stand_in);
-        } else if self.held.len() > self.head_bytes_max {
-            self.refuse(Refusal::HeadTooLarge);
+        } else {
+            self.judge_held();
         }
-        Ok(())
     }
 
     fn read_ready(&mut self, into: &mut ReadBuf<'_>) {
@@ -194,8 +209,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
                 gate.read_ready(into);
                 return Poll::Ready(Ok(()));
             }
-            if gate.place == Place::Refused {
-                return gate.discard(context);
+            match gate.place {
+                Place::Refused => return gate.discard(context),
+                Place::Broken(refusal) => return Poll::Ready(Err(io::Error::other(refusal))),
+                Place::Head | Place::Body { .. } | Place::Chunks(_) => {}
             }
             let before = into.filled().len();
             let attempt = Pin::new(&mut gate.socket).poll_read(context, into);
@@ -208,9 +225,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
                 return Poll::Ready(Ok(()));
             }
             let passed = if gate.held.is_empty() {
-                gate.look_at(&into.filled()[before..])?
+                gate.look_at(&into.filled()[before..])
             } else {
-                gate.add_to_held(&into.filled()[before..])?;
+                gate.add_to_held(&into.filled()[before..]);
                 0
             };
             into.set_filled(before + passed);
@@ -270,5 +287,7 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r
 
 const DISCARD_BYTES_MAX: usize = 256 << 10;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

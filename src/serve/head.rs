@@ -5,42 +5,16 @@
 //! here, so that neither hyper nor the application ever sees it (THREATS E06, E09, E30). Nothing is changed
 //! or copied: a clean head passes as it came.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
+use super::lines::{
+    self, Framing, LEADING_BYTES_MAX, Lengths, field_of, is_control, is_token, line_of, trimmed,
+};
 use super::refusal::Refusal;
-
-/// How a request's body is framed: where the next head begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// That many bytes; 0 when there is no body.
-    Length(u64),
-    /// RFC 9112 section 7.1.
-    Chunked,
-}
-
-/// Where the head ends (one past its empty line), looking from `from`, at which a line may be under way.
-/// Leading empty lines, which RFC 9112 section 2.2 tolerates, do not end it.
-pub(super) fn end_of(bytes: &[u8], from: usize) -> Option<usize> {
-    let start = leading_lines(bytes).max(from);
-    let mut at = start;
-    while let Some(found) = memchr(b'\n', bytes.get(at..)?) {
-        at += found + 1;
-        match bytes.get(at..)? {
-            [b'\n', ..] => return Some(at + 1),
-            [b'\r', b'\n', ..] => return Some(at + 2),
-            _ => {}
-        }
-    }
-    None
-}
 
 /// Reads a complete head, its empty line included.
 pub(super) fn examine(head: &[u8], headers_max: usize) -> Result<Framing, Refusal> {
-    let leading = leading_lines(head);
-    if leading > LEADING_BYTES_MAX {
-        return Err(Refusal::BadRequestLine);
-    }
-    let (line, mut rest) = line_of(&head[leading..])?;
+    let (line, mut rest) = first_line(head)?;
     let request = request_line(line)?;
     let mut seen = Seen::default();
     loop {
@@ -57,17 +31,21 @@ pub(super) fn examine(head: &[u8], headers_max: usize) -> Result<Framing, Refusa
     }
 }
 
-fn leading_lines(bytes: &[u8]) -> usize {
-    bytes.chunks_exact(2).take(LEADING_BYTES_MAX).take_while(|pair| *pair == b"\r\n").count() * 2
+/// Reads what has arrived of a head's first line, as far as it is complete: who speaks HTTP/0.9 sends nothing
+/// else and waits.
+pub(super) fn examine_start(start: &[u8]) -> Result<(), Refusal> {
+    if start[lines::leading_lines(start)..].contains(&b'\n') {
+        request_line(first_line(start)?.0)?;
+    }
+    Ok(())
 }
 
-/// The next line without its CRLF, and what follows. Refuses every other way to end a line.
-fn line_of(bytes: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
-    let end = memchr2(b'\r', b'\n', bytes).ok_or(Refusal::BareLineEnd)?;
-    match &bytes[end..] {
-        [b'\r', b'\n', rest @ ..] => Ok((&bytes[..end], rest)),
-        _ => Err(Refusal::BareLineEnd),
+fn first_line(head: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+    let leading = lines::leading_lines(head);
+    if leading > LEADING_BYTES_MAX {
+        return Err(Refusal::BadRequestLine);
     }
+    line_of(&head[leading..])
 }
 
 #[derive(Clone, Copy)]
@@ -98,10 +76,25 @@ fn request_line(line: &[u8]) -> Result<RequestLine<'_>, Refusal> {
     if method.eq_ignore_ascii_case(b"CONNECT") || method.eq_ignore_ascii_case(b"TRACE") {
         return Err(Refusal::Method);
     }
+    if method.eq_ignore_ascii_case(b"HEAD") && method != b"HEAD" {
+        return Err(Refusal::HeadInOtherCase);
+    }
     if target.contains(&b'#') {
         return Err(Refusal::HashInTarget);
     }
+    if !is_target(target) {
+        return Err(Refusal::BadTarget);
+    }
     Ok(RequestLine { authority: authority_of(target, method)?, is_http_10 })
+}
+
+/// No byte that `http::Uri` refuses. It takes more than RFC 3986 does, as browsers and servers do.
+fn is_target(target: &[u8]) -> bool {
+    let query = memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at(query);
+    !path.iter().any(|byte| matches!(byte, b'<' | b'>' | b'`'))
+        && !query.iter().any(|byte| matches!(byte, b'<' | b'>' | b'"'))
+        && (target.is_ascii() || std::str::from_utf8(target).is_ok())
 }
 
 /// The authority of an absolute-form target; `None` for origin-form and for `OPTIONS *`.
@@ -119,7 +112,7 @@ fn authority_of<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<&'a [u8]>,
     if authority.contains(&b'@') {
         return Err(Refusal::UserInformation);
     }
-    if authority.is_empty() || !is_host(authority) {
+    if authority.is_empty() || authority.contains(&b'%') || !is_host(authority) {
         return Err(Refusal::HostInvalid);
     }
     Ok(Some(authority))
@@ -130,39 +123,19 @@ fn authority_of<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<&'a [u8]>,
 struct Seen<'a> {
     lines: usize,
     host: Option<&'a [u8]>,
-    length: Option<u64>,
-    is_chunked: bool,
+    lengths: Lengths,
     is_authorized: bool,
 }
 
 impl<'a> Seen<'a> {
     fn header(&mut self, line: &'a [u8]) -> Result<(), Refusal> {
-        if matches!(line[0], b' ' | b'\t') {
-            return Err(Refusal::FoldedHeader);
-        }
-        let colon = memchr(b':', line).ok_or(Refusal::BadHeaderLine)?;
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
-            return Err(Refusal::BadHeaderLine);
-        }
-        if value.iter().any(|byte| is_control(*byte)) {
-            return Err(Refusal::ControlByte);
-        }
-        // By length first: most headers are none of the four, and then no letter is compared.
+        let (name, value) = field_of(line)?;
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(trimmed(value)),
             13 if name.eq_ignore_ascii_case(b"authorization") => {
                 once(&mut self.is_authorized, Refusal::AuthorizationDoubled)
             }
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.length(trimmed(value)),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if trimmed(value).eq_ignore_ascii_case(b"chunked") {
-                    once(&mut self.is_chunked, Refusal::BadCoding)
-                } else {
-                    Err(Refusal::BadCoding)
-                }
-            }
-            _ => Ok(()),
+            _ => self.lengths.header(name, value),
         }
     }
 
@@ -173,15 +146,6 @@ impl<'a> Seen<'a> {
         if is_host(value) { Ok(()) } else { Err(Refusal::HostInvalid) }
     }
 
-    fn length(&mut self, value: &[u8]) -> Result<(), Refusal> {
-        let is_plain = !value.is_empty() && value.len() <= LENGTH_DIGITS_MAX;
-        if !is_plain || !value.iter().all(u8::is_ascii_digit) || self.length.is_some() {
-            return Err(Refusal::BadLength);
-        }
-        self.length = Some(value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')));
-        Ok(())
-    }
-
     fn judge(&self, request: &RequestLine<'_>) -> Result<Framing, Refusal> {
         match (self.host, request.authority) {
             (None, _) if !request.is_http_10 => return Err(Refusal::HostMissing),
@@ -190,11 +154,10 @@ impl<'a> Seen<'a> {
             }
             (None | Some(_), _) => {}
         }
-        match (self.is_chunked, self.length) {
-            (true, Some(_)) => Err(Refusal::LengthAndCoding),
-            (true, None) if request.is_http_10 => Err(Refusal::BadCoding),
-            (true, None) => Ok(Framing::Chunked),
-            (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
+        match self.lengths.framing()? {
+            // RFC 9112 section 6.1.
+            Some(Framing::Chunked) if request.is_http_10 => Err(Refusal::BadCoding),
+            framing => Ok(framing.unwrap_or(Framing::Length(0))),
         }
     }
 }
@@ -218,61 +181,22 @@ fn folded(host: &[u8]) -> Vec<u8> {
     host
 }
 
-fn trimmed(value: &[u8]) -> &[u8] {
-    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
-    let Some(start) = value.iter().position(is_text) else { return &[] };
-    let end = value.iter().rposition(is_text).map_or(start, |last| last + 1);
-    &value[start..end]
+fn name_end(host: &[u8]) -> usize {
+    memchr(b':', host).unwrap_or(host.len())
 }
 
-/// RFC 9110 section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    TOKEN[byte as usize]
-}
-
-fn is_control(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t') || byte == 0x7f
-}
-
-/// Letters that a host name, an address or a port can have; an underscore is common inside networks.
+/// A name or an address with an optional port; an underscore is common inside networks.
 fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'~' | b'%')
-    })
+    let is_bracketed = value.starts_with(b"[");
+    let end = if is_bracketed { memchr(b']', value).map_or(0, |at| at + 1) } else { name_end(value) };
+    let (name, port) = value.split_at(end);
+    let is_name = name.iter().all(|byte| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'-' | b'_' | b'~' | b'%')
+            || (is_bracketed && matches!(byte, b'[' | b']' | b':'))
+    });
+    is_name && port.strip_prefix(b":").unwrap_or(port).iter().all(u8::is_ascii_digit)
 }
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let letter = byte as u8;
-        table[byte] = letter.is_ascii_alphanumeric()
-            || matches!(
-                letter,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        byte += 1;
-    }
-    table
-};
-
-/// (Also as many lines are looked at, which is more than enough to refuse.) One empty line before a request is an old habit of clients; more is not.
-const LEADING_BYTES_MAX: usize = 2;
-/// 10^18 fits into 64 bits.
-const LENGTH_DIGITS_MAX: usize = 18;
 
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,11 @@
 //! dies on one thread, so nothing it touches needs a lock. What answers is a [`Face`]; this folder knows
 //! neither rules nor records. Every head passes the gate before hyper reads it.
 
-mod chunks;
+pub(crate) mod chunks;
 mod clock;
 mod gate;
 mod head;
+pub(crate) mod lines;
 mod pace;
 mod refusal;
 mod tls;

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::forwarding;
 
 /// Takes them off a request. `Transfer-Encoding` stays where the body is chunked: hyper would otherwise
-/// drop the body of a chunked GET.
+/// drop the body of a chunked GET. It goes out in the one spelling that nobody misreads.
 ///
 /// # Errors
 /// When `Connection` names a header that the application or the record needs (THREATS E34).
@@ -27,6 +27,9 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), Failure> {
         if has_trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     strip_fixed(headers);
     Ok(())

@@ -26,15 +26,19 @@ impl AsyncRead for Reads {
     }
 }
 
-struct Seen {
-    bytes: Vec<u8>,
-    refused_call: Option<(u64, Refusal)>,
-    broke: bool,
+pub(super) struct Seen {
+    pub(super) bytes: Vec<u8>,
+    pub(super) refused_call: Option<(u64, Refusal)>,
+    pub(super) broke: bool,
 }
 
 fn read(pieces: Vec<Vec<u8>>) -> Seen {
+    read_with(pieces, 512, 16)
+}
+
+pub(super) fn read_with(pieces: Vec<Vec<u8>>, head_bytes_max: usize, headers_max: usize) -> Seen {
     let wire = Rc::new(Wire::new());
-    let mut gate = Gate::new(Reads(pieces.into()), Rc::clone(&wire), 512, 16);
+    let mut gate = Gate::new(Reads(pieces.into()), Rc::clone(&wire), head_bytes_max, headers_max);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut bytes = Vec::new();
     let mut broke = false;

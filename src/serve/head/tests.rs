@@ -29,6 +29,16 @@ fn a_hash_in_the_target_is_refused() {
     }
 }
 
+#[test]
+fn a_target_that_our_own_parser_would_not_take_is_refused() {
+    for target in ["/a<b", "/a>b", "/a`b", "/a?<", "/a?>", "/a?\""] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        check(head.as_bytes(), Err(Refusal::BadTarget));
+    }
+    check(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", Err(Refusal::BadTarget));
+    check(b"GET /\"{}|\\^[]?`{}|^ HTTP/1.1\r\nHost: a\r\n\r\n", Ok(Framing::Length(0)));
+}
+
 // THREATS E09
 #[test]
 fn a_target_and_a_host_that_disagree_are_refused() {
@@ -44,6 +54,7 @@ fn a_target_and_a_host_that_disagree_are_refused() {
         ("http://a@b/x", "b", Err(Refusal::UserInformation)),
         ("http://u:p@a/x", "a", Err(Refusal::UserInformation)),
         ("http:///x", "a", Err(Refusal::HostInvalid)),
+        ("http://a%41/x", "a%41", Err(Refusal::HostInvalid)),
         ("http://a\\b/x", "a", Err(Refusal::HostInvalid)),
         ("ftp://a/x", "a", Err(Refusal::BadRequestLine)),
         ("a/x", "a", Err(Refusal::BadRequestLine)),
@@ -53,6 +64,14 @@ fn a_target_and_a_host_that_disagree_are_refused() {
         ("/", "a,b", Err(Refusal::HostInvalid)),
         ("/", "a/b", Err(Refusal::HostInvalid)),
         ("/", "u@a", Err(Refusal::HostInvalid)),
+        ("/", "a:b", Err(Refusal::HostInvalid)),
+        ("/", "a:80:81", Err(Refusal::HostInvalid)),
+        ("/", "a[b]", Err(Refusal::HostInvalid)),
+        ("/", "[::1]:80", Ok(Framing::Length(0))),
+        ("/", "[::1", Err(Refusal::HostInvalid)),
+        ("/", "[::1]x", Err(Refusal::HostInvalid)),
+        ("/", "a:", Ok(Framing::Length(0))),
+        ("/", "", Ok(Framing::Length(0))),
         ("/", "a\\b", Err(Refusal::HostInvalid)),
     ];
     for (target, host, expected) in cases {
@@ -87,6 +106,8 @@ fn doubt_about_where_a_message_ends_is_refused() {
         ("Content-Length:", Refusal::BadLength),
         ("Content-Length: 99999999999999999999", Refusal::BadLength),
         ("Content-Length : 3", Refusal::BadHeaderLine),
+        ("Content_Length: 3", Refusal::BadLength),
+        ("Transfer_Encoding: chunked", Refusal::BadCoding),
         ("X: a\r\n Content-Length: 3", Refusal::FoldedHeader),
         ("X: a\r\n\tb", Refusal::FoldedHeader),
         ("X: a\rContent-Length: 3", Refusal::BareLineEnd),
@@ -125,6 +146,7 @@ fn a_request_line_that_is_not_one_is_refused() {
         (b"CONNECT a:443 HTTP/1.1", Refusal::Method),
         (b"TRACE / HTTP/1.1", Refusal::Method),
         (b"trace / HTTP/1.1", Refusal::Method),
+        (b"head / HTTP/1.1", Refusal::HeadInOtherCase),
         (b"\r\n\r\nGET / HTTP/1.1", Refusal::BadRequestLine),
     ];
     for (line, refusal) in cases {
@@ -143,14 +165,24 @@ fn more_header_lines_than_the_limit_are_refused() {
 }
 
 #[test]
+fn a_first_line_is_judged_once_it_is_there() {
+    let line = b"\r\nGET / HTTP/1.1\r\n";
+    for end in 0..=line.len() {
+        assert_eq!(examine_start(&line[..end]), Ok(()), "{}", line[..end].escape_ascii());
+    }
+    assert_eq!(examine_start(b"GET /\r\n"), Err(Refusal::BadRequestLine));
+    assert_eq!(examine_start(b"GET / HTTP/1.1\n"), Err(Refusal::BareLineEnd));
+}
+
+#[test]
 fn the_end_of_a_head_is_found_from_wherever_the_search_goes_on() {
     let head = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nbody\r\n\r\n";
     let end = head.len() - 8;
     for from in 0..end - 2 {
-        assert_eq!(end_of(head, from.min(end - 4)), Some(end), "from {from}");
-        assert_eq!(end_of(&head[..from], 0), None, "cut at {from}");
+        assert_eq!(lines::end_of(head, from.min(end - 4)), Some(end), "from {from}");
+        assert_eq!(lines::end_of(&head[..from], 0), None, "cut at {from}");
     }
-    assert_eq!(end_of(b"GET /\n\nx", 0), Some(7));
-    assert_eq!(end_of(b"\r\n\r\n", 0), None);
-    assert_eq!(end_of(b"", 0), None);
+    assert_eq!(lines::end_of(b"GET /\n\nx", 0), Some(7));
+    assert_eq!(lines::end_of(b"\r\n\r\n", 0), None);
+    assert_eq!(lines::end_of(b"", 0), None);
 }

@@ -103,6 +103,6 @@ fn a_malformed_chunk_is_a_400_and_the_application_never_sees_the_end_of_that_bod
         client.send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n");
         client.send(chunk);
         let answer = client.read_to_end();
-        assert!(answer.starts_with("HTTP/1.1 400 ") || answer.is_empty(), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     }
 }

@@ -6,6 +6,7 @@ mod endings;
 mod framing;
 mod limits;
 mod proxying;
+mod raw;
 mod reads;
 mod script;
 mod tls;
