@@ -27,7 +27,8 @@
 //!    them, redacted; [`mod@derive`] makes events.
 //! 6. [`record::Log`] writes them to the [`journal`], many requests with one sync, and answers; a mover hands
 //!    them to the [`store`] later.
-//! 7. [`api`] reads journal and store as one. [`cli`] has the commands, and [`app`] puts it all together.
+//! 7. [`api`] reads journal and store as one. A reload puts other rules into force beside all this: a request ends
+//!    with the ones that it began with. [`cli`] has the commands, and [`app`] puts it all together.
 //!
 //! # Floors
 //!

@@ -27,7 +27,7 @@ use crate::config::Admin;
 use super::cursor::keyed;
 use super::problem::Problem;
 use super::state::{State, busy};
-use super::{HEALTH, READY};
+use super::{HEALTH, READY, RELOAD};
 
 /// Who may come in, and by which names.
 pub(super) struct Access {
@@ -49,11 +49,15 @@ pub(super) enum Standing {
 /// Admits a request or answers it, and sets the headers that every answer has.
 pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut response = match state.inner.access.admit(&parts) {
+    let admitted = state.inner.access.load().admit(&parts);
+    let mut response = match admitted {
         Err(problem) => problem.into_response(),
         Ok(standing) => {
             parts.extensions.insert(standing);
-            let time_max = Duration::from_millis(state.inner.limits.query_ms) + GRACE;
+            let time_max = match parts.uri.path() {
+                RELOAD => RELOAD_MAX,
+                _ => Duration::from_millis(state.inner.limits.query_ms) + GRACE,
+            };
             let answer = tokio::time::timeout(time_max, next.run(Request::from_parts(parts, body))).await;
             answer.unwrap_or_else(|_| busy().into_response())
         }
@@ -165,6 +169,7 @@ fn unauthorized(detail: &'static str) -> Problem {
 
 const SCHEME: &[u8] = b"bearer ";
 /// What an answer may take beyond its query.
+const RELOAD_MAX: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(1);
 /// On every answer, unless its handler says otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [

@@ -1,18 +1,23 @@
 //! Serves the routes on a socket, within limits: connections, heads, time, and an end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::reload::From;
 use super::router;
 use super::state::State;
 
@@ -27,7 +32,7 @@ pub async fn serve(
     state: State,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    if !state.inner.access.has_token() && !listener.local_addr()?.ip().is_loopback() {
+    if !state.inner.access.load().has_token() && !listener.local_addr()?.ip().is_loopback() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "an audit log without a token stays on loopback",
@@ -51,8 +56,8 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         match stream {
-            Ok((stream, _)) => {
-                let connection = connection(stream, service.clone(), state.clone(), stopping.clone());
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer, service.clone(), state.clone(), stopping.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -81,6 +86,7 @@ pub async fn serve(
 /// One connection to its end: the client's, ours at shutdown, or that of its time.
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     service: TowerToHyperService<Router>,
     state: State,
     mut stopping: watch::Receiver<()>,
@@ -92,6 +98,10 @@ async fn connection(
         .max_headers(limits.headers_max)
         .max_header_size(limits.head_bytes_max)
         .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(From(peer.ip().to_canonical()));
+        service.call(request)
+    });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -6,13 +6,15 @@
 //! | `GET /audit/v1/events` | a page of events, newest first |
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
+//! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
 //! | `GET /metrics` | metrics for Prometheus |
 //! | `GET /healthz` | the process answers |
 //! | `GET /readyz` | journal and store work |
 //!
 //! One request's way: `guard` admits it (host, body, token), a handler reads its parameters and asks the
 //! [`Reader`] on a blocking thread, within the limits of time and number, and `problem` is the one form of
-//! every refusal. Nothing here forwards to the application, and nothing is ever written to the log of events.
+//! every refusal. Nothing here forwards to the application or writes to the log of events; a reload is told to those
+//! who do.
 
 mod blind;
 mod cursor;
@@ -22,6 +24,7 @@ mod listen;
 mod parameters;
 mod problem;
 mod reader;
+mod reload;
 mod state;
 mod status;
 #[cfg(test)]
@@ -29,12 +32,13 @@ mod tests;
 
 pub use listen::serve;
 pub use reader::Reader;
-pub use state::{Readiness, Setup, State};
+pub use reload::{Refused, Reload, Reloaded};
+pub use state::{Readiness, RulesState, Setup, State};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use problem::Problem;
 
@@ -45,19 +49,20 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))
         .route("/audit/v1/blind-spots", get(blind::list))
+        .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route("/metrics", get(status::metrics))
         .route(HEALTH, get(status::health))
         .route(READY, get(status::ready))
         .fallback(async || {
             Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address; `/` lists what there is.")
         })
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "The audit log is read with GET and HEAD.")
-        })
+        .method_not_allowed_fallback(async || Problem::method("GET,HEAD"))
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .with_state(state)
 }
 
+/// Changes something, so that an open listener does not have it.
+const RELOAD: &str = "/audit/v1/reload";
 /// Open without a token: says only `ok`.
 const HEALTH: &str = "/healthz";
 /// Open without a token, which then gets no details.

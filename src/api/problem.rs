@@ -10,6 +10,7 @@ use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHE
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
     wrong: Vec<Wrong>,
+    /// What is wrong with files, each with its place and cure.
+    problems: Option<Value>,
+    /// The methods that a route takes, where another was used.
+    allow: Option<&'static str>,
 }
 
 /// One parameter that is wrong.
@@ -43,12 +48,26 @@ struct View<'a> {
     accepts: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Wrong],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems: Option<&'a Value>,
 }
 
 impl Problem {
     /// A problem that its status and a sentence say wholly.
     pub(super) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { status, detail: detail.into(), wrong: Vec::new() }
+        Problem { status, detail: detail.into(), wrong: Vec::new(), problems: None, allow: None }
+    }
+
+    /// Another method than the route takes.
+    pub(super) fn method(allow: &'static str) -> Problem {
+        let detail = format!("This address takes {}.", allow.replace(',', " and "));
+        Problem { allow: Some(allow), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+    }
+
+    /// Rules or configuration that cannot be put into force.
+    pub(super) fn files(problems: Value) -> Problem {
+        let detail = "Rules or configuration are wrong; those in force stay as they are.";
+        Problem { problems: Some(problems), ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
     /// Parameters that are wrong; at least one.
@@ -62,23 +81,28 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let first = self.wrong.first();
+        let (r#type, title) = match (first, &self.problems) {
+            (Some(_), _) => (PARAMETERS, "The query has parameters that cannot be used"),
+            (None, Some(_)) => (FILES, "Rules or configuration cannot be put into force"),
+            (None, None) => ("about:blank", self.status.canonical_reason().unwrap_or("Error")),
+        };
         let view = View {
-            r#type: if first.is_some() { PARAMETERS } else { "about:blank" },
-            title: if first.is_some() {
-                "The query has parameters that cannot be used"
-            } else {
-                self.status.canonical_reason().unwrap_or("Error")
-            },
+            r#type,
+            title,
             status: self.status.as_u16(),
             detail: &self.detail,
             parameter: first.map(|wrong| wrong.parameter.as_str()),
             accepts: first.map(|wrong| wrong.accepts.as_str()),
             errors: &self.wrong,
+            problems: self.problems.as_ref(),
         };
         let body = serde_json::to_vec(&view).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(allow) = self.allow {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
         if let Some((name, value)) = header(self.status) {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
@@ -89,7 +113,6 @@ impl IntoResponse for Problem {
 /// The header that a refusal of this status must have, or that tells the client what to do next.
 fn header(status: StatusCode) -> Option<(HeaderName, &'static str)> {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => Some((ALLOW, "GET,HEAD")),
         StatusCode::PAYLOAD_TOO_LARGE => Some((CONNECTION, "close")),
         StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
         StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer realm=\"earwitness\"")),
@@ -99,3 +122,4 @@ fn header(status: StatusCode) -> Option<(HeaderName, &'static str)> {
 
 /// A name, not an address: docs/api.md explains it.
 const PARAMETERS: &str = "urn:problem-type:earwitness:parameters";
+const FILES: &str = "urn:problem-type:earwitness:files";

@@ -1,10 +1,12 @@
 //! What the handlers share, and the one way by which they reach the log: on a blocking thread, a few at a
 //! time, within a limit of time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::blind::Blind;
@@ -16,6 +18,7 @@ use super::cursor::Cursors;
 use super::guard::Access;
 use super::problem::Problem;
 use super::reader::Reader;
+use super::reload::Reload;
 
 /// What the audit listener is made of.
 pub struct Setup {
@@ -38,10 +41,23 @@ pub struct Setup {
 /// How the process is, beside the store, which the audit listener tries itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readiness {
-    /// Rules in force.
-    pub rules: usize,
+    /// The rules in force.
+    pub rules: RulesState,
+    /// True once it is to stop: whoever sends traffic here should send it elsewhere.
+    pub is_stopping: bool,
     /// Whether the journal takes events; if not, why, in words for operators.
     pub journal: Result<(), String>,
+}
+
+/// The rules in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RulesState {
+    /// How many.
+    pub count: usize,
+    /// All of them, as a hash.
+    pub version: String,
+    /// Since when the files say something else that could not be put into force.
+    pub stale_since: Option<Timestamp>,
 }
 
 /// How reading one event went.
@@ -77,9 +93,11 @@ pub(super) struct Inner {
     pub(super) blind: Blind,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
-    pub(super) access: Access,
+    pub(super) access: ArcSwap<Access>,
     pub(super) limits: Limits,
     pub(super) cursors: Cursors,
+    /// Weak, for it holds this state itself.
+    pub(super) reload: OnceLock<Weak<dyn Reload>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
     pub(super) trial: Mutex<Option<(Instant, Trial)>>,
     reader: Arc<dyn Reader>,
@@ -89,9 +107,8 @@ pub(super) struct Inner {
 impl State {
     /// The state of a listener.
     pub fn new(setup: Setup) -> State {
-        let access = Access::new(&setup.admin, &setup.key);
         let inner = Inner {
-            access,
+            access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
             cursors: Cursors::new(&setup.key),
             blind: setup.blind,
             metrics: setup.metrics,
@@ -100,8 +117,19 @@ impl State {
             limits: setup.limits,
             trial: Mutex::new(None),
             reader: setup.reader,
+            reload: OnceLock::new(),
         };
         State { inner: Arc::new(inner) }
+    }
+
+    /// From now on, only who shows this token and names one of these hosts comes in. Where it listens stays.
+    pub fn admit_by(&self, admin: &Admin, key: &[u8; 32]) {
+        self.inner.access.store(Arc::new(Access::new(admin, key)));
+    }
+
+    /// Lets this one reload when somebody asks for it. The first one stays.
+    pub fn reload_by(&self, reload: Weak<dyn Reload>) {
+        let _ = self.inner.reload.set(reload);
     }
 
     /// True when every turn to read is taken.

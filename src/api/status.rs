@@ -7,6 +7,7 @@ use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::store::{Filter, Query};
@@ -30,24 +31,33 @@ pub(super) async fn metrics(Extract(state): Extract<State>) -> Response {
     (headers, state.inner.metrics.render()).into_response()
 }
 
-/// `GET /readyz`: 200 when journal and store work, else 503; a stranger is not told why.
+/// `GET /readyz`: 200 when journal and store work and nobody has told it to stop, else 503; a stranger is not told
+/// why.
 pub(super) async fn ready(
     Extract(state): Extract<State>,
     Extension(standing): Extension<Standing>,
 ) -> Response {
     let readiness = (state.inner.readiness)();
     let store = try_store(&state).await;
-    let is_ready = readiness.journal.is_ok() && !matches!(store, Trial::Fails(_));
+    let works = readiness.journal.is_ok() && !matches!(store, Trial::Fails(_));
+    let is_ready = works && !readiness.is_stopping;
+    let word = match (is_ready, readiness.is_stopping) {
+        (true, _) => "ready",
+        (false, true) => "stopping",
+        (false, false) => "not ready",
+    };
     let details = match standing {
         Standing::Stranger => None,
         Standing::Reader => Some(Details {
             journal: Part::of_journal(&readiness.journal),
             store: Part::of_store(&store),
-            rules: readiness.rules,
+            rules: readiness.rules.count,
+            rules_version: &readiness.rules.version,
+            rules_stale_since: readiness.rules.stale_since,
         }),
     };
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let view = View { status: if is_ready { "ready" } else { "not ready" }, details };
+    let view = View { status: word, details };
     (status, axum::Json(view)).into_response()
 }
 
@@ -86,10 +96,15 @@ struct View<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Details<'a> {
     journal: Part<'a>,
     store: Part<'a>,
     rules: usize,
+    rules_version: &'a str,
+    /// The last good ones record: this is a matter for a person, not for who sends traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules_stale_since: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +140,7 @@ Earwitness: the audit log of an application that has none.
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
+  POST /audit/v1/reload       rules and configuration are loaded anew
   GET /metrics                metrics for Prometheus
   GET /healthz                this process answers
   GET /readyz                 journal and store work

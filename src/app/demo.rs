@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 
 use super::App;
 use super::ask::ask;
+use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
 use crate::config::{Admin, Config, Limits, Upstream};
@@ -35,7 +36,7 @@ pub fn demo(args: &DemoArgs) -> Result<Exit> {
         let application = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let upstream = application.local_addr()?;
         tokio::spawn(legacy::serve(application));
-        let app = App::start(config(upstream, folder.path()), rules()?).await?;
+        let app = App::start(config(upstream, folder.path()), rules()?, Origin::Program).await?;
         let played = script::play(app.proxy).await.context("a request of the demonstration failed")?;
         let events = events(app.audit).await.context("the records cannot be read")?;
         show(&app, upstream, &played, &events)?;
@@ -61,6 +62,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         trusted_proxies: Vec::new(),
         limits: Limits::default(),
         workers: 1,
+        watch: false,
     }
 }
 

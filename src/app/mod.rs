@@ -9,6 +9,7 @@ mod demo;
 mod key;
 mod recorder;
 mod recording;
+mod reload;
 mod serve;
 
 pub use blindspots::blindspots;
@@ -21,15 +22,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::api::{self, Readiness, Setup};
+use self::reload::{ByApi, Origin, Parts, Reloader, Running};
+use crate::api::{self, Readiness, Reload, RulesState, Setup};
 use crate::blind::Blind;
 use crate::config::Config;
 use crate::derive::Engine;
-use crate::proxy::{Auditor, Proxy};
+use crate::proxy::{Auditor, InForce, Proxy};
 use crate::record::{self, Log};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
@@ -44,7 +47,9 @@ struct App {
     /// Where operators and auditors connect.
     audit: SocketAddr,
     log: Log,
-    memory: Option<Snapshots>,
+    reloader: Arc<Reloader>,
+    /// The listener holds it weakly.
+    _by_api: Arc<dyn Reload>,
     blind: Blind,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
@@ -58,7 +63,7 @@ impl App {
     /// # Errors
     /// When the log cannot be opened, the key cannot be read, or an address cannot be bound: nothing runs
     /// then.
-    async fn start(config: Config, rules: RuleSet) -> Result<App> {
+    async fn start(config: Config, rules: RuleSet, origin: Origin) -> Result<App> {
         let key = key::load_or_create(&config.key_file)?;
         let metrics = Metrics::new();
         let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics)).transpose()?;
@@ -72,35 +77,45 @@ impl App {
             .with_context(|| format!("cannot listen on {}", config.admin.listen))?;
         let (proxy, audit) = (clients.local_addr()?, readers.local_addr()?);
         let rules = Arc::new(rules);
+        let rules_state = Arc::new(RwLock::new(reload::rules_state(&rules)));
         let (stop_listener, stopped) = oneshot::channel();
         let state = api::State::new(Setup {
             reader: Arc::new(log.clone()),
             blind: blind.clone(),
             metrics: Arc::clone(&metrics),
-            readiness: readiness(&log, &rules),
+            readiness: readiness(&log, &rules_state),
             admin: config.admin.clone(),
             limits: config.limits.clone(),
             key,
         });
-        let listener = tokio::spawn(api::serve(readers, state, async {
+        let listener = tokio::spawn(api::serve(readers, state.clone(), async {
             // A sender that is gone says the same.
             let _ = stopped.await;
         }));
-        let engine = Arc::new(Engine::new(rules, Key::new(key), &config.limits));
-        let memory = memory(&config, engine.rules());
+        let engine = Arc::new(Engine::new(Arc::clone(&rules), Key::new(key), &config.limits));
+        let memory = memory(&config, &rules);
         let auditor = Auditor::new(engine, log.clone(), Arc::clone(&metrics)).with_blind(blind.clone());
-        let auditor = Arc::new(match &memory {
+        let auditor = match &memory {
             Some(memory) => auditor.with_memory(memory.clone()),
             None => auditor,
-        });
-        let (count, limits) = (config.workers, config.limits.clone());
-        let face = Proxy::new(Arc::new(config), auditor, Arc::clone(&metrics));
-        let workers = Workers::start(clients, count, &limits, &metrics, tls, move || face.worker())?;
+        };
+        let (count, limits, config) = (config.workers, config.limits.clone(), Arc::new(config));
+        let face = Proxy::new(Arc::clone(&config), Arc::new(auditor.clone()), Arc::clone(&metrics));
+        let in_force = InForce::new(face);
+        let of_workers = in_force.clone();
+        let workers =
+            Workers::start(clients, count, &limits, &metrics, tls.clone(), move || of_workers.seat())?;
+        let (api, log_too) = (state.clone(), log.clone());
+        let parts = Parts { origin, in_force, auditor, tls, api, log: log_too, metrics, key };
+        let reloader = Reloader::new(parts, Running { config, rules, memory }, rules_state);
+        let by_api: Arc<dyn Reload> = Arc::new(ByApi(Arc::clone(&reloader)));
+        state.reload_by(Arc::downgrade(&by_api));
         Ok(App {
             proxy,
             audit,
             log,
-            memory,
+            reloader,
+            _by_api: by_api,
             blind,
             workers,
             listener,
@@ -111,12 +126,10 @@ impl App {
 
     /// Finishes what is in flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
-        let App { log, memory, blind, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        let App { log, reloader, blind, workers, listener, stop_listener, shutdown_ms, .. } = self;
         tokio::task::spawn_blocking(move || {
             workers.stop();
-            if let Some(memory) = memory {
-                memory.close();
-            }
+            reloader.close();
             blind.close();
             log.close(Duration::from_millis(shutdown_ms));
         })
@@ -143,13 +156,13 @@ fn memory(config: &Config, rules: &RuleSet) -> Option<Snapshots> {
     Some(Snapshots::open(shelf, Ceiling { count_max, bytes_max }))
 }
 
-fn readiness(log: &Log, rules: &Arc<RuleSet>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (log, rules) = (log.clone(), rules.packs.iter().map(|pack| pack.rules.len()).sum());
+fn readiness(log: &Log, rules: &Arc<RwLock<RulesState>>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (log, rules) = (log.clone(), Arc::clone(rules));
     Arc::new(move || {
         let journal = match log.state() {
             record::State::Ready | record::State::Troubled(_) => Ok(()),
             record::State::NotRecording(why) => Err(why),
         };
-        Readiness { rules, journal }
+        Readiness { rules: rules.read().clone(), is_stopping: false, journal }
     })
 }

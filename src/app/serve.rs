@@ -1,14 +1,15 @@
 //! `earwitness serve`: the proxy and the audit listener, until somebody says stop.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::App;
+use super::reload::{self, Loaded, Origin, follow, load};
 use crate::cli::{Exit, LogFormat, ServeArgs, show};
-use crate::config::{Config, environment};
-use crate::rules::load::Allowed;
+use crate::config::Config;
 use crate::rules::model::RuleSet;
 use crate::telemetry;
 
@@ -21,34 +22,27 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
     };
-    let config = match Config::load(args.config.as_deref(), environment()) {
-        Ok(config) => config,
+    let loaded = match load(args.config.as_deref()) {
+        Ok(loaded) => loaded,
         Err(problems) => {
             show(&problems)?;
             return Ok(Exit::Wrong);
         }
     };
-    let Some(rules) = rules(&config)? else { return Ok(Exit::Wrong) };
+    show(&loaded.warnings)?;
     telemetry::init(format, &args.log)?;
-    runtime()?.block_on(run(config, rules))?;
+    runtime()?.block_on(run(loaded, Origin::Files(args.config.clone())))?;
     Ok(Exit::Done)
 }
 
 /// The packs that the configuration names, if they and what they ask for are sound.
 pub(super) fn rules(config: &Config) -> Result<Option<RuleSet>> {
-    let places = config.rules.iter().map(|place| (place.path.as_path(), place.base.as_str()));
-    let loaded = match RuleSet::load_below(places) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            show(&problems)?;
-            return Ok(None);
-        }
+    let (problems, rules) = match reload::rules(config) {
+        Ok(((rules, warnings), _)) => (warnings, Some(rules)),
+        Err(problems) => (problems, None),
     };
-    show(&loaded.problems)?;
-    let allowed = config.credentials.iter().map(|known| Allowed { name: &known.name, paths: &known.paths });
-    let problems = loaded.rules.check_credentials(&allowed.collect::<Vec<_>>());
     show(&problems)?;
-    Ok((problems.error_count() == 0).then_some(loaded.rules))
+    Ok(rules)
 }
 
 /// The runtime of everything but the proxy's workers, which have their own.
@@ -59,10 +53,12 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be started")
 }
 
-async fn run(config: Config, rules: RuleSet) -> Result<()> {
+async fn run(loaded: Loaded, origin: Origin) -> Result<()> {
+    let Loaded { config, rules, .. } = loaded;
     let is_open = config.admin.token.is_none();
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let app = App::start(config, rules).await?;
+    let app = App::start(config, rules, origin).await?;
+    let following = follow(Arc::clone(&app.reloader)).await?;
     let mut out = std::io::stdout();
     writeln!(out, "proxy listens on {scheme}://{}", app.proxy)?;
     writeln!(out, "audit listens on http://{}", app.audit)?;
@@ -74,6 +70,7 @@ async fn run(config: Config, rules: RuleSet) -> Result<()> {
     }
     out.flush()?;
     stop_asked().await?;
+    following.abort();
     tracing::info!("stopping: finishing what is in flight");
     tokio::spawn(async {
         if stop_asked().await.is_ok() {

@@ -12,7 +12,7 @@ mod timeline;
 
 pub use blind::blind_spots;
 pub use explain::explain;
-pub use packs::{check, coverage, load, schema, show, suggest, test};
+pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use replay::{backtest, replay};
 pub use terminal::visible;
 pub use timeline::Timeline;

@@ -26,6 +26,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let trusted_proxies = trusted_proxies(settings, problems);
     let limits = limits(settings, problems);
     let workers = workers(settings, problems);
+    let watch = settings.get("watch", problems).is_none_or(|setting| flag(&setting, problems));
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let key_file = key_file?;
@@ -41,6 +42,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         trusted_proxies,
         limits,
         workers,
+        watch,
     })
 }
 
@@ -287,6 +289,20 @@ fn workers(settings: &Settings, problems: &mut Problems) -> usize {
     let cure = format!("{}; the default is the number of cores", WORKERS.cure());
     let value = number(&setting, WORKERS, &cure, problems);
     value.and_then(|value| usize::try_from(value).ok()).unwrap_or(cores)
+}
+
+/// True or false; what is neither counts as true once it is told.
+fn flag(setting: &Setting<'_>, problems: &mut Problems) -> bool {
+    let value = match &setting.node.value {
+        Yaml::Bool(value) => Some(*value),
+        // The environment has text only.
+        Yaml::Text(text) => text.trim().parse().ok(),
+        Yaml::Null | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    if value.is_none() {
+        setting.wrong(problems, "is neither true nor false", "write `true` or `false`");
+    }
+    value.unwrap_or(true)
 }
 
 /// Two listeners on one place, or a proxy that forwards to itself.

@@ -34,6 +34,13 @@ impl Credential {
         Credential { name: name.to_owned(), paths, header, secret }
     }
 
+    /// True when it is shown in the same way to the same places, and its secret is the same.
+    pub(super) fn is_same(&self, other: &Credential) -> bool {
+        let Credential { name, paths, header, secret } = self;
+        (name, paths, header, secret.expose())
+            == (&other.name, &other.paths, &other.header, other.secret.expose())
+    }
+
     /// True when a path (without query, as it goes over the wire) lies below one of the prefixes. Paths with
     /// dot segments, in whatever encoding, are for the caller to keep out.
     pub fn reaches(&self, path: &str) -> bool {

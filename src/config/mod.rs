@@ -1,6 +1,7 @@
 //! The configuration: what the operator wrote, checked.
 
 mod bounds;
+mod changes;
 mod check;
 mod credentials;
 mod env;
@@ -12,6 +13,7 @@ mod secret;
 mod settings;
 mod tls;
 
+pub use changes::Changes;
 pub use credentials::Credential;
 pub use env::environment;
 pub use limits::Limits;
@@ -49,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// Worker threads of the proxy.
     pub workers: usize,
+    /// Whether rules and configuration are loaded anew when their files change.
+    pub watch: bool,
 }
 
 /// The application behind the proxy.

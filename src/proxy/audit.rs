@@ -93,6 +93,12 @@ impl Auditor {
         Auditor { engine, log, metrics, memory: None, sessions, blind }
     }
 
+    /// The same by other rules, remembering there; what logins have taught and what was counted stays.
+    #[must_use]
+    pub fn renewed(&self, engine: Arc<Engine>, memory: Option<Snapshots>) -> Auditor {
+        Auditor { engine, memory, ..self.clone() }
+    }
+
     /// The same, counting there what nothing recorded.
     #[must_use]
     pub fn with_blind(self, blind: Blind) -> Auditor {

@@ -5,7 +5,7 @@
 //!                 └─ a rule may ──────────► audited (see `audited`) ─► client
 //! ```
 //!
-//! `wire` has the heads and the connections, `bodies` the bodies and their copies, `reads` what the
+//! `in_force` hands a reload to the workers. `wire` has the heads and the connections, `bodies` the bodies and their copies, `reads` what the
 //! application is asked besides.
 //!
 //! A request that no rule concerns is streamed through: nothing of it is copied, nothing waits. Bytes pass
@@ -16,12 +16,14 @@
 mod audit;
 mod audited;
 mod bodies;
+mod in_force;
 mod missed;
 mod reads;
 mod tasks;
 mod wire;
 
 pub use audit::{Audit, Auditor};
+pub use in_force::{InForce, Seat};
 
 use std::fmt;
 use std::rc::Rc;
@@ -148,6 +150,12 @@ impl Face for Worker {
 }
 
 impl Worker {
+    /// The same worker by other rules and settings, on the same connections to the application.
+    fn renewed(&self, proxy: &Proxy) -> Worker {
+        let (pool, tasks) = (Rc::clone(&self.pool), Rc::clone(&self.tasks));
+        Worker { reader: Reader::new(&pool, proxy), pool, ids: Ids::new(), tasks, proxy: proxy.clone() }
+    }
+
     /// Makes a client's head the one that the application gets; returns the request's id.
     fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<HeaderValue, Failure> {
         hops::strip_request(&mut parts.headers)?;

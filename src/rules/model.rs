@@ -10,6 +10,8 @@ pub use things::{Address, After, Before, CredentialName, Field, Read, Resource, 
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::described::Exception;
 use super::expr::{Condition, Expr, Path};
 pub use super::identity::{Session, SessionPlace};
@@ -33,6 +35,17 @@ impl RuleSet {
         RuleSet { packs, router }
     }
 
+    /// SHA-256 (hex) of all packs, in their order, each by name, path prefix and version: the same on every
+    /// machine, wherever the files lie.
+    pub fn version(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in self.packs.iter().flat_map(|pack| [&pack.name, &pack.base, &pack.version]) {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// What finds the rules of a request.
     pub(super) fn router(&self) -> &Router {
         &self.router
@@ -53,8 +66,10 @@ pub struct Pack {
     pub hosts: Vec<String>,
     /// What may stand around each of its routes.
     pub aliases: Vec<Alias>,
-    /// SHA-256 (hex) of the pack's canonical form.
+    /// SHA-256 (hex) of what its files mean, and of what `overrides` make of its rules.
     pub version: String,
+    /// Its files, as they were named when they were read; none for a pack that was built from texts.
+    pub files: Vec<String>,
     /// In an order in which each uses only earlier ones.
     pub vars: Vec<(String, Expr)>,
     /// How bodies are read where the content type does not tell.
@@ -123,6 +138,9 @@ pub struct Rule {
     pub redact: Vec<RedactTarget>,
     /// What it does to the caller's session.
     pub session: Option<Session>,
+    /// SHA-256 (hex) of what it and its `defaults` say, without its tests: two rules with one digest do the same,
+    /// as far as their packs share the rest.
+    pub digest: String,
     /// Where the rule stands.
     pub source: Arc<Source>,
     /// Where its id stands.

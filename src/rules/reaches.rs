@@ -94,6 +94,7 @@ fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
         base: _,
         hosts: _,
         version: _,
+        files: _,
         vars,
         formats: _,
         resources,
@@ -133,6 +134,7 @@ pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
         redact,
         // Where a token is, is looked up in the answer as it came.
         session: _,
+        digest: _,
         source: _,
         span: _,
         tests: _,

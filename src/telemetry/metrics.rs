@@ -63,6 +63,12 @@ pub struct Metrics {
     pub tls_reloads: IntCounterVec,
     /// Client connections now.
     pub connections: IntGauge,
+    /// Reloads of rules and configuration, by what asked for them and how they ended.
+    pub reloads: IntCounterVec,
+    /// When the rules in force were loaded, in seconds since 1970.
+    pub rules_loaded_timestamp_seconds: IntGauge,
+    /// 1 while the rules in force are older than the last attempt to load them.
+    pub rules_stale: IntGauge,
     /// Ceilings reached, by name in `limits`.
     pub limits_hit: IntCounterVec,
 }
@@ -153,6 +159,22 @@ impl Metrics {
                 &["outcome"],
             ),
             connections: gauge(&registry, "connections", "Client connections now."),
+            reloads: counters(
+                &registry,
+                "reloads_total",
+                "Reloads of rules and configuration.",
+                &["trigger", "outcome"],
+            ),
+            rules_loaded_timestamp_seconds: gauge(
+                &registry,
+                "rules_loaded_timestamp_seconds",
+                "When the rules in force were loaded, in seconds since 1970.",
+            ),
+            rules_stale: gauge(
+                &registry,
+                "rules_stale",
+                "1 while the rules in force are older than the last attempt to load them.",
+            ),
             limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),
             registry,
         })

@@ -115,6 +115,11 @@ impl Problems {
         &mut self.list[last]
     }
 
+    /// Takes over what others have found.
+    pub fn append(&mut self, mut others: Problems) {
+        self.list.append(&mut others.list);
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()

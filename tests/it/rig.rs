@@ -139,6 +139,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         trusted_proxies: Vec::new(),
         limits: Limits { shutdown_ms: 5_000, ..Limits::default() },
         workers: 1,
+        watch: false,
     }
 }
 

@@ -131,7 +131,7 @@ async fn readiness_follows_journal_and_store_and_tells_details_to_readers_alone(
     let memory = Memory::with(1);
     let check = async |journal: Result<(), String>, expected: Value| {
         let mut setup = setup(Arc::clone(&memory) as Arc<dyn Reader>, Some(TOKEN));
-        setup.readiness = Arc::new(move || Readiness { rules: 3, journal: journal.clone() });
+        setup.readiness = Arc::new(move || readiness(journal.clone()));
         let app = router(State::new(setup));
         let bearer = format!("Bearer {TOKEN}");
         let told = send(&app, request("GET", "/readyz", &[("authorization", &bearer)])).await;
@@ -142,13 +142,27 @@ async fn readiness_follows_journal_and_store_and_tells_details_to_readers_alone(
         assert_eq!((untold.status, untold.json()), (told.status, json!({ "status": expected["status"] })));
     };
     let ok = json!({ "status": "ok" });
-    check(Ok(()), json!({ "status": "ready", "journal": ok, "store": ok, "rules": 3 })).await;
+    check(Ok(()), json!({ "status": "ready", "journal": ok, "store": ok, "rules": 3, "rulesVersion": "a1" }))
+        .await;
     let journal = json!({ "status": "failing", "why": "disk full" });
-    let not_ready = json!({ "status": "not ready", "journal": journal, "store": ok, "rules": 3 });
+    let not_ready =
+        json!({ "status": "not ready", "journal": journal, "store": ok, "rules": 3, "rulesVersion": "a1" });
     check(Err("disk full".to_owned()), not_ready).await;
+    let mut setup = setup(Arc::clone(&memory) as Arc<dyn Reader>, None);
+    let since = "2026-01-31T08:00:00Z";
+    setup.readiness = Arc::new(move || {
+        let rules = RulesState { stale_since: since.parse().ok(), ..readiness(Ok(())).rules };
+        Readiness { rules, ..readiness(Ok(())) }
+    });
+    let stale = get(&router(State::new(setup)), "/readyz").await;
+    assert_eq!((stale.status.as_u16(), &stale.json()["rulesStaleSince"]), (200, &json!(since)));
     *memory.failure.lock() = Some("gone".to_owned());
     let store = json!({ "status": "failing", "why": "the store cannot be read or written: gone" });
-    check(Ok(()), json!({ "status": "not ready", "journal": ok, "store": store, "rules": 3 })).await;
+    check(
+        Ok(()),
+        json!({ "status": "not ready", "journal": ok, "store": store, "rules": 3, "rulesVersion": "a1" }),
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Reader, Readiness, Setup, State, router};
+use super::{Reader, Readiness, RulesState, Setup, State, router};
 use crate::blind::Blind;
 use crate::config::{Admin, Limits, Secret};
 use crate::event::Event;
@@ -94,12 +94,17 @@ fn found(sequence: u64, action: &str) -> Found {
     }
 }
 
+fn readiness(journal: Result<(), String>) -> Readiness {
+    let rules = RulesState { count: 3, version: "a1".to_owned(), stale_since: None };
+    Readiness { rules, is_stopping: false, journal }
+}
+
 fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
     Setup {
         reader,
         blind: Blind::default(),
         metrics: Metrics::new(),
-        readiness: Arc::new(|| Readiness { rules: 3, journal: Ok(()) }),
+        readiness: Arc::new(|| readiness(Ok(()))),
         admin: Admin {
             listen: "127.0.0.1:9090".parse().unwrap(),
             token: token.map(Secret::new),

@@ -16,4 +16,4 @@ pub use check::{check, load, show};
 pub use coverage::coverage;
 pub use schema::schema;
 pub use suggest::suggest;
-pub use trial::test;
+pub use trial::{test, trial_failures};

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
 use crate::yaml::{self, Node, Problems, Source, Span};
 
 /// The files of one pack, parsed.
@@ -55,6 +58,32 @@ impl PackFiles {
         let exceptions = at.map(|at| files.remove(at));
         PackFiles { name, kind, base: String::new(), files, exceptions }
     }
+
+    /// SHA-256 of what the files mean, file by file, without comments and order of keys.
+    pub(super) fn version(&self) -> String {
+        let files = self.files.iter();
+        digest(&files.map(|file| (file.name.clone(), file.root.to_json())).collect::<Map<_, _>>().into())
+    }
+
+    /// Where the files lie.
+    pub(super) fn paths(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.source.name.clone()).collect()
+    }
+}
+
+/// SHA-256 (hex) of a document, whatever the order of its members.
+pub(super) fn digest(document: &Value) -> String {
+    // `Map` keeps its members sorted.
+    let canonical = document.to_string();
+    Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The same of a rule and the `defaults` around it. Its tests do not change what it does.
+pub(super) fn digest_of_rule(node: &Node, defaults: &[(&Node, &Arc<Source>)]) -> String {
+    let mut own = node.to_json();
+    own.as_object_mut().and_then(|members| members.remove("tests"));
+    let defaults = defaults.iter().map(|(node, _)| node.to_json());
+    digest(&std::iter::once(own).chain(defaults).collect())
 }
 
 /// The packs at a path: a file, a folder of files, or a folder of such folders.

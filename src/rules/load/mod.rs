@@ -53,12 +53,25 @@ impl RuleSet {
     /// As [`RuleSet::load`].
     pub fn load_below<'p>(places: impl IntoIterator<Item = (&'p Path, &'p str)>) -> Result<Loaded, Problems> {
         let mut problems = Problems::default();
-        let mut files = Vec::new();
-        for (path, base) in places {
-            let found = files::read(path, &mut problems).into_iter();
-            files.extend(found.map(|pack| PackFiles { base: base.to_owned(), ..pack }));
-        }
-        put_together(files, problems)
+        let files = read_below(places, &mut problems);
+        put_together(&files, problems)
+    }
+
+    /// The same, and beside it the rules as their packs have them, without prefixes and `overrides`: those are what
+    /// the packs' own tests are about. Both come from one reading of the files.
+    ///
+    /// # Errors
+    /// As [`RuleSet::load`].
+    pub fn load_with_written<'p>(
+        places: impl IntoIterator<Item = (&'p Path, &'p str)>,
+    ) -> Result<(Loaded, RuleSet), Problems> {
+        let mut problems = Problems::default();
+        let mut files = read_below(places, &mut problems);
+        let loaded = put_together(&files, problems)?;
+        files.iter_mut().for_each(|pack| pack.base.clear());
+        // What is wrong with them was told above.
+        let packs = files.iter().map(|pack| pack::pack(pack, &mut Problems::default())).collect();
+        Ok((loaded, RuleSet::new(packs)))
     }
 
     /// Loads one pack from texts, each with its file's name; as a folder that holds these files would be.
@@ -73,7 +86,7 @@ impl RuleSet {
             Some(PackFile { name: (*name).to_owned(), source, root })
         };
         let files = texts.iter().filter_map(file).collect();
-        put_together(vec![PackFiles::new(pack.to_owned(), PackKind::Folder, files)], problems)
+        put_together(&[PackFiles::new(pack.to_owned(), PackKind::Folder, files)], problems)
     }
 }
 
@@ -90,9 +103,21 @@ pub fn exceptions(path: &Path) -> Result<Vec<Exception>, Problems> {
     if problems.error_count() > 0 { Err(problems) } else { Ok(exceptions.unwrap_or_default()) }
 }
 
-fn put_together(files: Vec<PackFiles>, mut problems: Problems) -> Result<Loaded, Problems> {
+fn read_below<'p>(
+    places: impl IntoIterator<Item = (&'p Path, &'p str)>,
+    problems: &mut Problems,
+) -> Vec<PackFiles> {
+    let mut files = Vec::new();
+    for (path, base) in places {
+        let found = files::read(path, problems).into_iter();
+        files.extend(found.map(|pack| PackFiles { base: base.to_owned(), ..pack }));
+    }
+    files
+}
+
+fn put_together(files: &[PackFiles], mut problems: Problems) -> Result<Loaded, Problems> {
     let mut packs: Vec<Pack> = Vec::new();
-    for files in &files {
+    for files in files {
         if packs.iter().any(|pack| pack.name == files.name) {
             let source = files.files.first().map_or_else(|| Source::new("", ""), |file| file.source.clone());
             let message = format!("there is a pack `{}` already", files.name);
@@ -100,7 +125,7 @@ fn put_together(files: Vec<PackFiles>, mut problems: Problems) -> Result<Loaded,
         }
         packs.push(pack::pack(files, &mut problems));
     }
-    overrides::apply(&files, &mut packs, &mut problems);
+    overrides::apply(files, &mut packs, &mut problems);
     let problems = each_once(&problems);
     if problems.error_count() > 0 {
         return Err(problems);

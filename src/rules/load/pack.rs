@@ -1,10 +1,6 @@
 //! One pack: the sections of its files, put together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::checks;
 use super::files::{PackFile, PackFiles, PackKind};
@@ -45,7 +41,8 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
         title: reader.title(),
         base: files.base.clone(),
         hosts: reader.hosts(),
-        version: version(files),
+        version: files.version(),
+        files: files.paths(),
         vars,
         formats: reader.each("formats", |node, page| formats(node, &aliases, page)),
         aliases,
@@ -327,14 +324,6 @@ fn exclude(node: &Node, page: &mut Page<'_>) -> Vec<Exclusion> {
         exclusions.extend(lines.into_iter().map(exclusion));
     }
     exclusions
-}
-
-/// SHA-256 of what the files mean, file by file, without comments and order of keys.
-fn version(files: &PackFiles) -> String {
-    let nodes: BTreeMap<&str, Value> =
-        files.files.iter().map(|file| (file.name.as_str(), file.root.to_json())).collect();
-    let canonical = serde_json::to_vec(&nodes).unwrap_or_default();
-    Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const KEYS: [&str; 16] = [

@@ -2,6 +2,7 @@
 //! prints, killed without mercy.
 
 mod blind;
+mod reload;
 mod restart;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -30,9 +31,14 @@ impl Process {
 
     /// The same with these rules.
     pub(crate) fn start_with(folder: &Path, upstream: SocketAddr, rules: &str) -> Process {
+        Process::start_as(folder, upstream, rules, "")
+    }
+
+    /// The same with further lines of configuration; its `admin` takes the place of the usual one.
+    pub(crate) fn start_as(folder: &Path, upstream: SocketAddr, rules: &str, more: &str) -> Process {
+        let admin = if more.contains("admin:") { "" } else { "admin: { listen: \"127.0.0.1:0\" }\n" };
         let config = format!(
-            "listen: 127.0.0.1:0\nupstream: http://{upstream}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
-             data_dir: data\nrules: {rules}\n"
+            "listen: 127.0.0.1:0\nupstream: http://{upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}"
         );
         std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_earwitness"))
@@ -69,9 +75,21 @@ impl Process {
 
     /// SIGTERM; the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
+        self.signal("TERM");
         self.child.wait().unwrap().code()
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// The value of a metric, by all of its line that stands before it.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let (_, text) = request(self.audit, "GET /metrics HTTP/1.1", "", "").unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
     /// Every event, oldest first, page by page.

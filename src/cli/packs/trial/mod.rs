@@ -18,7 +18,9 @@ use anyhow::Result;
 use self::report::{Detail, Outcome};
 use super::check;
 use crate::cli::{Exit, TestArgs, TestFormat};
+use crate::rules::model::RuleSet;
 use crate::rules::trial::Trial;
+use crate::yaml::Problems;
 
 /// Runs the tests and tells which failed, and how.
 ///
@@ -66,6 +68,27 @@ pub fn test(args: &TestArgs) -> Result<Exit> {
         return Ok(if open == 0 { Exit::Done } else { Exit::Failed });
     }
     Ok(if is_failed { Exit::Failed } else { Exit::Done })
+}
+
+/// Runs all tests of these rules; each that fails is an error. For whoever is about to put them in force.
+pub fn trial_failures(rules: RuleSet) -> Problems {
+    let stage = play::Stage::new(rules);
+    let mut problems = Problems::default();
+    for (pack, rule) in stage.rules() {
+        for trial in &rule.tests {
+            let complaints = match stage.run(pack, trial) {
+                Ok(played) => expect::compare(trial, &played.events),
+                Err(complaint) => vec![complaint],
+            };
+            if !complaints.is_empty() {
+                let message =
+                    format!("a test of `{}` fails, `{}`: {}", rule.id, trial.name, complaints.join("; "));
+                let cure = "`earwitness test` tells more; mend the rule, or let --update mend the test";
+                problems.error("T01", &trial.source, trial.span, message).cure(cure);
+            }
+        }
+    }
+    problems
 }
 
 fn is_wanted(args: &TestArgs, rule: &str, trial: &Trial) -> bool {

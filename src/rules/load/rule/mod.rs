@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub(super) use self::entry::INHERITED;
 use self::entry::{HasBefore, Layer, OWN};
 use self::trials::Given;
+use super::files;
 use super::keys::Page;
 use super::sections::vars::{self, Written};
 use super::sections::{redaction, resource};
@@ -81,6 +82,7 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
         otherwise,
         redact,
         session,
+        digest: files::digest_of_rule(node, &around.defaults),
         source: Arc::clone(page.source),
         span: id_node?.span,
         tests,

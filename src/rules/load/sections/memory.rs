@@ -45,6 +45,7 @@ fn observer(pack: &Pack, index: usize, written: &[Member<'_>]) -> Option<Rule> {
         otherwise: None,
         redact: Vec::new(),
         session: None,
+        digest: String::new(),
         source: Arc::clone(source),
         span: key.span,
         tests: Vec::new(),

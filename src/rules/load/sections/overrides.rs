@@ -3,7 +3,9 @@
 //! Only a file that the configuration names by itself may hold them: a pack that could switch off another
 //! pack's rules would be a way to go unrecorded (THREATS O01).
 
-use crate::rules::load::files::{PackFiles, PackKind};
+use serde_json::json;
+
+use crate::rules::load::files::{PackFiles, PackKind, digest};
 use crate::rules::load::keys::Page;
 use crate::rules::load::rule::{CHOICES, GUARANTEES, MODES, on_failure as on_failure_of};
 use crate::rules::model::Pack;
@@ -38,8 +40,14 @@ pub(in crate::rules::load) fn apply(files: &[PackFiles], packs: &mut [Pack], pro
                 page.error("E14", key.span, &format!("there is no rule `{}`", key.text), &cure);
                 continue;
             }
-            let found = packs.iter_mut().flat_map(|pack| &mut pack.rules).find(|rule| rule.id == key.text);
-            let Some(rule) = found else { continue };
+            let found = packs.iter_mut().find_map(|pack| {
+                let rule = pack.rules.iter_mut().find(|rule| rule.id == key.text)?;
+                Some((&mut pack.version, rule))
+            });
+            let Some((version, rule)) = found else { continue };
+            // Whoever turns a rule off has changed its pack, though not its files (THREATS E72).
+            *version = digest(&json!([version, key.text, node.to_json()]));
+            rule.digest = digest(&json!([rule.digest, node.to_json()]));
             if let Some(mode) = node.member("mode").and_then(|node| page.word(node, "`mode`", &MODES)) {
                 rule.mode = mode;
             }

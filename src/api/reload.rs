@@ -1,0 +1,79 @@
+//! `POST /audit/v1/reload`: load rules and configuration anew. What that means is known above; here is who may ask,
+//! and how the answer looks.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use axum::Extension;
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::problem::Problem;
+use super::state::State;
+
+/// Loads rules and configuration anew when asked to.
+pub trait Reload: Send + Sync {
+    /// Does it, after whatever reload is under way. It goes on when the future is dropped.
+    fn reload(&self, from: Option<IpAddr>)
+    -> Pin<Box<dyn Future<Output = Result<Reloaded, Refused>> + Send>>;
+}
+
+/// What a reload has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reloaded {
+    /// The version of all rules before, as a hash.
+    pub version_before: String,
+    /// The version of all rules now; the same where nothing has changed.
+    pub version: String,
+    /// Rules that are new.
+    pub added: Vec<String>,
+    /// Rules that are gone.
+    pub removed: Vec<String>,
+    /// Rules that say something else than before.
+    pub changed: Vec<String>,
+    /// What records less than before, or reveals more, in words.
+    pub weakened: Vec<String>,
+    /// Keys of the configuration with another value.
+    pub settings: Vec<String>,
+    /// Keys whose new value waits for the next start.
+    pub needs_restart: Vec<String>,
+    /// What somebody should look at, as `earwitness check --format json` has it.
+    pub warnings: Value,
+}
+
+/// Why nothing was changed: every problem, as `earwitness check --format json` has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// A list of problems.
+    pub problems: Value,
+}
+
+/// From where a request came; set by the listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct From(pub(super) IpAddr);
+
+/// `POST /audit/v1/reload`.
+pub(super) async fn reload(
+    Extract(state): Extract<State>,
+    from: Option<Extension<From>>,
+) -> Result<Response, Problem> {
+    // Everybody on this machine may read without a token; that does not make everybody its operator (THREATS O05).
+    if !state.inner.access.load().has_token() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "Without `admin.token` rules are loaded anew by SIGHUP only.",
+        ));
+    }
+    let reloading = state.inner.reload.get().and_then(std::sync::Weak::upgrade);
+    let Some(reloading) = reloading else {
+        return Err(Problem::new(StatusCode::CONFLICT, "These rules did not come from files."));
+    };
+    match reloading.reload(from.map(|Extension(From(ip))| ip)).await {
+        Ok(reloaded) => Ok(axum::Json(reloaded).into_response()),
+        Err(Refused { problems }) => Err(Problem::files(problems)),
+    }
+}

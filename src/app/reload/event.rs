@@ -1,0 +1,174 @@
+//! The event of a reload: who changes the rules is audited like everybody else. Pure.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Trigger;
+use super::difference::Difference;
+use crate::api::Reloaded;
+use crate::event::{
+    Actor, Assurance, BeforeFacts, Certainty, Change, ClientFacts, Event, FORMAT, MatchFacts, MatchedBy,
+    Outcome, RequestFacts, RuleFacts, Scope, Sentence, Target,
+};
+use crate::yaml::{Problem, Problems, Severity};
+
+/// Of rules and settings that were put into force. `owners` are the files of packs that are different, with the
+/// number of the user whose they are.
+pub(super) fn of_success(
+    id: Uuid,
+    now: Timestamp,
+    trigger: Trigger,
+    difference: &Difference,
+    reloaded: &Reloaded,
+    owners: Vec<(String, u32)>,
+) -> Event {
+    let (added, removed) = (difference.added.len(), difference.removed.len());
+    let (changed, weakened) = (difference.changed.len(), difference.weakened.len());
+    let text = format!(
+        "Rules loaded anew: {added} added, {removed} removed, {changed} changed, {weakened} times less recorded"
+    );
+    let files = owners.into_iter().map(|(file, owner)| json!({ "file": file, "ownerId": owner }));
+    let details = [
+        ("trigger", json!(trigger.as_str())),
+        ("files", files.collect()),
+        ("settings", json!(reloaded.settings)),
+        ("needsRestart", json!(reloaded.needs_restart)),
+    ];
+    let mut changes = changes(difference, reloaded);
+    let more = changes.len().saturating_sub(CHANGES_MAX);
+    changes.truncate(CHANGES_MAX);
+    let details = details.into_iter().chain((more > 0).then(|| ("moreChanges", json!(more))));
+    Event {
+        changes,
+        details: details.map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..plain(id, now, trigger, &reloaded.version, Outcome::Success, text)
+    }
+}
+
+/// Of files that could not be put into force; `version` is that of the rules that stay.
+pub(super) fn of_failure(
+    id: Uuid,
+    now: Timestamp,
+    trigger: Trigger,
+    version: &str,
+    problems: &Problems,
+) -> Event {
+    let text = "Rules could not be loaded anew: those in force stay".to_owned();
+    let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let told: Vec<Value> = errors().take(PROBLEMS_MAX).map(|problem| json!(line(problem))).collect();
+    let details = [("trigger", json!(trigger.as_str())), ("problems", told.into())];
+    Event {
+        error: errors().next().map(line),
+        attempted: true,
+        details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..plain(id, now, trigger, version, Outcome::Failure, text)
+    }
+}
+
+/// A problem on one line; `earwitness check` shows the rest.
+pub(super) fn line(problem: &Problem) -> String {
+    let at = problem.source.line(problem.span.start);
+    format!("{} {}:{at}: {}", problem.code, problem.source.name, problem.message)
+}
+
+fn plain(id: Uuid, now: Timestamp, trigger: Trigger, version: &str, result: Outcome, text: String) -> Event {
+    let (actor, ip, method) = match trigger {
+        Trigger::Api(from) => (holder(), from, "POST"),
+        Trigger::Signal => (nobody("signal"), None, "SIGHUP"),
+        Trigger::File => (nobody("file"), None, "FILE"),
+    };
+    let title = "Rules loaded anew".to_owned();
+    Event {
+        format: FORMAT,
+        id,
+        time: now,
+        exchange_id: id,
+        action: "RULES_RELOADED".to_owned(),
+        r#type: None,
+        category: Some("AUDIT".to_owned()),
+        title,
+        message: Sentence::plain(text),
+        actor,
+        on_behalf_of: None,
+        target: Some(Target {
+            r#type: "rules".to_owned(),
+            id: Some(version.to_owned()),
+            requested_id: None,
+            name: None,
+        }),
+        links: Vec::new(),
+        source: Some("EARWITNESS".to_owned()),
+        api_kind: None,
+        result,
+        attempted: false,
+        error: None,
+        reason: None,
+        changes: Vec::new(),
+        before: BeforeFacts::default(),
+        details: BTreeMap::new(),
+        scope: Scope::default(),
+        client: ClientFacts { ip: ip.unwrap_or(HERE), peer: None, user_agent: None },
+        request: RequestFacts {
+            id: id.to_string(),
+            trace_id: None,
+            method: method.to_owned(),
+            url: "/audit/v1/reload".to_owned(),
+            destination: None,
+            operation: None,
+            part: None,
+        },
+        response: None,
+        rule: RuleFacts { id: "earwitness/reload".to_owned(), version: version.to_owned() },
+        r#match: MatchFacts { certainty: Certainty::Certain, by: MatchedBy::Raw, reasons: Vec::new() },
+        notes: Vec::new(),
+        tags: Vec::new(),
+        raw: BTreeMap::new(),
+    }
+}
+
+/// Whoever holds the token. We have checked it, and know no more of him.
+fn holder() -> Actor {
+    let (id, name) = (Some("admin.token".to_owned()), Some("Holder of the admin token".to_owned()));
+    Actor { r#type: "user".to_owned(), id, name, assurance: Assurance::Verified, ..Actor::default() }
+}
+
+/// Nothing tells who sent a signal, or who wrote a file: only whose it is.
+fn nobody(what: &str) -> Actor {
+    let id = Some(what.to_owned());
+    Actor { r#type: "system".to_owned(), id, assurance: Assurance::None, ..Actor::default() }
+}
+
+fn changes(difference: &Difference, reloaded: &Reloaded) -> Vec<Change> {
+    let change = |field: String, label: &str, before: Option<&str>, after: Option<&str>| Change {
+        field,
+        pointer: None,
+        label: Some(label.to_owned()),
+        before: before.map(Value::from),
+        after: after.map(Value::from),
+    };
+    let rule = |id: &str| format!("rules[{id}]");
+    let (old, new) = (reloaded.version_before.as_str(), reloaded.version.as_str());
+    let version = (old != new).then(|| change("version".to_owned(), "changed", Some(old), Some(new)));
+    // What an auditor looks for stands first: a long list is cut at its end.
+    let weakened = difference.weakened.iter();
+    let weakened =
+        weakened.map(|one| change(one.what.clone(), "weakened", one.before.as_deref(), Some(&one.now)));
+    let removed = difference.removed.iter().map(|(id, was)| change(rule(id), "removed", Some(was), None));
+    let changed = difference.changed.iter();
+    let changed = changed.map(|(id, was, now)| change(rule(id), "changed", Some(was), Some(now)));
+    let added = difference.added.iter().map(|(id, now)| change(rule(id), "added", None, Some(now)));
+    let packs = difference
+        .packs
+        .iter()
+        .map(|(name, was, now)| change(format!("packs[{name}]"), "changed", was.as_deref(), now.as_deref()));
+    version.into_iter().chain(weakened).chain(removed).chain(packs).chain(changed).chain(added).collect()
+}
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Two digests each: far below what an event may be long.
+const CHANGES_MAX: usize = 2_000;
+const PROBLEMS_MAX: usize = 50;
