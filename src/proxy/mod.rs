@@ -81,7 +81,7 @@ impl Proxy {
     /// What one worker needs; to be called on its thread.
     pub fn worker(&self) -> Worker {
         let limits = &self.config.limits;
-        let pool = Pool::new(&self.config.upstream, limits);
+        let pool = Pool::new(&self.config.upstream, limits, &self.metrics);
         Worker {
             reader: Reader::new(&pool, self),
             pool,
@@ -159,6 +159,13 @@ impl Worker {
     /// Makes a client's head the one that the application gets; returns the request's id.
     fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<HeaderValue, Failure> {
         hops::strip_request(&mut parts.headers)?;
+        // RFC 9112 section 3.2.2: the target's host is the one that is meant.
+        if !parts.headers.contains_key(HOST)
+            && let Some(authority) = parts.uri.authority()
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            parts.headers.insert(HOST, host);
+        }
         let id = forwarding::set(
             &mut parts.headers,
             peer,

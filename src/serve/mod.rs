@@ -11,6 +11,10 @@ mod head;
 pub(crate) mod lines;
 mod pace;
 mod refusal;
+/// The tables of raw messages, which the tests of both gates read.
+#[cfg(test)]
+#[path = "../../tests/raw/table.rs"]
+pub(crate) mod table;
 mod tls;
 mod wire;
 mod worker;

@@ -61,6 +61,8 @@ pub struct Metrics {
     pub handshakes_failed: IntCounter,
     /// Times that changed files of TLS were taken into use, or were not, by outcome.
     pub tls_reloads: IntCounterVec,
+    /// Answers of the application that were not passed on because they could be read in two ways, by reason.
+    pub answers_refused: IntCounterVec,
     /// Client connections now.
     pub connections: IntGauge,
     /// Reloads of rules and configuration, by what asked for them and how they ended.
@@ -157,6 +159,12 @@ impl Metrics {
                 "tls_reloads_total",
                 "Times that changed certificates were taken into use, or were not.",
                 &["outcome"],
+            ),
+            answers_refused: counters(
+                &registry,
+                "answers_refused_total",
+                "Answers of the application that could be read in two ways.",
+                &["reason"],
             ),
             connections: gauge(&registry, "connections", "Client connections now."),
             reloads: counters(

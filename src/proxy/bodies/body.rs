@@ -270,8 +270,9 @@ impl Answer {
             Answer::Teed(body) => body.poll_frame(context),
             Answer::Streamed { frames, lease } => {
                 let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
-                // hyper does not ask again once it knows that a frame was the last.
-                if (frame.is_none() || frames.is_end_stream())
+                // hyper does not ask again once it knows that a frame was the last; nothing comes behind trailers.
+                let is_trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
+                if (frame.is_none() || is_trailers || frames.is_end_stream())
                     && let Some(lease) = lease.take()
                 {
                     lease.give_back();

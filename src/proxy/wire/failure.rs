@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
+use super::answer_gate::Unsound;
 use crate::exchange::Ending;
 use crate::proxy::bodies::AnswerBody;
 use crate::serve::Refusal;
@@ -31,6 +32,9 @@ pub(crate) enum Failure {
     /// The connection broke before the head of an answer: the application may have acted.
     #[error("the application closed the connection without an answer")]
     Gone,
+    /// The answer's head could be read in two ways (THREATS D06): the application may have acted.
+    #[error("the application's answer is malformed")]
+    Unsound(Unsound),
     /// No head of an answer within `upstream_ms`.
     #[error("the application did not answer in time")]
     Timeout,
@@ -45,7 +49,7 @@ impl Failure {
             Failure::Refused(Refusal::HeadTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => StatusCode::BAD_REQUEST,
             Failure::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Failure::Unreachable | Failure::Gone => StatusCode::BAD_GATEWAY,
+            Failure::Unreachable | Failure::Gone | Failure::Unsound(_) => StatusCode::BAD_GATEWAY,
             Failure::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -53,8 +57,10 @@ impl Failure {
     /// The limit that was reached, if one was.
     pub(crate) fn limit(self) -> Option<&'static str> {
         match self {
-            Failure::Refused(Refusal::HeadTooLarge) => Some("head_bytes_max"),
-            Failure::Refused(Refusal::TooManyHeaders) => Some("headers_max"),
+            Failure::Refused(Refusal::HeadTooLarge)
+            | Failure::Unsound(Unsound::Message(Refusal::HeadTooLarge)) => Some("head_bytes_max"),
+            Failure::Refused(Refusal::TooManyHeaders)
+            | Failure::Unsound(Unsound::Message(Refusal::TooManyHeaders)) => Some("headers_max"),
             Failure::BodyTooLarge => Some("request_body_bytes_max"),
             Failure::Timeout => Some("upstream_ms"),
             // (A head that is too slow is counted by the connection's clock.)
@@ -62,6 +68,7 @@ impl Failure {
             | Failure::Nominated
             | Failure::RequestBroken
             | Failure::Unreachable
+            | Failure::Unsound(_)
             | Failure::Gone => None,
         }
     }
@@ -72,7 +79,9 @@ impl Failure {
             Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken | Failure::BodyTooLarge => {
                 RequestKind::Refused
             }
-            Failure::Unreachable | Failure::Gone | Failure::Timeout => RequestKind::Failed,
+            Failure::Unreachable | Failure::Gone | Failure::Unsound(_) | Failure::Timeout => {
+                RequestKind::Failed
+            }
         }
     }
 
@@ -82,7 +91,7 @@ impl Failure {
             Failure::Refused(_) | Failure::Nominated | Failure::BodyTooLarge => Ending::Refused,
             Failure::RequestBroken => Ending::ClientGone,
             Failure::Unreachable => Ending::UpstreamUnreachable,
-            Failure::Gone => Ending::UpstreamGone,
+            Failure::Gone | Failure::Unsound(_) => Ending::UpstreamGone,
             Failure::Timeout => Ending::UpstreamTimeout,
         }
     }

@@ -128,12 +128,14 @@ pub(crate) fn set(
     request_id(headers, ids)
 }
 
-/// The client's request id if it is sane, else one of ours; set in the headers either way.
+/// The client's request id if it is sane, else one of ours; set in the headers either way. Nothing in it may
+/// end a quoted string or an item of a list, wherever it is printed (THREATS D10).
 fn request_id(headers: &mut HeaderMap, ids: &Ids) -> HeaderValue {
     let sent = headers.get(&X_REQUEST_ID);
     let is_sane = sent.is_some_and(|id| {
         let bytes = id.as_bytes();
-        !bytes.is_empty() && bytes.len() <= REQUEST_ID_BYTES_MAX && bytes.iter().all(u8::is_ascii_graphic)
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b';' | b',');
+        !bytes.is_empty() && bytes.len() <= REQUEST_ID_BYTES_MAX && bytes.iter().all(is_plain)
     });
     let id = match sent {
         Some(id) if is_sane => id.clone(),

@@ -1,7 +1,7 @@
 //! Headers that belong to one connection and not to the message: taken off in both directions
 //! (RFC 9110 section 7.6.1). The message is framed anew by hyper on the other side.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::failure::Failure;
@@ -43,10 +43,7 @@ pub(crate) fn strip_answer(headers: &mut HeaderMap) {
         }
     }
     headers.remove(TE);
-    // Where both stand, the length is not the body's (RFC 9112 section 6.3): it would cut the answer short.
-    if headers.remove(TRANSFER_ENCODING).is_some() {
-        headers.remove(CONTENT_LENGTH);
-    }
+    headers.remove(TRANSFER_ENCODING);
     strip_fixed(headers);
 }
 

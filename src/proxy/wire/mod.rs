@@ -1,7 +1,8 @@
 //! What every request needs between client and application, whether a rule concerns it or not: who the client
 //! is and the headers that tell it ([`forwarding`], with [`ids`]), the headers taken off ([`hops`]), the
-//! connections ([`pool`]), and the answer where the application gives none ([`failure`]).
+//! connections ([`pool`]) with the gate that no unsound answer passes ([`answer_gate`]), and the answer where the application gives none ([`failure`]).
 
+mod answer_gate;
 mod failure;
 pub(super) mod forwarding;
 pub(super) mod hops;

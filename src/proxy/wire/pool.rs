@@ -8,34 +8,36 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HeaderMap;
 use http::{HeaderName, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use super::answer_gate::{HeadLimits, Sender, Unanswered};
 use super::failure::Failure;
 use crate::config::{Limits, Upstream};
 use crate::proxy::bodies::RequestBody;
+use crate::telemetry::Metrics;
 
 /// One worker's connections.
 #[derive(Debug)]
 pub(crate) struct Pool {
     upstream: Upstream,
     connect: Duration,
-    headers_max: usize,
+    heads: HeadLimits,
+    metrics: Arc<Metrics>,
     /// The most recently used at the back.
     idle: RefCell<VecDeque<Idle>>,
 }
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<RequestBody>,
+    sender: Sender,
     since: Instant,
     /// The application closes it then, as its `Keep-Alive` header says.
     until: Instant,
@@ -44,17 +46,18 @@ struct Idle {
 /// A connection in use. Dropped, it is closed.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    sender: SendRequest<RequestBody>,
+    sender: Sender,
     pool: Rc<Pool>,
     keep: Duration,
 }
 
 impl Pool {
-    pub(crate) fn new(upstream: &Upstream, limits: &Limits) -> Rc<Pool> {
+    pub(crate) fn new(upstream: &Upstream, limits: &Limits, metrics: &Arc<Metrics>) -> Rc<Pool> {
         Rc::new(Pool {
             upstream: upstream.clone(),
             connect: Duration::from_millis(limits.connect_ms),
-            headers_max: limits.headers_max,
+            heads: HeadLimits::from(limits),
+            metrics: Arc::clone(metrics),
             idle: RefCell::new(VecDeque::new()),
         })
     }
@@ -68,20 +71,19 @@ impl Pool {
         let mut request = request;
         while let Some((mut lease, has_rested)) = self.checkout() {
             let again = if has_rested { repeatable(&request) } else { None };
-            match lease.sender.try_send_request(request).await {
+            match lease.sender.send(request).await {
                 Ok(response) => return Ok((response, lease)),
-                Err(mut error) => {
-                    request = error.take_message().or(again).ok_or(Failure::Gone)?;
+                Err(Unanswered::Unsent(unsent)) => request = *unsent,
+                Err(Unanswered::Sent(failure)) => {
+                    request = again.filter(|_| failure == Failure::Gone).ok_or(failure)?;
                 }
             }
         }
         let mut lease = self.dial().await?;
-        match lease.sender.send_request(request).await {
+        match lease.sender.send(request).await {
             Ok(response) => Ok((response, lease)),
-            Err(error) => {
-                tracing::debug!(%error, "the application broke the connection");
-                Err(Failure::Gone)
-            }
+            Err(Unanswered::Unsent(_)) => Err(Failure::Gone),
+            Err(Unanswered::Sent(failure)) => Err(failure),
         }
     }
 
@@ -125,11 +127,8 @@ impl Pool {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let (sender, connection) = http1::Builder::new()
-            .max_headers(self.headers_max)
-            .handshake(TokioIo::new(socket))
-            .await
-            .map_err(|_| Failure::Unreachable)?;
+        let (sender, connection) =
+            Sender::begin(socket, self.heads, &self.metrics).await.map_err(|_| Failure::Unreachable)?;
         // Its owner is the sender: the connection ends when that is dropped.
         tokio::task::spawn_local(async move {
             if let Err(error) = connection.await {
@@ -139,7 +138,7 @@ impl Pool {
         Ok(Lease { sender, pool: Rc::clone(self), keep: KEEP })
     }
 
-    fn put_back(&self, sender: SendRequest<RequestBody>, keep: Duration) {
+    fn put_back(&self, sender: Sender, keep: Duration) {
         let now = Instant::now();
         self.idle.borrow_mut().push_back(Idle { sender, since: now, until: now + keep });
     }

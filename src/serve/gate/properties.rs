@@ -15,9 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::tests::{Seen, read_with};
 use super::*;
-
-#[path = "../../../tests/raw/table.rs"]
-mod table;
+use crate::serve::table;
 
 fn read(sent: &[u8], cuts: &[usize]) -> Seen {
     let mut pieces = Vec::new();

@@ -1,7 +1,7 @@
 //! Requests that two parsers may read differently, in raw bytes, before an application that records what
 //! reaches it. The whole table of refusals is tested at the gate; here, that they hold end to end.
 
-use crate::rig::{App, Rig};
+use crate::rig::{App, Rig, value_of};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -104,5 +104,39 @@ fn a_malformed_chunk_is_a_400_and_the_application_never_sees_the_end_of_that_bod
         client.send(chunk);
         let answer = client.read_to_end();
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+}
+
+#[test]
+fn without_a_host_header_the_targets_host_is_the_one_the_application_gets() {
+    let app = App::echoing();
+    let rig = Rig::before(app.address);
+    let answer = rig.exchange("GET http://app.test:81/a HTTP/1.0\r\n\r\n");
+    let seen = answer.split_once("\r\n\r\n").unwrap().1;
+    assert!(seen.starts_with("GET /a HTTP/1.1\r\n"), "{seen}");
+    assert_eq!(value_of(seen, "host"), Some("app.test:81"));
+    assert_eq!(value_of(seen, "x-forwarded-host"), Some("app.test:81"));
+}
+
+// THREATS D10
+#[test]
+fn what_a_client_writes_ends_no_value_of_ours() {
+    for (host, id) in
+        [("x", "a\"b"), ("x", "a;b"), ("x", "a,b"), ("x", "a\\b"), ("[::1]:8", "a b"), ("x_y.z", "a")]
+    {
+        let app = App::echoing();
+        let rig = Rig::before(app.address);
+        let answer = rig.exchange(format!("GET /a HTTP/1.1\r\nHost: {host}\r\nX-Request-Id: {id}\r\n\r\n"));
+        let seen = answer.split_once("\r\n\r\n").unwrap().1;
+        let forwarded = format!("for=127.0.0.1;host=\"{host}\";proto=http");
+        assert_eq!(value_of(seen, "forwarded"), Some(forwarded.as_str()));
+        let got = value_of(seen, "x-request-id").unwrap();
+        assert!(got == "a" || got.len() == 36, "{got}");
+    }
+    for host in ["x\"", "x;proto=https", "x\\", "x,y", "x\ry", "x\ny", "x\0"] {
+        let app = App::echoing();
+        let rig = Rig::before(app.address);
+        let answer = rig.exchange(format!("GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{host:?}: {answer}");
     }
 }

@@ -5,6 +5,7 @@
 #[path = "../../../raw/table.rs"]
 mod table;
 
+mod answers;
 mod recorder;
 mod requests;
 

@@ -1,0 +1,113 @@
+//! hyper's sender of a connection whose answers pass the gate: it tells the gate what each request asks, and
+//! knows when an answer was refused.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request, Response, header};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Gate, HeadLimits, Question, Talk};
+use crate::proxy::bodies::RequestBody;
+use crate::proxy::wire::Failure;
+use crate::telemetry::Metrics;
+
+/// The way to send requests over one connection, one at a time. The connection ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    sender: SendRequest<RequestBody>,
+    talk: Rc<Talk>,
+}
+
+/// A request that was not answered.
+pub(crate) enum Unanswered {
+    /// Not a byte of it was written: here it is again.
+    Unsent(Box<Request<RequestBody>>),
+    /// The application may have acted on it.
+    Sent(Failure),
+}
+
+impl Sender {
+    /// Begins HTTP/1.1 on a fresh stream; what comes with the sender must be polled for anything to move.
+    ///
+    /// # Errors
+    /// As hyper's handshake.
+    pub(crate) async fn begin<S>(
+        stream: S,
+        limits: HeadLimits,
+        metrics: &Arc<Metrics>,
+    ) -> hyper::Result<(Sender, impl Future<Output = hyper::Result<()>> + use<S>)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let talk = Rc::new(Talk::default());
+        let gate = Gate::new(stream, Rc::clone(&talk), limits, metrics);
+        let (sender, connection): (_, Connection<_, RequestBody>) = http1::Builder::new()
+            .max_headers(limits.headers_max)
+            .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MAX))
+            .handshake(TokioIo::new(gate))
+            .await?;
+        Ok((Sender { sender, talk }, connection))
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// When there is none, or it was refused.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        self.talk.question.set(question(request.method(), request.headers()));
+        match self.sender.try_send_request(request).await {
+            Ok(response) => Ok(response),
+            Err(mut error) => match (self.talk.unsound.get(), error.take_message()) {
+                (_, Some(request)) => Err(Unanswered::Unsent(Box::new(request))),
+                (Some(unsound), None) => Err(Unanswered::Sent(Failure::Unsound(unsound))),
+                (None, None) => {
+                    tracing::debug!(error = %error.error(), "the application broke the connection");
+                    Err(Unanswered::Sent(Failure::Gone))
+                }
+            },
+        }
+    }
+
+    /// Whether the next request can be sent now.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_over() && self.sender.is_ready()
+    }
+
+    /// Whether no request can be sent any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_over() || self.sender.is_closed()
+    }
+
+    /// Whether the gate has closed; hyper finds that out when it reads next.
+    fn is_over(&self) -> bool {
+        self.talk.is_last.get() || self.talk.unsound.get().is_some()
+    }
+
+    /// Waits until the next request can be sent.
+    ///
+    /// # Errors
+    /// When the connection ends before.
+    pub(crate) async fn ready(&mut self) -> hyper::Result<()> {
+        self.sender.ready().await
+    }
+}
+
+fn question(method: &Method, headers: &HeaderMap) -> Question {
+    if *method == Method::HEAD {
+        Question::Head
+    } else if headers.contains_key(header::UPGRADE) {
+        Question::Upgrade
+    } else {
+        Question::Plain
+    }
+}
+
+/// hyper's own choice.
+const BUFFER_BYTES_MAX: usize = 8192 + 4096 * 100;
