@@ -5,6 +5,7 @@
 
 mod authority;
 mod bad_input;
+mod fidelity;
 mod gullible;
 mod house;
 mod process;
