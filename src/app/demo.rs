@@ -60,6 +60,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         rules: Vec::new(),
         credentials: Vec::new(),
         trusted_proxies: Vec::new(),
+        proxy_protocol: false,
         limits: Limits::default(),
         workers: 1,
         watch: false,

@@ -36,7 +36,7 @@ use crate::proxy::{Auditor, InForce, Proxy};
 use crate::record::{self, Log};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
-use crate::serve::{Tls, Workers};
+use crate::serve::{Entrance, Workers};
 use crate::store::{Ceiling, Shelf, SledShelf, Snapshots};
 use crate::telemetry::Metrics;
 
@@ -66,7 +66,8 @@ impl App {
     async fn start(config: Config, rules: RuleSet, origin: Origin) -> Result<App> {
         let key = key::load_or_create(&config.key_file)?;
         let metrics = Metrics::new();
-        let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics)).transpose()?;
+        let entrance = Entrance::new(&config, &metrics)?;
+        let tls = entrance.tls.clone();
         let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
         let blind = Blind::open(&config.data_dir);
@@ -103,8 +104,7 @@ impl App {
         let face = Proxy::new(Arc::clone(&config), Arc::new(auditor.clone()), Arc::clone(&metrics));
         let in_force = InForce::new(face);
         let of_workers = in_force.clone();
-        let workers =
-            Workers::start(clients, count, &limits, &metrics, tls.clone(), move || of_workers.seat())?;
+        let workers = Workers::start(clients, count, entrance, &metrics, move || of_workers.seat())?;
         let (api, log_too) = (state.clone(), log.clone());
         let parts = Parts { origin, in_force, auditor, tls, api, log: log_too, metrics, key };
         let reloader = Reloader::new(parts, Running { config, rules, memory }, rules_state);

@@ -11,7 +11,7 @@ use crate::cli::{Exit, RecordArgs, show};
 use crate::config::{Config, environment};
 use crate::proxy::Proxy;
 use crate::rules::model::RuleSet;
-use crate::serve::{Tls, Workers};
+use crate::serve::{Entrance, Workers};
 use crate::telemetry::Metrics;
 
 /// Passes traffic on and records it, until SIGTERM, SIGINT or the end of the time given.
@@ -61,11 +61,11 @@ async fn run(args: &RecordArgs, config: Config, rules: &RuleSet) -> Result<()> {
     let clients = std::net::TcpListener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = clients.local_addr()?;
-    let (metrics, limits, count) = (Metrics::new(), config.limits.clone(), config.workers);
-    let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics)).transpose()?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let (metrics, count) = (Metrics::new(), config.workers);
+    let entrance = Entrance::new(&config, &metrics)?;
+    let scheme = if entrance.tls.is_some() { "https" } else { "http" };
     let face = Proxy::new(Arc::new(config), Arc::clone(&recorder) as Arc<_>, Arc::clone(&metrics));
-    let workers = Workers::start(clients, count, &limits, &metrics, tls, move || face.worker())?;
+    let workers = Workers::start(clients, count, entrance, &metrics, move || face.worker())?;
     let mut out = std::io::stdout();
     writeln!(out, "proxy listens on {scheme}://{address}, recording to {}", args.out.display())?;
     out.flush()?;

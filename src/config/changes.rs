@@ -29,6 +29,7 @@ impl Config {
             rules,
             credentials,
             trusted_proxies,
+            proxy_protocol,
             limits: _,
             workers,
             watch,
@@ -40,6 +41,7 @@ impl Config {
             ("admin.listen", admin.listen == self.admin.listen),
             ("data_dir", *data_dir == self.data_dir),
             ("key_file", *key_file == self.key_file),
+            ("proxy_protocol", *proxy_protocol == self.proxy_protocol),
             ("workers", *workers == self.workers),
         ];
         let are_credentials_same = credentials.len() == self.credentials.len()
@@ -66,6 +68,7 @@ impl Config {
             admin,
             data_dir: self.data_dir.clone(),
             key_file: self.key_file.clone(),
+            proxy_protocol: self.proxy_protocol,
             workers: self.workers,
             limits,
             ..wanted
@@ -104,7 +107,7 @@ fn limits(old: &Limits, wanted: &Limits, changes: &mut Changes) -> Limits {
 
 /// Ceilings that are looked up for each request. The others are part of what was made at the start: listeners,
 /// pools, queues.
-const AT_ONCE: [&str; 13] = [
+const AT_ONCE: [&str; 14] = [
     "capture_bytes_max",
     "capture_total_bytes_max",
     "decoded_bytes_max",
@@ -118,6 +121,7 @@ const AT_ONCE: [&str; 13] = [
     "upstream_ms",
     "record_ms",
     "abandoned_ms",
+    "request_body_bytes_max",
 ];
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let rules = packs::rules(settings, problems);
     let credentials = credentials::credentials(settings, problems);
     let trusted_proxies = trusted_proxies(settings, problems);
+    let proxy_protocol = proxy_protocol(settings, &trusted_proxies, problems);
     let limits = limits(settings, problems);
     let workers = workers(settings, problems);
     let watch = settings.get("watch", problems).is_none_or(|setting| flag(&setting, problems));
@@ -40,6 +41,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         rules,
         credentials,
         trusted_proxies,
+        proxy_protocol,
         limits,
         workers,
         watch,
@@ -281,6 +283,17 @@ fn number(setting: &Setting<'_>, range: Range, cure: &str, problems: &mut Proble
         setting.wrong(problems, &what, cure);
     }
     within
+}
+
+/// Whether connections begin with a PROXY header; somebody must be trusted to send it.
+fn proxy_protocol(settings: &Settings, trusted: &[IpNet], problems: &mut Problems) -> bool {
+    let Some(setting) = settings.get("proxy_protocol", problems) else { return false };
+    let is_on = flag(&setting, problems);
+    if is_on && trusted.is_empty() {
+        let cure = "name the balancers that send the header in `trusted_proxies`";
+        setting.wrong(problems, "is on, and nobody may send the header", cure);
+    }
+    is_on
 }
 
 fn workers(settings: &Settings, problems: &mut Problems) -> usize {

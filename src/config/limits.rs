@@ -52,8 +52,13 @@ pub struct Limits {
     pub client_stall_ms: u64,
     /// What a client must move in `client_stall_ms`.
     pub client_stall_bytes_min: u64,
+    /// A PROXY header.
+    pub proxy_header_ms: u64,
     /// Connections at a time.
     pub connections_max: usize,
+    /// Connections of one client at a time: an IPv4 address, or 64 bits of IPv6. Trusted proxies are not
+    /// counted.
+    pub client_connections_max: usize,
     /// Requests on one connection; after the last it is closed.
     pub connection_requests_max: u64,
     /// A request's body.
@@ -97,7 +102,9 @@ impl Default for Limits {
             abandoned_ms: 5_000,
             client_stall_ms: 60_000,
             client_stall_bytes_min: 6_000,
+            proxy_header_ms: 1_000,
             connections_max: 10_000,
+            client_connections_max: 1_000,
             connection_requests_max: 100_000,
             request_body_bytes_max: 1 << 40,
             tail_bytes_max: 64 << 20,

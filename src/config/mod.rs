@@ -47,6 +47,8 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// True when each connection begins with a PROXY header, which only `trusted_proxies` may send.
+    pub proxy_protocol: bool,
     /// Ceilings.
     pub limits: Limits,
     /// Worker threads of the proxy.

@@ -163,7 +163,16 @@ fn split(text: &str, span: Span, separators: &[char]) -> Vec<Item> {
 }
 
 /// Keys at the top that hold a value.
-pub(super) const TOP: [&str; 8] =
-    ["listen", "upstream", "data_dir", "key_file", "rules", "trusted_proxies", "workers", "watch"];
+pub(super) const TOP: [&str; 9] = [
+    "listen",
+    "upstream",
+    "data_dir",
+    "key_file",
+    "rules",
+    "trusted_proxies",
+    "proxy_protocol",
+    "workers",
+    "watch",
+];
 /// Keys under `admin`.
 pub(super) const ADMIN: [&str; 3] = ["listen", "token", "hosts"];

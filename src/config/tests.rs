@@ -66,7 +66,7 @@ fn every_key_can_stand_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let text = "listen: \"[::1]:8080\"\nupstream: http://App.local\nadmin:\n  listen: 0.0.0.0:9000\n  \
                 token: 0123456789abcdef\n  hosts: [Audit.example.org]\ndata_dir: /tmp/data\nkey_file: keys/k\n\
-                rules: [rules]\ntrusted_proxies: [10.0.0.0/8, 192.168.1.1, fd00::/8]\nworkers: 3\n\
+                rules: [rules]\ntrusted_proxies: [10.0.0.0/8, 192.168.1.1, fd00::/8]\nproxy_protocol: true\nworkers: 3\n\
                 limits: { capture_bytes_max: 64KiB, before_ms: 250, page_max: 100 }\n";
     let config = load_in(&folder, text, &[]).map_err(|p| p.render()).unwrap();
     assert_eq!(config.upstream, Upstream { host: "app.local".into(), port: 80 });
@@ -76,7 +76,7 @@ fn every_key_can_stand_in_the_file() {
     assert_eq!(config.key_file, folder.path().join("keys/k"));
     let networks: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(networks, ["10.0.0.0/8", "192.168.1.1/32", "fd00::/8"]);
-    assert_eq!(config.workers, 3);
+    assert_eq!((config.workers, config.proxy_protocol), (3, true));
     assert_eq!(config.limits.capture_bytes_max, 65_536);
     assert_eq!((config.limits.before_ms, config.limits.page_max), (250, 100));
 }
@@ -141,6 +141,8 @@ fn each_mistake_is_told_with_its_line_and_cure() {
     check("limits: { head_bytes_max: 64KB }", 4, &["`KiB`, `MiB` or `GiB`"]);
     check("limits: { head_bytes_max: 1GiB }", 4, &["too large: the most is 1MiB"]);
     check("limits: { capture_bytes_max: 65MiB }", 4, &["all copies together are smaller than one"]);
+    check("proxy_protocol: true", 4, &["nobody may send the header", "trusted_proxies"]);
+    check("proxy_protocol: maybe", 4, &["is neither `true` nor `false`"]);
     check("workers: 0", 4, &["too small", "number of cores"]);
     check("workers: [2]", 4, &["is not a whole number"]);
     check("data_dir: 3", 4, &["is a number, not text"]);

@@ -81,7 +81,7 @@ pub(crate) async fn serve(
     let client = Client {
         ip,
         port: (ip == peer.ip).then(|| peer.address.port()),
-        peer: peer.ip,
+        peer: peer.socket_ip,
         is_trusted: peer.is_trusted,
     };
     let request = exchange::Request {

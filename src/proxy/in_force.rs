@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -80,6 +81,10 @@ impl Seat {
 impl Face for Seat {
     type Connection = Peer;
     type Body = AnswerBody;
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        self.worker().trusts(peer)
+    }
 
     fn connected(&self, arrival: Arrival) -> Peer {
         self.worker().connected(arrival)

@@ -26,6 +26,7 @@ pub use audit::{Audit, Auditor};
 pub use in_force::{InForce, Seat};
 
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,10 @@ pub struct Worker {
 impl Face for Worker {
     type Connection = Peer;
     type Body = AnswerBody;
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        forwarding::is_trusted(peer.to_canonical(), &self.proxy.config.trusted_proxies)
+    }
 
     fn connected(&self, arrival: Arrival) -> Peer {
         Peer::new(&arrival, &self.proxy.config.trusted_proxies)

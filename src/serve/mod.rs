@@ -10,6 +10,8 @@ mod gate;
 mod head;
 pub(crate) mod lines;
 mod pace;
+mod places;
+mod proxied;
 mod refusal;
 /// The tables of raw messages, which the tests of both gates read.
 #[cfg(test)]
@@ -22,10 +24,9 @@ mod worker;
 pub use refusal::Refusal;
 pub use tls::Tls;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -33,8 +34,9 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
+use self::places::Places;
 use self::tls::Watch;
-use crate::config::Limits;
+use crate::config::{Config, Limits, TlsFaults};
 use crate::telemetry::Metrics;
 
 /// Any error of a body.
@@ -45,6 +47,8 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Arrival {
     /// The socket's other end.
     pub peer: SocketAddr,
+    /// Whom the connection is from: the peer, or whom it names in a PROXY header.
+    pub client: SocketAddr,
     /// `http` or `https`.
     pub scheme: &'static str,
 }
@@ -55,6 +59,10 @@ pub trait Face: 'static {
     type Connection: 'static;
     /// The body of its answers.
     type Body: http_body::Body<Data = Bytes, Error = BodyError> + 'static;
+
+    /// Whether that peer passes on what others send: then it may have any number of connections, and send a
+    /// PROXY header.
+    fn trusts(&self, peer: IpAddr) -> bool;
 
     /// A client has connected.
     fn connected(&self, arrival: Arrival) -> Self::Connection;
@@ -82,41 +90,58 @@ pub struct Workers {
     files: Option<Watch>,
 }
 
+/// How a listener's connections begin.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// Ceilings.
+    pub limits: Arc<Limits>,
+    /// With what clients are met over TLS; `None` for plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// True when each connection begins with a PROXY header.
+    pub is_proxied: bool,
+}
+
+impl Entrance {
+    /// As configured.
+    ///
+    /// # Errors
+    /// When the files of `tls` cannot be used.
+    pub fn new(config: &Config, metrics: &Arc<Metrics>) -> Result<Entrance, TlsFaults> {
+        Ok(Entrance {
+            limits: Arc::new(config.limits.clone()),
+            tls: config.tls.as_ref().map(|tls| Tls::new(tls, metrics)).transpose()?,
+            is_proxied: config.proxy_protocol,
+        })
+    }
+}
+
 /// What every worker of a listener shares.
 #[derive(Clone, Debug)]
 struct Shared {
-    limits: Arc<Limits>,
+    entrance: Entrance,
     metrics: Arc<Metrics>,
-    tls: Option<Arc<Tls>>,
-    /// Connections of all workers together.
-    connections: Arc<AtomicUsize>,
+    places: Arc<Places>,
     stop: watch::Receiver<bool>,
 }
 
 impl Workers {
-    /// Starts `count` workers on a bound listener, which speaks TLS if it is given what to. `make` is called
-    /// once on each worker's thread.
+    /// Starts `count` workers on a bound listener. `make` is called once on each worker's thread.
     ///
     /// # Errors
     /// When a thread cannot be started or the listener cannot be shared.
     pub fn start<F: Face>(
         listener: TcpListener,
         count: usize,
-        limits: &Limits,
+        entrance: Entrance,
         metrics: &Arc<Metrics>,
-        tls: Option<Arc<Tls>>,
         make: impl Fn() -> F + Clone + Send + 'static,
     ) -> std::io::Result<Workers> {
         listener.set_nonblocking(true)?;
         let (stop, stopped) = watch::channel(false);
-        let files = tls.clone().map(Watch::start).transpose()?;
-        let shared = Shared {
-            limits: Arc::new(limits.clone()),
-            metrics: Arc::clone(metrics),
-            tls,
-            connections: Arc::default(),
-            stop: stopped,
-        };
+        let files = entrance.tls.clone().map(Watch::start).transpose()?;
+        let limits = &entrance.limits;
+        let places = Places::new(limits.connections_max, limits.client_connections_max, Arc::clone(metrics));
+        let shared = Shared { entrance, metrics: Arc::clone(metrics), places, stop: stopped };
         let mut threads = Vec::with_capacity(count);
         for number in 0..count.max(1) {
             let (listener, shared, make) = (listener.try_clone()?, shared.clone(), make.clone());

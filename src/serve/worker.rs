@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::CONNECTION;
@@ -23,6 +22,8 @@ use tokio::time::{sleep, timeout};
 
 use super::clock::{Clock, Strike};
 use super::gate::Gate;
+use super::places::Place;
+use super::proxied;
 use super::wire::Wire;
 use super::{Arrival, Face, Shared, Tls};
 use crate::config::Limits;
@@ -57,12 +58,8 @@ async fn serve<F: Face>(listener: TcpListener, shared: &Shared, face: Rc<F>) {
         };
         match accepted {
             Ok((socket, peer)) => {
-                if let Some(place) = Place::take(shared) {
-                    let connection = welcome(socket, peer, shared.clone(), Rc::clone(&face));
-                    connections.spawn_local(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                if let Ok(place) = shared.places.take() {
+                    connections.spawn_local(welcome(socket, peer, place, shared.clone(), Rc::clone(&face)));
                 } else {
                     turn_away(socket, shared);
                 }
@@ -75,7 +72,7 @@ async fn serve<F: Face>(listener: TcpListener, shared: &Shared, face: Rc<F>) {
         }
     }
     drop(listener);
-    leave(connections, &shared.limits, face).await;
+    leave(connections, &shared.entrance.limits, face).await;
 }
 
 /// Lets the connections finish, cuts those that do not, and waits for the work that none of them owns.
@@ -105,31 +102,78 @@ fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Serves one client, after a handshake where TLS is spoken. Dropped, it closes the socket at once.
-async fn welcome<F: Face>(socket: TcpStream, peer: SocketAddr, shared: Shared, face: Rc<F>) {
+/// Serves one client, after a handshake where TLS is spoken. It holds its place until it ends. Dropped, it
+/// closes the socket at once.
+async fn welcome<F: Face>(
+    mut socket: TcpStream,
+    peer: SocketAddr,
+    mut place: Place,
+    shared: Shared,
+    face: Rc<F>,
+) {
     prepare(&socket);
-    match shared.tls.clone() {
-        None => serve_connection(socket, Arrival { peer, scheme: "http" }, shared, face).await,
-        // In a box: who speaks plainly does not pay for its size.
-        Some(tls) => Box::pin(welcome_securely(tls, socket, peer, shared, face)).await,
+    let client = if shared.entrance.is_proxied {
+        // In boxes: who speaks plainly does not pay for their size.
+        let Some(client) = Box::pin(introduced(&mut socket, peer, &shared, &*face)).await else { return };
+        client
+    } else {
+        peer
+    };
+    if !face.trusts(client.ip()) && place.count_for(client.ip()).is_err() {
+        return turn_away(socket, &shared);
+    }
+    let arrival = Arrival { peer, client, scheme: "http" };
+    match shared.entrance.tls.clone() {
+        None => serve_connection(socket, arrival, shared, face).await,
+        Some(tls) => Box::pin(welcome_securely(tls, socket, arrival, shared, face)).await,
+    }
+}
+
+/// Whom a connection is from, as its PROXY header says; `None` when it is not let in. A stranger is turned
+/// away before a byte of his is read (THREATS E52).
+async fn introduced<F: Face>(
+    socket: &mut TcpStream,
+    peer: SocketAddr,
+    shared: &Shared,
+    face: &F,
+) -> Option<SocketAddr> {
+    let refused = |reason: &str| {
+        shared.metrics.proxy_headers_refused.with_label_values(&[reason]).inc();
+        tracing::warn!(%peer, reason, "a connection without a proper PROXY header was closed");
+        None
+    };
+    if !face.trusts(peer.ip()) {
+        return refused("untrusted");
+    }
+    let limit = Duration::from_millis(shared.entrance.limits.proxy_header_ms);
+    match timeout(limit, proxied::client_of(socket)).await {
+        Ok(Ok(client)) => Some(client.unwrap_or(peer)),
+        Ok(Err(_)) => refused("malformed"),
+        Err(_) => {
+            shared.metrics.limits_hit.with_label_values(&["proxy_header_ms"]).inc();
+            refused("slow")
+        }
     }
 }
 
 async fn welcome_securely<F: Face>(
     tls: Arc<Tls>,
     socket: TcpStream,
-    peer: SocketAddr,
+    arrival: Arrival,
     shared: Shared,
     face: Rc<F>,
 ) {
+    let peer = arrival.peer;
     let mut stop = shared.stop.clone();
-    let handshake = timeout(Duration::from_millis(shared.limits.handshake_ms), tls.accept(socket));
+    let handshake = timeout(Duration::from_millis(shared.entrance.limits.handshake_ms), tls.accept(socket));
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = wait_for_stop(&mut stop) => return,
     };
     match shaken {
-        Ok(Ok(socket)) => serve_connection(socket, Arrival { peer, scheme: "https" }, shared, face).await,
+        Ok(Ok(socket)) => {
+            serve_connection(socket, Arrival { scheme: "https", ..arrival }, shared, face).await
+        }
         Ok(Err(error)) => {
             shared.metrics.handshakes_failed.inc();
             tracing::debug!(%error, %peer, "a TLS handshake failed");
@@ -147,7 +191,7 @@ async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
     face: Rc<F>,
 ) {
     let peer = arrival.peer;
-    let limits = &shared.limits;
+    let limits = &shared.entrance.limits;
     let wire = Rc::new(Wire::new());
     let gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
     let connection = Rc::new(face.connected(arrival));
@@ -222,33 +266,14 @@ async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Over `connections_max`: told so in one write that does not wait, then closed.
+/// Too many connections: told so in one write that does not wait, then closed.
 fn turn_away(socket: TcpStream, shared: &Shared) {
-    shared.metrics.limits_hit.with_label_values(&["connections_max"]).inc();
+    // Over TLS there is no saying it without a handshake, which is what cannot be afforded.
+    if shared.entrance.tls.is_some() {
+        return;
+    }
     if let Ok(mut socket) = socket.into_std() {
         let _ = socket.write(TURNED_AWAY);
-    }
-}
-
-/// One connection's place among `connections_max`; given back when dropped.
-struct Place(Shared);
-
-impl Place {
-    fn take(shared: &Shared) -> Option<Place> {
-        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
-        if before >= shared.limits.connections_max {
-            shared.connections.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        shared.metrics.connections.inc();
-        Some(Place(shared.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-        self.0.metrics.connections.dec();
     }
 }
 

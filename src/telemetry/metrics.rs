@@ -63,6 +63,8 @@ pub struct Metrics {
     pub tls_reloads: IntCounterVec,
     /// Answers of the application that were not passed on because they could be read in two ways, by reason.
     pub answers_refused: IntCounterVec,
+    /// Connections closed for want of a proper PROXY header, by reason.
+    pub proxy_headers_refused: IntCounterVec,
     /// Client connections now.
     pub connections: IntGauge,
     /// Reloads of rules and configuration, by what asked for them and how they ended.
@@ -164,6 +166,12 @@ impl Metrics {
                 &registry,
                 "answers_refused_total",
                 "Answers of the application that could be read in two ways.",
+                &["reason"],
+            ),
+            proxy_headers_refused: counters(
+                &registry,
+                "proxy_headers_refused_total",
+                "Connections closed for want of a proper PROXY header.",
                 &["reason"],
             ),
             connections: gauge(&registry, "connections", "Client connections now."),

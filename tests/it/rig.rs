@@ -17,7 +17,7 @@ use earwitness::exchange::{Capture, Client, Exchange, Request};
 use earwitness::proxy::{Audit, Proxy};
 use earwitness::record::{RecordError, Urgency};
 use earwitness::rules::router::{Candidate, HeadView};
-use earwitness::serve::{Tls, Workers};
+use earwitness::serve::{Entrance, Workers};
 use earwitness::telemetry::Metrics;
 use parking_lot::Mutex;
 
@@ -54,9 +54,9 @@ impl Rig {
         let proxy = Proxy::new(Arc::new(config.clone()), audit, Arc::clone(&metrics));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let tls = config.tls.as_ref().map(|tls| Tls::new(tls, &metrics).unwrap());
+        let entrance = Entrance::new(&config, &metrics).unwrap();
         let make = move || proxy.worker();
-        let workers = Workers::start(listener, config.workers, &config.limits, &metrics, tls, make).unwrap();
+        let workers = Workers::start(listener, config.workers, entrance, &metrics, make).unwrap();
         Rig { address, metrics, workers: Some(workers) }
     }
 
@@ -137,6 +137,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         rules: Vec::new(),
         credentials: Vec::new(),
         trusted_proxies: Vec::new(),
+        proxy_protocol: false,
         limits: Limits { shutdown_ms: 5_000, ..Limits::default() },
         workers: 1,
         watch: false,

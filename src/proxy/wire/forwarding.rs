@@ -20,10 +20,12 @@ use crate::telemetry::Metrics;
 /// A client's connection, as far as forwarding cares.
 #[derive(Debug)]
 pub struct Peer {
-    /// The socket's other end.
+    /// Whom the connection is from.
     pub(crate) address: SocketAddr,
-    /// Its address, without the IPv6 form of an IPv4 address.
+    /// The address alone, without the IPv6 form of an IPv4 address.
     pub(crate) ip: IpAddr,
+    /// The socket's other end: another one where a PROXY header named whom the connection is from.
+    pub(crate) socket_ip: IpAddr,
     /// True when it is one of `trusted_proxies`.
     pub(crate) is_trusted: bool,
     /// `http` or `https`: how this connection came, whatever the peer says of others.
@@ -37,11 +39,12 @@ pub struct Peer {
 impl Peer {
     /// Who has arrived.
     pub(crate) fn new(arrival: &Arrival, trusted: &[IpNet]) -> Peer {
-        let address = arrival.peer;
+        let address = arrival.client;
         let ip = address.ip().to_canonical();
         Peer {
             address,
             ip,
+            socket_ip: arrival.peer.ip().to_canonical(),
             is_trusted: is_trusted(ip, trusted),
             scheme: arrival.scheme,
             for_value: value(&ip.to_string()),
@@ -221,7 +224,8 @@ fn parse_address(text: &str) -> Option<IpAddr> {
         .map(|ip: IpAddr| ip.to_canonical())
 }
 
-fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
+/// Whether that address, in its canonical form, is one of `trusted_proxies`.
+pub(crate) fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&ip))
 }
 
@@ -249,7 +253,8 @@ mod tests {
         for line in lines {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
-        let arrival = Arrival { peer: SocketAddr::new(peer.parse().unwrap(), 1), scheme: "http" };
+        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+        let arrival = Arrival { peer, client: peer, scheme: "http" };
         let peer = Peer::new(&arrival, &trusted);
         peer.client_ip(&headers, &trusted).to_string()
     }

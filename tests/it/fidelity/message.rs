@@ -108,8 +108,8 @@ impl Message {
             self.is_chunked = false;
             let length = self.body.len().to_string().into_bytes();
             self.headers.retain(|(name, value)| {
-                !is_named(name, "transfer-encoding")
-                    && !(is_named(name, "content-length") && *value == length)
+                let is_length = is_named(name, "content-length") && *value == length;
+                !is_length && !is_named(name, "transfer-encoding")
             });
         }
         self.headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());

@@ -5,6 +5,7 @@ mod audited;
 mod endings;
 mod framing;
 mod limits;
+mod proxied;
 mod proxying;
 mod raw;
 mod reads;
