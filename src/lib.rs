@@ -36,6 +36,7 @@
 //!
 //! | floor | rooms | what lives there |
 //! |---|---|---|
+//! | values | [`value`] | what documents are made of |
 //! | nouns | [`event`], [`exchange`] | plain data: no I/O, no clock |
 //! | text | [`yaml`] | YAML with places, and problems with cures |
 //! | settings | [`config`], [`rules`] | text to checked types; matching, values, conditions, redaction: pure |
@@ -71,4 +72,5 @@ pub mod serve;
 pub mod store;
 pub mod telemetry;
 pub mod traffic;
+pub mod value;
 pub mod yaml;

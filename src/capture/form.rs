@@ -6,16 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::Doubtful;
 use crate::event::NoteCode;
+use crate::value::{Map, Value};
 
 /// A form or query as a document.
 #[derive(Debug, Default)]
 pub struct Form {
     /// By name.
-    pub members: Map<String, Value>,
+    pub members: Map,
     /// Names given twice.
     pub doubts: Vec<Doubtful>,
     /// Names under which an application may find a value that is not here. Common in honest forms
@@ -27,7 +26,7 @@ pub struct Form {
 pub fn parse(text: &str) -> Form {
     let mut form = Form::default();
     for (name, value) in form_urlencoded::parse(text.as_bytes()).take(PAIRS_MAX) {
-        form.add(&name, Value::String(value.into_owned()));
+        form.add(&name, Value::from(value));
     }
     form.tell_repeated();
     form.others = doubtful(other_readings(text));
@@ -74,9 +73,8 @@ fn insert(form: &mut Form, name: String, value: Value) {
     push(&mut form.members, name, value);
 }
 
-fn push(members: &mut Map<String, Value>, name: String, value: Value) {
-    let entry = members.entry(name).or_insert_with(|| Value::Array(Vec::new()));
-    match entry {
+fn push(members: &mut Map, name: String, value: Value) {
+    match members.place(name, || Value::Array(Vec::new())) {
         Value::Array(values) => values.push(value),
         single => *single = Value::Array(vec![single.take(), value]),
     }
@@ -111,7 +109,7 @@ pub(super) fn doubtful(found: Vec<(String, String)>) -> Vec<Doubtful> {
         }
         let values = by_name.entry(name).or_default();
         if values.len() < VALUES_MAX {
-            values.push(Value::String(value));
+            values.push(Value::from(value));
         }
     }
     let doubtful = |(name, values)| Doubtful {

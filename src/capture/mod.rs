@@ -20,10 +20,10 @@ pub mod superjson;
 mod xml;
 
 use http::HeaderMap;
-use serde_json::Value;
 
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, CaptureState};
+use crate::value::Value;
 pub use format::{Forced, Format};
 
 /// A body as far as it could be read.
@@ -69,7 +69,7 @@ impl BodyState {
 }
 
 /// A part of a body that can be read in two ways, or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Doubtful {
     /// Member names from the body's root.
     pub path: Vec<String>,
@@ -179,7 +179,7 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
         Format::Json => json_document(&text.text),
         Format::Form => form_document(&text.text),
         Format::ICalendar => icalendar::parse(&text.text),
-        Format::Text | Format::Html => Parsed { value: Some(Value::String(text.text)), ..Parsed::default() },
+        Format::Text | Format::Html => Parsed { value: Some(Value::from(text.text)), ..Parsed::default() },
         Format::Xml | Format::Soap | Format::WebDav => {
             let parsed;
             (format, parsed) = xml::parse(&text.text, forced, lists, declared.action.as_deref());

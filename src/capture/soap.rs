@@ -4,11 +4,10 @@
 //! which one was carried out: the whole message is in doubt (THREATS E27). The header blocks (security,
 //! addressing) are no part of the document, because they carry credentials.
 
-use serde_json::{Value, json};
-
 use super::xml::{Element, Shape, tree};
 use super::{Doubtful, Parsed};
 use crate::event::NoteCode;
+use crate::value::{Value, json};
 
 /// A message.
 #[derive(Clone, Debug, PartialEq)]

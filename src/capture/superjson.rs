@@ -5,10 +5,9 @@
 //! sees nothing there. A client writes `meta` too, so whatever in it changes what the application sees is
 //! doubt.
 
-use serde_json::Value;
-
 use super::{Doubtful, Parsed, json};
 use crate::event::NoteCode;
+use crate::value::{Text, Value};
 
 /// What was inside.
 #[derive(Debug, PartialEq)]
@@ -170,7 +169,7 @@ fn shares_differently(value: Option<&Value>, shared: &Value) -> bool {
         Value::Null => false,
         Value::Object(pairs) => {
             let count: usize = pairs.values().map(|targets| targets.as_array().map_or(1, Vec::len)).sum();
-            let differs = |(source, targets): (&String, &Value)| {
+            let differs = |(source, targets): (&Text, &Value)| {
                 let targets = targets.as_array().map(Vec::as_slice).unwrap_or_default();
                 targets.iter().any(|target| at(source) != target.as_str().and_then(at))
             };
@@ -192,9 +191,9 @@ const DOUBTS_MAX: usize = 50;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
+    use crate::value::json;
 
     #[test]
     fn the_wrapping_comes_off_and_what_is_undefined_is_missing() {
@@ -237,8 +236,7 @@ mod tests {
         check(json!({"json": {"a": 1, "b": null}, "meta": {"referentialEqualities": {"a": ["b"]}}}), &[]);
         check(json!({"json": {"a": 1}, "meta": {"referentialEqualities": [["a"]]}}), &[]);
         check(json!({"json": {"a": 1}, "role": "ADMIN"}), &[]);
-        let many: serde_json::Map<String, Value> =
-            (0..6_000).map(|n| (n.to_string(), json!(["Date"]))).collect();
+        let many: crate::value::Map = (0..6_000).map(|n| (n.to_string(), json!(["Date"]))).collect();
         check(json!({"json": {"a": 1}, "meta": {"values": many}}), &[]);
         check(json!({"json": {"a": 1}, "meta": {"values": {"a.".repeat(600): ["undefined"]}}}), &[]);
     }

@@ -5,9 +5,9 @@ use std::io::Write;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
-use serde_json::{Value, json};
 
 use super::*;
+use crate::value::{Value, json};
 
 pub(super) fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();

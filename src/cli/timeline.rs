@@ -3,10 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
 use super::terminal::visible;
 use crate::event::{Actor, Assurance, Certainty, Change, Event};
+use crate::value::Value;
 
 /// One event as a few lines: when, what, who, where, which changes.
 pub struct Timeline<'a>(pub &'a Event);
@@ -72,7 +72,7 @@ fn change_line(change: &Change) -> String {
 
 fn shown(value: &Value) -> String {
     let text = match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             value.to_string()
         }

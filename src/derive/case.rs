@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 use super::document::Document;
 use super::engine::{EVENTS_MAX, Engine};
 use super::read::ask::{Asked, Asking};
@@ -14,6 +12,7 @@ use crate::rules::expr::{Doubt, EvalLog, Expr, Phase, Root, Scope};
 use crate::rules::model::{ForEach, Pack, Resource, Rule, Whence};
 use crate::rules::redact::Redactor;
 use crate::rules::router::Candidate;
+use crate::value::{Map, Value};
 
 /// A rule that an exchange may concern, with the document as this rule sees it.
 pub(super) struct Case<'a> {
@@ -252,8 +251,7 @@ fn product(axes: &[(String, Expr)], scope: &Scope<'_>) -> Vec<Item> {
                 if wider.len() > EVENTS_MAX {
                     break;
                 }
-                let (mut keys, mut values): (Map<String, Value>, Map<String, Value>) =
-                    (keys.clone(), values.clone());
+                let (mut keys, mut values): (Map, Map) = (keys.clone(), values.clone());
                 keys.insert(name.clone(), key.clone());
                 values.insert(name.clone(), value.clone());
                 wider.push((keys, values));

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::Value;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
@@ -28,6 +27,7 @@ use crate::rules::model::{Mode, Pack, Rule, RuleSet};
 use crate::rules::reaches;
 use crate::rules::redact::{Key, Redactor, Secrets};
 use crate::rules::router::Candidate;
+use crate::value::Value;
 
 /// Rules, key and limits: all that derivation rests on. Shared by every exchange.
 pub struct Engine {

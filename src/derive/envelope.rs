@@ -8,7 +8,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::case::Case;
@@ -24,6 +23,7 @@ use crate::exchange::{Capture, Client, EnvelopeKind, Exchange, Request, Response
 use crate::rules::expr::{EvalLog, Phase};
 use crate::rules::model::{After, Guarantee, Mode, Pack, Rule};
 use crate::rules::router::{Candidate, HeadView};
+use crate::value::Value;
 
 /// An envelope that was met, opened.
 pub(super) struct Envelope<'e> {

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, OnceCell};
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::Step;
@@ -18,6 +17,7 @@ use crate::exchange::Exchange;
 use crate::rules::expr::{Condition, Doubt, Phase, Root, Scope, Verdict};
 use crate::rules::model::{ChangeSpec, Entry};
 use crate::rules::router::Candidate;
+use crate::value::Value;
 
 /// What one rule makes of an exchange.
 #[derive(Debug, Default)]

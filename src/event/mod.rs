@@ -18,12 +18,11 @@ pub use facts::{
 pub use note::{Note, NoteCode};
 pub use sentence::{Part, Sentence};
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
+
+use crate::value::{Map, Value};
 
 /// The version of the stored form written by this build.
 pub const FORMAT: u32 = 1;
@@ -87,8 +86,8 @@ pub struct Event {
     /// Where the `before` values come from, and how sure they are.
     pub before: BeforeFacts,
     /// Everything else that the rule keeps.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub details: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub details: Map,
     /// Who may see it.
     #[serde(default, skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
@@ -110,8 +109,8 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// The parts of the exchange document that the rule asked to keep, redacted, by their path.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub raw: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub raw: Map,
 }
 
 /// What an action was done to.

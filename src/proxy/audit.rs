@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderName;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::reads::Sessions;
@@ -18,6 +17,7 @@ use crate::record::{Log, RecordError, Urgency};
 use crate::rules::router::{Candidate, HeadView, is_mutating};
 use crate::store::Snapshots;
 use crate::telemetry::Metrics;
+use crate::value::Value;
 
 /// The audit as the proxy sees it. Shared by all workers; nothing here waits but [`Audit::record`].
 pub trait Audit: Send + Sync + 'static {

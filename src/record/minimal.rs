@@ -135,10 +135,9 @@ const NOTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::store::fixture::event;
+    use crate::value::{Value, json};
 
     fn check(event: &Event, is_minimal: bool) {
         let bytes = bytes_of(event);

@@ -6,8 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use crate::value::Value;
 use crate::yaml::{Node, Source, Span};
 
 /// One test of a rule. What its file or pack gives (`given`) is already in it.

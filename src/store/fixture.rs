@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{Head, Sealed};
@@ -10,6 +9,7 @@ use crate::event::{
     Actor, BeforeFacts, Certainty, Change, ClientFacts, Event, FORMAT, Link, MatchFacts, MatchedBy, Outcome,
     RequestFacts, RuleFacts, Scope, Sentence, Target,
 };
+use crate::value::json;
 
 /// The n-th event: each a minute after the one before, so that 1,440 fill a day. Its id is a UUIDv7 of
 /// that time.

@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::StoreError;
 use crate::derive::Learned;
+use crate::value::Value;
 
 /// Where snapshots survive a restart.
 pub trait Shelf: Send {
@@ -253,7 +253,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::value::json;
 
     use super::*;
     use crate::store::SledShelf;

@@ -1,9 +1,8 @@
 //! Looking for words in an event: a plain look at each of its texts, without case. An index will answer
 //! the same question faster; this says what the answer is.
 
-use serde_json::Value;
-
 use crate::event::{Actor, Event};
+use crate::value::Value;
 
 /// The texts of an event in which words are looked for.
 pub(super) struct Words<'a>(&'a Event);

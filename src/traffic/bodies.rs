@@ -6,12 +6,12 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer, XmlVersion};
-use serde_json::{Value, json};
 
 use super::har::Writing;
 use crate::capture::{self, BodyState};
 use crate::exchange::{Capture, CaptureState};
 use crate::rules::redact::Redactor;
+use crate::value::{Value, json};
 
 /// What is kept of a body.
 #[derive(Debug, Default)]
@@ -177,7 +177,7 @@ fn attributes(start: &BytesStart<'_>, redactor: &Redactor<'_>) -> Option<BytesSt
 }
 
 fn named(name: &str, text: String, redactor: &Redactor<'_>) -> String {
-    let mut value = Value::String(text);
+    let mut value = Value::from(text);
     redactor.named(name, &mut value);
     plain(&value)
 }

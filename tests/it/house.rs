@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Each floor with its rooms; a room imports only from floors above it in this list, and from itself.
 const FLOORS: &[&[&str]] = &[
+    &["value"],
     &["event", "exchange"],
     &["yaml"],
     &["config", "rules"],

@@ -1,10 +1,8 @@
 //! The event of a reload: who changes the rules is audited like everybody else. Pure.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Trigger;
@@ -14,6 +12,7 @@ use crate::event::{
     Actor, Assurance, BeforeFacts, Certainty, Change, ClientFacts, Event, FORMAT, MatchFacts, MatchedBy,
     Outcome, RequestFacts, RuleFacts, Scope, Sentence, Target,
 };
+use crate::value::{Map, Value, json};
 use crate::yaml::{Problem, Problems, Severity};
 
 /// Of rules and settings that were put into force. `owners` are the files of packs that are different, with the
@@ -109,7 +108,7 @@ fn plain(id: Uuid, now: Timestamp, trigger: Trigger, version: &str, result: Outc
         reason: None,
         changes: Vec::new(),
         before: BeforeFacts::default(),
-        details: BTreeMap::new(),
+        details: Map::new(),
         scope: Scope::default(),
         client: ClientFacts { ip: ip.unwrap_or(HERE), peer: None, user_agent: None },
         request: RequestFacts {
@@ -126,7 +125,7 @@ fn plain(id: Uuid, now: Timestamp, trigger: Trigger, version: &str, result: Outc
         r#match: MatchFacts { certainty: Certainty::Certain, by: MatchedBy::Raw, reasons: Vec::new() },
         notes: Vec::new(),
         tags: Vec::new(),
-        raw: BTreeMap::new(),
+        raw: Map::new(),
     }
 }
 

@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
 
 use super::{Answer, CALLS_MAX, Call, Opened, Reply, nothing};
 use crate::capture::multipart::{self, Part};
 use crate::capture::{self, coding};
 use crate::event::NoteCode;
 use crate::exchange::{Capture, CaptureState, Request};
+use crate::value::{Value, json};
 
 /// One answer of a batch.
 pub(super) struct PartAnswer {

@@ -5,12 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{Answer, CALLS_MAX, Call, JSON, Opened, Reply, inside, name_in, nothing, unread};
 use crate::capture::{self, Document};
 use crate::event::NoteCode;
 use crate::exchange::{Capture, Request};
+use crate::value::Value;
 
 pub(super) fn open(request: &Request, body: &Capture, bytes_max: usize) -> Opened {
     let whole = capture::decode(body, &request.headers, Some(JSON), bytes_max);

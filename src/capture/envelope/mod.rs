@@ -18,11 +18,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use serde_json::Value;
 
 use super::{BodyState, Document, Doubtful, Forced, Format};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, EnvelopeKind, Request, Response};
+use crate::value::{Text, Value};
 
 /// An opened envelope.
 #[derive(Debug, Default)]
@@ -242,7 +242,7 @@ fn inside(whole: &Document, path: &[&str]) -> Option<Document> {
     let mut value = whole.value.as_ref()?;
     for name in path {
         value = match value {
-            Value::Object(members) => members.get(*name)?,
+            Value::Object(members) => members.get(name)?,
             Value::Array(elements) => elements.get(name.parse::<usize>().ok()?)?,
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
         };
@@ -265,7 +265,7 @@ fn doubts_inside(whole: &Document, path: &[&str]) -> Vec<Doubtful> {
 fn name_in<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     let members = value.as_object()?;
     let exact = members.get_key_value(name).map(|(name, _)| name.as_str());
-    exact.or_else(|| members.keys().map(String::as_str).find(|own| own.eq_ignore_ascii_case(name)))
+    exact.or_else(|| members.keys().map(Text::as_str).find(|own| own.eq_ignore_ascii_case(name)))
 }
 
 impl Document {

@@ -3,12 +3,11 @@
 //! A service may go by the action in the head instead. Where that names another operation, the call is made
 //! under the element's name, and the other name is left over: one of the two was carried out (THREATS E27).
 
-use serde_json::Value;
-
 use super::{Answer, Call, Opened, Reply, unread};
 use crate::capture::{self, Forced, Format, soap};
 use crate::event::NoteCode;
 use crate::exchange::{Capture, Request};
+use crate::value::Value;
 
 pub(super) fn open(request: &Request, body: &Capture, lists: &[String], bytes_max: usize) -> Opened {
     let forced = Forced { format: Format::Soap, lists };

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use super::{Answer, CALLS_MAX, Call, JSON, Opened, Reply, document, inside, nothing};
 use crate::capture::{self, BodyState, Document, json, superjson};
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, Request};
+use crate::value::Value;
 
 pub(super) fn open(request: &Request, body: Option<&Capture>, bytes_max: usize) -> Opened {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));

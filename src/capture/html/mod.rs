@@ -8,10 +8,10 @@ mod control;
 mod page;
 
 use html5gum::{DefaultEmitter, Tokenizer};
-use serde_json::{Map, Value, json};
 
 use super::{Doubtful, Parsed, form};
 use crate::event::NoteCode;
+use crate::value::{Map, Value, json};
 use page::{Owner, Page};
 
 /// Reads a page; there is none that cannot be read.
@@ -30,16 +30,16 @@ pub(super) fn parse(text: &str) -> Parsed {
             Owner::Id(id) => page.forms.iter().position(|form| form.id.as_ref() == Some(&id)),
         };
         if let Some(form) = owner.and_then(|index| fields.get_mut(index)) {
-            form.add(&name, Value::String(value));
+            form.add(&name, Value::from(value));
         }
     }
     let forms = page.forms.into_iter().zip(fields).map(|(form, fields)| {
         let mut members = Map::new();
         let texts = [("id", form.id), ("name", form.name), ("action", form.action)];
         members.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
-        members.insert("method".to_owned(), form.method.into());
+        members.insert("method", form.method.into());
         // A name that comes twice is no doubt here: nobody but the application wrote the page.
-        members.insert("fields".to_owned(), Value::Object(fields.members));
+        members.insert("fields", Value::Object(fields.members));
         Value::Object(members)
     });
     let mut value = json!({ "forms": forms.collect::<Vec<Value>>(), "errors": page.errors });

@@ -4,21 +4,21 @@ use calcard::icalendar::{
     ICalendarComponent, ICalendarEntry, ICalendarParameterName as Parameter, ICalendarProperty as Property,
     ICalendarValue,
 };
-use serde_json::{Map, Value, json};
 
 use super::time::{Zones, basic, end_by_duration, seconds, stamp_of, time_of};
+use crate::value::{Map, Value, json};
 
-pub(super) fn members(component: &ICalendarComponent, zones: &Zones) -> Map<String, Value> {
+pub(super) fn members(component: &ICalendarComponent, zones: &Zones) -> Map {
     let mut members = Map::new();
-    members.insert("component".to_owned(), component.component_type.as_str().into());
+    members.insert("component", component.component_type.as_str().into());
     for (name, property) in TEXTS {
         if let Some(text) = text_of(component, property) {
-            members.insert((*name).to_owned(), Value::String(text));
+            members.insert((*name).to_owned(), Value::from(text));
         }
     }
     for (name, property) in WORDS {
         if let Some(text) = text_of(component, property) {
-            members.insert((*name).to_owned(), Value::String(text.to_ascii_lowercase()));
+            members.insert((*name).to_owned(), Value::from(text.to_ascii_lowercase()));
         }
     }
     for (name, property) in TIMES {
@@ -30,7 +30,7 @@ pub(super) fn members(component: &ICalendarComponent, zones: &Zones) -> Map<Stri
         && let Some(ICalendarValue::Duration(duration)) = first(component, &Property::Duration)
         && let Some(end) = end_by_duration(duration, members.get("start"))
     {
-        members.insert("end".to_owned(), end);
+        members.insert("end", end);
     }
     for (name, property) in STAMPS {
         if let Some(stamp) = component.property(property).and_then(|entry| stamp_of(entry, zones)) {
@@ -38,20 +38,20 @@ pub(super) fn members(component: &ICalendarComponent, zones: &Zones) -> Map<Stri
         }
     }
     if let Some(ICalendarValue::Integer(sequence)) = first(component, &Property::Sequence) {
-        members.insert("sequence".to_owned(), (*sequence).into());
+        members.insert("sequence", (*sequence).into());
     }
     lists(component, &mut members);
     members
 }
 
-fn lists(component: &ICalendarComponent, members: &mut Map<String, Value>) {
+fn lists(component: &ICalendarComponent, members: &mut Map) {
     let of = |property: Property| component.entries.iter().filter(move |entry| entry.name == property);
     let attendees: Vec<Value> = of(Property::Attendee).map(person).collect();
     if !attendees.is_empty() {
-        members.insert("attendees".to_owned(), Value::Array(attendees));
+        members.insert("attendees", Value::Array(attendees));
     }
     if let Some(organizer) = of(Property::Organizer).next() {
-        members.insert("organizer".to_owned(), person(organizer));
+        members.insert("organizer", person(organizer));
     }
     let categories: Vec<Value> = of(Property::Categories)
         .flat_map(|entry| &entry.values)
@@ -59,12 +59,12 @@ fn lists(component: &ICalendarComponent, members: &mut Map<String, Value>) {
         .map(Value::from)
         .collect();
     if !categories.is_empty() {
-        members.insert("categories".to_owned(), Value::Array(categories));
+        members.insert("categories", Value::Array(categories));
     }
     let recurrence: Vec<Value> =
         component.entries.iter().filter_map(recurrence_line).map(Value::from).collect();
     if !recurrence.is_empty() {
-        members.insert("recurrence".to_owned(), Value::Array(recurrence));
+        members.insert("recurrence", Value::Array(recurrence));
     }
 }
 
@@ -100,9 +100,9 @@ fn person(entry: &ICalendarEntry) -> Value {
         // Schedulers put an opaque principal into the value and the address into EMAIL (RFC 7986 6.2).
         false => parameter(&Parameter::Email).unwrap_or(bare),
     };
-    members.insert("email".to_owned(), email.trim().to_lowercase().into());
+    members.insert("email", email.trim().to_lowercase().into());
     if let Some(name) = parameter(&Parameter::Cn) {
-        members.insert("displayName".to_owned(), name.into());
+        members.insert("displayName", name.into());
     }
     if entry.name == Property::Attendee {
         let status = parameter(&Parameter::Partstat).unwrap_or("NEEDS-ACTION").to_ascii_uppercase();
@@ -111,7 +111,7 @@ fn person(entry: &ICalendarEntry) -> Value {
             "IN-PROCESS" => "inProcess".to_owned(),
             other => other.to_ascii_lowercase(),
         };
-        members.insert("responseStatus".to_owned(), status.into());
+        members.insert("responseStatus", status.into());
         for (name, word) in [("role", Parameter::Role), ("type", Parameter::Cutype)] {
             if let Some(value) = parameter(&word) {
                 members.insert(name.to_owned(), value.to_ascii_lowercase().into());

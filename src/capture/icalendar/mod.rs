@@ -14,12 +14,12 @@ use calcard::icalendar::{
     ICalendar, ICalendarComponent, ICalendarComponentType as Kind, ICalendarProperty as Property,
 };
 use calcard::{Entry, Parser};
-use serde_json::{Map, Value};
 
 use self::component::text_of;
 use self::time::Zones;
 use super::{Doubtful, Parsed};
 use crate::event::NoteCode;
+use crate::value::{Map, Value};
 
 /// Reads a calendar object; no value when there is no component in it.
 pub(super) fn parse(text: &str) -> Parsed {
@@ -62,7 +62,7 @@ fn document(calendar: &ICalendar) -> Parsed {
     let whole = |one: &ICalendarComponent| whole_component(calendar, one, &zones);
     let mut members = whole(master);
     if let Some(method) = calendar.components.first().and_then(|top| text_of(top, &Property::Method)) {
-        members.insert("method".to_owned(), Value::String(method));
+        members.insert("method", Value::from(method));
     }
     let overrides: Vec<Value> = components
         .iter()
@@ -78,28 +78,24 @@ fn document(calendar: &ICalendar) -> Parsed {
         ));
     }
     if !overrides.is_empty() {
-        members.insert("overrides".to_owned(), Value::Array(overrides));
+        members.insert("overrides", Value::Array(overrides));
     }
     Parsed { value: Some(Value::Object(members)), doubts, ..Parsed::default() }
 }
 
-fn whole_component(calendar: &ICalendar, one: &ICalendarComponent, zones: &Zones) -> Map<String, Value> {
+fn whole_component(calendar: &ICalendar, one: &ICalendarComponent, zones: &Zones) -> Map {
     let mut members = component::members(one, zones);
     let inner = one.component_ids.iter().filter_map(|id| calendar.components.get(usize::try_from(*id).ok()?));
     let alarms = inner.filter(|inner| inner.component_type == Kind::VAlarm).take(ALARMS_MAX);
     if let Some(reminders) = component::reminders(alarms) {
-        members.insert("reminders".to_owned(), reminders);
+        members.insert("reminders", reminders);
     }
     members
 }
 
 /// Components of which only one can count (RFC 4791 section 4.1: one UID, one master, one component for each
 /// recurrence id); which one that is, is the application's secret.
-fn rivals(
-    components: &[&ICalendarComponent],
-    master: &Map<String, Value>,
-    overrides: &[Value],
-) -> Vec<Doubtful> {
+fn rivals(components: &[&ICalendarComponent], master: &Map, overrides: &[Value]) -> Vec<Doubtful> {
     let doubt = |detail: String| Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail);
     let mut doubts = Vec::new();
     let is_master = |component: &&&ICalendarComponent| !component.has_property(&Property::RecurrenceId);

@@ -1,9 +1,9 @@
 //! Calendar objects by data: Google's names, zones, what breaks RFC 5545, and what is made to hurt.
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
+use crate::value::json;
 
 fn object(lines: &[&str]) -> Parsed {
     parse(&format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{}\r\nEND:VCALENDAR\r\n", lines.join("\r\n")))

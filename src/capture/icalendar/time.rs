@@ -11,7 +11,8 @@ use calcard::common::timezone::Tz;
 use calcard::icalendar::{
     ICalendar, ICalendarDuration, ICalendarEntry, ICalendarParameterName as Parameter, ICalendarValue,
 };
-use serde_json::{Map, Value, json};
+
+use crate::value::{Map, Value, json};
 
 /// The zones that a calendar object brings along, by its own names for them.
 #[derive(Debug, Default)]
@@ -46,9 +47,9 @@ pub(super) fn time_of(entry: &ICalendarEntry, zones: &Zones) -> Option<Value> {
     let Some(hour) = time.hour else { return Some(json!({ "date": date })) };
     let clock = format!("{hour:02}:{:02}:{:02}", time.minute.unwrap_or(0), time.second.unwrap_or(0));
     let mut members = Map::new();
-    members.insert("dateTime".to_owned(), format!("{date}T{clock}{}", offset(time)).into());
+    members.insert("dateTime", format!("{date}T{clock}{}", offset(time)).into());
     if let Some(zone) = entry.parameter(&Parameter::Tzid).and_then(|zone| zone.as_text()) {
-        members.insert("timeZone".to_owned(), zones.name(zone).into());
+        members.insert("timeZone", zones.name(zone).into());
     }
     Some(Value::Object(members))
 }
@@ -70,7 +71,7 @@ pub(super) fn end_by_duration(duration: &ICalendarDuration, start: Option<&Value
             format!("{}{zone}", clock.parse::<jiff::civil::DateTime>().ok()?.checked_add(total).ok()?)
         }
     };
-    end[member] = Value::String(shifted);
+    end[member] = Value::from(shifted);
     Some(end)
 }
 

@@ -3,10 +3,9 @@
 //! The value is the list of them. A line that cannot be read is null in its place with a doubt there, so that
 //! one broken line neither hides the others nor moves them.
 
-use serde_json::Value;
-
 use super::super::{Doubtful, Parsed};
 use crate::event::NoteCode;
+use crate::value::Value;
 
 /// Reads lines; no value when not one of them is JSON.
 pub(in crate::capture) fn parse(text: &str) -> Parsed {
@@ -49,7 +48,7 @@ const DOUBTS_MAX: usize = 50;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::value::json;
 
     use super::*;
 

@@ -9,11 +9,10 @@ pub(super) mod lines;
 mod number;
 
 use memchr::memchr2;
-use serde_json::map::Entry;
-use serde_json::{Map, Value};
 
 use super::Doubtful;
 use crate::event::NoteCode;
+use crate::value::{Map, Text, Value};
 
 /// A value, and where it is doubtful.
 #[derive(Debug)]
@@ -61,12 +60,8 @@ struct Reader<'a> {
 /// An array or object whose end is not reached yet.
 enum Frame {
     Array(Vec<Value>),
-    /// `name` goes into `members` with its value; where it stood, for what is said about the place later.
-    Object {
-        members: Map<String, Value>,
-        name: String,
-        name_at: usize,
-    },
+    /// As they were sent; the last has its name and not yet its value.
+    Object(Vec<(Text, Value)>),
 }
 
 /// What stands at a value's place.
@@ -133,8 +128,10 @@ impl Reader<'_> {
         if self.take(b'}') {
             return Ok(Step::Value(Value::Object(Map::new())));
         }
-        let (name, name_at) = self.name()?;
-        self.enter(Frame::Object { members: Map::new(), name, name_at })
+        let name = self.name()?;
+        let mut members = Vec::with_capacity(MEMBERS_USUAL);
+        members.push((name, Value::Null));
+        self.enter(Frame::Object(members))
     }
 
     fn enter(&mut self, frame: Frame) -> Result<Step, JsonError> {
@@ -145,41 +142,28 @@ impl Reader<'_> {
         Ok(Step::Opened)
     }
 
-    fn name(&mut self) -> Result<(String, usize), JsonError> {
+    fn name(&mut self) -> Result<Text, JsonError> {
         self.blanks();
         if self.peek() != Some(b'"') {
             return Err(JsonError::Unexpected(self.at));
         }
-        let name_at = self.at;
         let name = self.string()?;
         self.blanks();
         match self.take(b':') {
-            true => Ok((name, name_at)),
+            true => Ok(name),
             false => Err(JsonError::Unexpected(self.at)),
         }
     }
 
     fn store(&mut self, value: Value) {
-        let duplicate = match self.stack.last_mut() {
-            Some(Frame::Array(elements)) => {
-                elements.push(value);
-                None
+        match self.stack.last_mut() {
+            Some(Frame::Array(elements)) => elements.push(value),
+            Some(Frame::Object(members)) => {
+                if let Some((_, place)) = members.last_mut() {
+                    *place = value;
+                }
             }
-            Some(Frame::Object { members, name, .. }) => match members.entry(std::mem::take(name)) {
-                Entry::Vacant(place) => {
-                    place.insert(value);
-                    None
-                }
-                Entry::Occupied(mut known) => {
-                    let shown = vec![brief(known.get()), brief(&value)];
-                    known.insert(value);
-                    Some(shown)
-                }
-            },
-            None => None,
-        };
-        if let Some(values) = duplicate {
-            self.doubt(NoteCode::DuplicateKey, "given more than once", values);
+            None => {}
         }
     }
 
@@ -190,7 +174,7 @@ impl Reader<'_> {
         if has_comma {
             self.blanks();
         }
-        let is_object = matches!(self.stack.last(), Some(Frame::Object { .. }));
+        let is_object = matches!(self.stack.last(), Some(Frame::Object(_)));
         let end = if is_object { b'}' } else { b']' };
         if self.peek() == Some(end) {
             if has_comma {
@@ -199,24 +183,38 @@ impl Reader<'_> {
             self.at += 1;
             return Ok(self.stack.pop().map(|frame| match frame {
                 Frame::Array(elements) => Value::Array(elements),
-                Frame::Object { members, .. } => Value::Object(members),
+                Frame::Object(members) => Value::Object(self.members(members)),
             }));
         }
         if !has_comma {
             return Err(JsonError::Unexpected(self.at));
         }
         if is_object {
-            let (next, next_at) = self.name()?;
-            if let Some(Frame::Object { name, name_at, .. }) = self.stack.last_mut() {
-                (*name, *name_at) = (next, next_at);
+            let next = self.name()?;
+            if let Some(Frame::Object(members)) = self.stack.last_mut() {
+                members.push((next, Value::Null));
             }
         }
         Ok(None)
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
+    /// The members of an object that ends here; of two with one name the last, with a doubt.
+    fn members(&mut self, sent: Vec<(Text, Value)>) -> Map {
+        let mut repeated = Vec::new();
+        let members = Map::from_sent(sent, |name, old, new| {
+            if repeated.len() <= DOUBTS_MAX {
+                repeated.push((name.to_owned(), vec![brief(old), brief(new)]));
+            }
+        });
+        for (name, values) in repeated {
+            self.doubt_at(Some(name), NoteCode::DuplicateKey, "given more than once", values);
+        }
+        members
+    }
+
+    fn string(&mut self) -> Result<Text, JsonError> {
         self.at += 1;
-        let mut content = String::new();
+        let mut content = Text::default();
         loop {
             let start = self.at;
             let rest = self.bytes.get(start..).unwrap_or_default();
@@ -227,7 +225,7 @@ impl Reader<'_> {
                 // Nearly every string is one piece.
                 Some(b'"') if content.is_empty() => {
                     self.at += 1;
-                    return Ok(plain.to_owned());
+                    return Ok(Text::from(plain));
                 }
                 _ => content.push_str(plain),
             }
@@ -314,7 +312,7 @@ impl Reader<'_> {
 
     fn odd_number(&mut self, text: &str) -> Value {
         self.doubt(NoteCode::BodyAmbiguous, "a number that not every parser takes", Vec::new());
-        Value::String(text.to_owned())
+        Value::from(text)
     }
 
     fn word(&mut self) -> Result<Value, JsonError> {
@@ -335,8 +333,13 @@ impl Reader<'_> {
         Err(JsonError::Unexpected(self.at))
     }
 
-    /// Notes a doubt about the place at hand; past the limit the whole body is in doubt.
+    /// Notes a doubt about the place at hand.
     fn doubt(&mut self, code: NoteCode, detail: &str, values: Vec<Value>) {
+        self.doubt_at(None, code, detail, values);
+    }
+
+    /// Notes a doubt about a member of what ends here; past the limit the whole body is in doubt.
+    fn doubt_at(&mut self, member: Option<String>, code: NoteCode, detail: &str, values: Vec<Value>) {
         if self.doubts.len() > DOUBTS_MAX {
             return;
         }
@@ -346,10 +349,9 @@ impl Reader<'_> {
         }
         let path = self.stack.iter().map(|frame| match frame {
             Frame::Array(elements) => elements.len().to_string(),
-            Frame::Object { name, name_at, .. } if name.is_empty() => name_of(self.text, *name_at),
-            Frame::Object { name, .. } => name.clone(),
+            Frame::Object(members) => members.last().map(|(name, _)| name.to_string()).unwrap_or_default(),
         });
-        let path = path.collect();
+        let path = path.chain(member).collect();
         self.doubts.push(Doubtful { path, code, detail: Some(detail.to_owned()), values });
     }
 
@@ -372,22 +374,18 @@ impl Reader<'_> {
     }
 }
 
-/// The name at this place, read once more.
-fn name_of(text: &str, at: usize) -> String {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at, stack: Vec::new(), doubts: Vec::new() };
-    reader.string().unwrap_or_default()
-}
-
 /// A value as a doubt tells it: whole copies of nested duplicates would multiply.
 fn brief(value: &Value) -> Value {
     match value {
-        Value::Array(_) => Value::String("[…]".to_owned()),
-        Value::Object(_) => Value::String("{…}".to_owned()),
+        Value::Array(_) => Value::from("[…]"),
+        Value::Object(_) => Value::from("{…}"),
         Value::String(text) => Value::String(text.chars().take(SHOWN_CHARS).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
+/// Room for the members of most objects, made at once.
+const MEMBERS_USUAL: usize = 8;
 /// Characters of a value that a doubt tells.
 const SHOWN_CHARS: usize = 200;
 /// Arrays and objects in each other; the deepest that Python takes by default is about 990, PHP stops at

@@ -1,6 +1,6 @@
 //! Numbers that are the same to every reader; any other stays the text that was sent (THREATS E26).
 
-use serde_json::Number;
+use crate::value::Number;
 
 /// The number, where nothing of its text is lost. 9007199254740993.0 is an even number to some applications
 /// and an identifier to others, `01` and `1e400` are numbers to some only.

@@ -5,12 +5,12 @@
 //! such place is a doubt at the field's name (THREATS E23).
 
 use base64::Engine as _;
-use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{BARE_LINE_ENDS, Parameter, Part, parameters, parts};
 use crate::capture::{Doubtful, Parsed, charset, form, json as json_text};
 use crate::event::{Note, NoteCode};
+use crate::value::{Map, Value};
 
 /// Reads a form; no value when no part has a name.
 pub(in crate::capture) fn parse(bytes: &[u8], content_type: &str) -> Parsed {
@@ -156,7 +156,7 @@ impl Field {
             Some(Err(_)) => field.doubts.push(("a part that is not the JSON it says it is", Vec::new())),
             None => {}
         }
-        field.value = Value::String(text.text);
+        field.value = Value::from(text.text);
         field
     }
 
@@ -183,7 +183,7 @@ impl Field {
             part.bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).take(SHOWN_BYTES).copied().collect();
         let decoded = base64::engine::general_purpose::STANDARD.decode(packed).unwrap_or_default();
         let other = String::from_utf8(decoded).ok().filter(|text| encoding == "base64" && !text.is_empty());
-        self.doubts.push(("a part with a transfer encoding", other.map(Value::String).into_iter().collect()));
+        self.doubts.push(("a part with a transfer encoding", other.map(Value::from).into_iter().collect()));
     }
 }
 
@@ -191,12 +191,12 @@ impl Field {
 fn file(filename: Option<String>, essence: String, bytes: &[u8]) -> Value {
     let mut members = Map::new();
     if let Some(filename) = filename {
-        members.insert("filename".to_owned(), filename.into());
+        members.insert("filename", filename.into());
     }
-    members.insert("type".to_owned(), essence.into());
-    members.insert("size".to_owned(), json!(bytes.len()));
+    members.insert("type", essence.into());
+    members.insert("size", bytes.len().into());
     let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    members.insert("sha256".to_owned(), hash.into());
+    members.insert("sha256", hash.into());
     Value::Object(members)
 }
 
@@ -214,6 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::value::json;
 
     fn read(parts: &[&str]) -> Parsed {
         let body: String =

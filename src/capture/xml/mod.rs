@@ -14,7 +14,7 @@ mod webdav;
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use read::Node;
 pub(super) use read::{Element, encoding, tree};
@@ -88,7 +88,7 @@ impl<'a> Shape<'a> {
     /// What an element holds. Recursion is safe: the tree is bounded in depth.
     pub(super) fn content(&mut self, element: &Element) -> Value {
         if element.attributes.is_empty() && element.elements().next().is_none() {
-            return Value::String(self.text(element));
+            return Value::from(self.text(element));
         }
         let mut members = Map::new();
         for attribute in &element.attributes {
@@ -96,7 +96,7 @@ impl<'a> Shape<'a> {
             if attribute.is_unresolved {
                 self.doubt_at(&name, ENTITY);
             }
-            let value = Value::String(attribute.value.clone());
+            let value = Value::from(&attribute.value);
             if let Some(other) = members.insert(name.clone(), value.clone()) {
                 self.doubt_at(&name, "an attribute in two namespaces");
                 members.insert(name, Value::Array(vec![other, value]));
@@ -107,12 +107,12 @@ impl<'a> Shape<'a> {
         // Beside elements, blanks are layout.
         let text = if element.elements().next().is_some() { text.trim() } else { text.as_str() };
         if !text.is_empty() {
-            members.insert("#text".to_owned(), text.into());
+            members.insert("#text", text.into());
         }
         Value::Object(members)
     }
 
-    fn elements(&mut self, element: &Element, members: &mut Map<String, Value>) {
+    fn elements(&mut self, element: &Element, members: &mut Map) {
         let mut kinds: HashMap<&str, Kind<'_>> = HashMap::new();
         for child in element.elements() {
             let fresh = Kind { namespace: &child.namespace, count: 0, is_mixed: false };
@@ -130,7 +130,7 @@ impl<'a> Shape<'a> {
                 self.path.pop();
                 continue;
             }
-            let list = members.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+            let list = members.place(name.as_str(), || Value::Array(Vec::new()));
             let index = list.as_array().map_or(0, Vec::len);
             if index == 0 && kind.is_mixed {
                 self.doubt("elements of one name in two namespaces");

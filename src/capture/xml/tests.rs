@@ -1,11 +1,11 @@
 //! XML by data, WebDAV as servers and clients send it, the tricks of THREATS E27, and arbitrary text.
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::super::tests::{headers, whole};
 use super::super::{BodyState, Document, Forced, decode};
 use super::*;
+use crate::value::json;
 
 fn read_as(content_type: &str, body: &str, forced: Option<Forced<'_>>) -> Document {
     decode(&whole(body), &headers(&[("content-type", content_type)]), forced, 8 << 20)

@@ -5,10 +5,9 @@
 //! instructions can set what it removes again. Properties go by their local name; two of one name in
 //! different namespaces are both there, in doubt.
 
-use serde_json::{Map, Value, json};
-
 use super::super::icalendar;
 use super::{Element, Parsed, Shape};
+use crate::value::{Map, Value, json};
 
 /// True for a root element that has a shape here.
 pub(super) fn is_known(root: &Element) -> bool {
@@ -74,7 +73,7 @@ impl<'a> Reader<'a> {
         for response in self.named(root, "response") {
             let mut members = Map::new();
             if let Some(status) = self.status(response) {
-                members.insert("status".to_owned(), status.into());
+                members.insert("status", status.into());
             }
             self.shape.path = vec!["responses".to_owned(), responses.len().to_string()];
             self.property_states(response, &mut members);
@@ -86,7 +85,7 @@ impl<'a> Reader<'a> {
             // One answer may stand for several (RFC 4918 section 14.24).
             for href in addresses {
                 let mut members = members.clone();
-                members.insert("href".to_owned(), href.text().trim().into());
+                members.insert("href", href.text().trim().into());
                 responses.push(Value::Object(members));
             }
         }
@@ -94,12 +93,12 @@ impl<'a> Reader<'a> {
     }
 
     /// `props{}` of what was found or done, `failed{name: status}` of what was not.
-    fn property_states(&mut self, response: &Element, members: &mut Map<String, Value>) {
+    fn property_states(&mut self, response: &Element, members: &mut Map) {
         let depth = self.shape.path.len();
         for state in self.named(response, "propstat") {
             let status = self.status(state);
             let is_done = matches!(status, Some(200..=299));
-            let place = members.entry(if is_done { "props" } else { "failed" }).or_insert_with(|| json!({}));
+            let place = members.place(if is_done { "props" } else { "failed" }, || Value::Object(Map::new()));
             let Some(place) = place.as_object_mut() else { continue };
             for property in self.properties(state) {
                 let name = property.name.clone();
@@ -127,10 +126,10 @@ impl<'a> Reader<'a> {
                 match (&*child.namespace, child.name.as_str()) {
                     (CALDAV, "recipient") => {
                         let href = self.named(child, "href").into_iter().next().map(Element::text);
-                        members.insert("recipient".to_owned(), href.unwrap_or(text).trim().into());
+                        members.insert("recipient", href.unwrap_or(text).trim().into());
                     }
                     (CALDAV, "request-status") => {
-                        members.insert("requestStatus".to_owned(), text.trim().into());
+                        members.insert("requestStatus", text.trim().into());
                     }
                     _ => {}
                 }
@@ -163,11 +162,11 @@ impl<'a> Reader<'a> {
         for child in ace.elements() {
             self.must_be_dav(child);
             match child.name.as_str() {
-                "principal" => drop(members.insert("principal".to_owned(), principal(child))),
+                "principal" => drop(members.insert("principal", principal(child))),
                 "invert" => {
                     let inner = self.named(child, "principal").into_iter().next();
-                    members.insert("principal".to_owned(), inner.map_or(Value::Null, principal));
-                    members.insert("invert".to_owned(), true.into());
+                    members.insert("principal", inner.map_or(Value::Null, principal));
+                    members.insert("invert", true.into());
                 }
                 "grant" | "deny" => {
                     let privileges = self.named(child, "privilege");

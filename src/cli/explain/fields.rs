@@ -98,7 +98,7 @@ impl Fields<'_> {
         let mut field = self.field(name, key);
         field["is"] = text_of(value).into();
         if let Some(value) = value.eval(self.scope) {
-            field["value"] = value;
+            field["value"] = value.into();
         }
         if let Some(doubt) = value.doubt(self.scope) {
             field["doubt"] = doubt.into();
@@ -109,7 +109,7 @@ impl Fields<'_> {
     fn raw(&mut self, path: &Path) {
         let mut field = self.field(&format!("raw[{}]", path.text), "raw");
         field["is"] = path.text.as_str().into();
-        field["value"] = Value::Array(path.all(self.scope));
+        field["value"] = path.all(self.scope).into_iter().map(Value::from).collect();
         self.list.push(field);
     }
 

@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
-use serde_json::{Map, Value};
 
 use crate::rules::redact::Key;
+use crate::value::{Map, Value};
 
 /// A credential, without its secret.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,16 +79,16 @@ impl Credential {
     /// `$.credential`.
     pub(in crate::derive) fn document(&self) -> Value {
         let mut members = Map::new();
-        members.insert("kind".to_owned(), self.kind.as_str().into());
-        members.insert("verified".to_owned(), false.into());
+        members.insert("kind", self.kind.as_str().into());
+        members.insert("verified", false.into());
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 members.insert(name.to_owned(), value);
             }
         };
-        put("user", self.user.clone().map(Value::String));
+        put("user", self.user.clone().map(Value::from));
         put("claims", self.claims.clone());
-        put("hash", self.hash.clone().map(Value::String));
+        put("hash", self.hash.clone().map(Value::from));
         Value::Object(members)
     }
 }

@@ -6,7 +6,6 @@ pub(super) mod sight;
 
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
 
 use self::credential::Credential;
 use self::sight::{Side, Sight};
@@ -16,6 +15,7 @@ use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
 use crate::rules::expr::Doubt;
 use crate::rules::model::Pack;
 use crate::rules::redact::{Key, Redactor};
+use crate::value::{Map, Value, json};
 
 /// The parts of the document that all candidates share.
 #[derive(Clone, Debug)]
@@ -93,10 +93,10 @@ impl Document {
             "cookies": cookie_names(&request.headers, &http::header::COOKIE),
         });
         let mut members = Map::new();
-        members.insert("ip".to_owned(), client.ip.to_string().into());
-        members.insert("trusted".to_owned(), client.is_trusted.into());
+        members.insert("ip", client.ip.to_string().into());
+        members.insert("trusted", client.is_trusted.into());
         if let Some(port) = client.port {
-            members.insert("port".to_owned(), port.into());
+            members.insert("port", port.into());
         }
         let cut = shown.is_cut.then(|| Note::with(NoteCode::FieldCut, "credential.claims.act"));
         let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join(".")));
@@ -240,11 +240,11 @@ fn of_response(note: Note) -> Note {
 
 fn put_body(part: &mut Value, redactor: &Redactor<'_>, root: &str, decoded: capture::Document) {
     let Some(members) = part.as_object_mut() else { return };
-    members.insert("format".to_owned(), decoded.format.into());
-    members.insert("bodyState".to_owned(), decoded.state.as_str().into());
+    members.insert("format", decoded.format.into());
+    members.insert("bodyState", decoded.state.as_str().into());
     if let Some(mut body) = decoded.value {
         redactor.value(&[root, "body"], &mut body);
-        members.insert("body".to_owned(), body);
+        members.insert("body", body);
     }
 }
 

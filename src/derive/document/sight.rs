@@ -2,12 +2,12 @@
 //! redacted and put into the document.
 
 use http::{HeaderMap, HeaderName};
-use serde_json::{Map, Value};
 
 use crate::rules::expr::{Reach, ReachStep, Root};
 use crate::rules::model::{Pack, Rule};
 use crate::rules::reaches;
 use crate::rules::redact::Redactor;
+use crate::value::{Map, Value};
 
 /// What one rule, with its pack, looks at.
 #[derive(Debug, Default)]

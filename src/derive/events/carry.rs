@@ -1,7 +1,5 @@
 //! Which event carries which change, with its label and its values as people read them.
 
-use serde_json::Value;
-
 use super::{eval_text, text};
 use crate::derive::case::Case;
 use crate::derive::rule::Firing;
@@ -9,6 +7,7 @@ use crate::derive::thing::{Situation, changes};
 use crate::event::{BeforeState, Change, Event};
 use crate::rules::expr::{Expr, Scope, is_same};
 use crate::rules::model::{ChangeSpec, ComputedChange, Field};
+use crate::value::Value;
 
 /// Puts the entry's changes into the event; the answer is which pieces it carries.
 pub(super) fn fill_changes(
@@ -144,5 +143,5 @@ fn declared<'a>(case: &Case<'a>, name: &str) -> Option<&'a Field> {
 fn shown(field: Option<&Field>, is_whole: bool, value: Value, scope: &Scope<'_>) -> Value {
     let table = field.filter(|_| is_whole).and_then(|field| field.values.as_ref());
     let Some(table) = table.and_then(|table| table.eval(scope)) else { return value };
-    text(&value).and_then(|text| table.get(text).cloned()).unwrap_or(value)
+    text(&value).and_then(|text| table.get(text.as_str()).cloned()).unwrap_or(value)
 }

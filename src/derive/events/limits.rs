@@ -1,8 +1,7 @@
 //! An event always fits: a field may be cut, an event may not be lost (THREATS E42).
 
-use serde_json::Value;
-
 use crate::event::{Actor, Event, Note, NoteCode, Part, Sentence};
+use crate::value::{Map, Value};
 
 /// The event within its limits, with a note for what was cut.
 pub(in crate::derive) fn fit(mut event: Event) -> Event {
@@ -10,7 +9,7 @@ pub(in crate::derive) fn fit(mut event: Event) -> Event {
     cut.event(&mut event);
     // Serialised only to be measured, when it may be too large at all.
     if cut.bytes_most > EVENT_BYTES_MAX && size(&event) > EVENT_BYTES_MAX {
-        event.raw.clear();
+        event.raw = Map::new();
         cut.fields.push("raw".to_owned());
         cut.value_bytes_max = SMALL_BYTES_MAX;
         event.changes.truncate(CHANGES_KEPT);
@@ -131,10 +130,8 @@ impl Cut {
     }
 
     fn text(&mut self, name: &str, text: &mut String, bytes_max: usize) {
-        if text.len() > bytes_max {
-            let whole = text.len();
-            text.truncate(text.floor_char_boundary(bytes_max));
-            text.push_str(&format!("… ({whole} bytes)"));
+        if let Some(cut) = cut(text, bytes_max) {
+            *text = cut;
             self.fields.push(name.to_owned());
         }
         self.bytes_most += text_bytes_most(text);
@@ -145,17 +142,22 @@ impl Cut {
     fn value(&mut self, name: &str, value: &mut Value) {
         let bytes_max = self.value_bytes_max;
         if let Value::String(text) = value {
-            return self.text(name, text, bytes_max);
+            if let Some(cut) = cut(text, bytes_max) {
+                *text = cut.into();
+                self.fields.push(name.to_owned());
+            }
+            self.bytes_most += text_bytes_most(text);
+            return;
         }
         if is_deep(value, DEPTH_MAX) {
-            *value = Value::String("(too deep)".to_owned());
+            *value = Value::from("(too deep)");
             return self.fields.push(name.to_owned());
         }
         let bytes_most = value_bytes_most(value);
         self.bytes_most += bytes_most;
         let bytes = if bytes_most > bytes_max { value.to_string().len() } else { bytes_most };
         if bytes > bytes_max {
-            *value = Value::String(format!("(too large: {bytes} bytes)"));
+            *value = Value::from(format!("(too large: {bytes} bytes)"));
             self.fields.push(name.to_owned());
         }
     }
@@ -181,12 +183,18 @@ impl Cut {
     }
 }
 
+/// The text as far as it may go; `None` where it is not longer than that.
+fn cut(text: &str, bytes_max: usize) -> Option<String> {
+    let kept = &text[..text.floor_char_boundary(bytes_max)];
+    (text.len() > bytes_max).then(|| format!("{kept}… ({} bytes)", text.len()))
+}
+
 /// What always fits: every text above is bounded, and nothing that has a count is left.
 fn least(mut event: Event) -> Event {
     event.changes.clear();
-    event.details.clear();
+    event.details = Map::new();
     event.links.clear();
-    event.raw.clear();
+    event.raw = Map::new();
     event.tags.clear();
     event.notes.truncate(NOTES_KEPT);
     event.notes.push(Note::plain(NoteCode::EventMinimal));
@@ -201,8 +209,8 @@ fn size(event: &Event) -> usize {
 fn unbounded_bytes_most(event: &Event) -> usize {
     let texts = event.tags.iter().chain([&event.rule.id, &event.rule.version]);
     let texts = texts.chain(event.changes.iter().filter_map(|change| change.label.as_ref()));
-    let texts = texts.chain(event.details.keys()).chain(event.raw.keys()).chain([&event.message.text]);
-    let texts = texts.map(|text| text_bytes_most(text));
+    let names = event.details.keys().chain(event.raw.keys()).map(|name| name.as_str());
+    let texts = texts.chain([&event.message.text]).map(String::as_str).chain(names).map(text_bytes_most);
     let parts = event.message.parts.iter().map(|part| text_bytes_most(part.as_str()));
     let notes = (event.notes.len() + event.changes.len() + event.links.len()) * FRAME_BYTES_MOST;
     notes + texts.chain(parts).sum::<usize>()
@@ -261,7 +269,7 @@ const FIELDS_TOLD: usize = 20;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use crate::value::{Value, json};
 
     use super::*;
 
@@ -280,11 +288,11 @@ mod tests {
         for _ in 0..500 {
             deep = json!([deep]);
         }
-        event.details.insert("deep".into(), deep);
+        event.details.insert("deep", deep);
         for number in 0..5_000 {
             event.details.insert(format!("d{number}"), json!(huge[..2000].to_owned()));
         }
-        event.raw.insert("$.request".into(), json!({"a": huge}));
+        event.raw.insert("$.request", json!({"a": huge}));
         let event = fit(event);
         let bytes = serde_json::to_vec(&event).unwrap();
         assert!(bytes.len() <= EVENT_BYTES_MAX, "{}", bytes.len());
@@ -295,7 +303,7 @@ mod tests {
     #[test]
     fn an_ordinary_event_stays_as_it_was() {
         let mut event = crate::derive::tests::an_event();
-        event.details.insert("a".into(), Value::from(1));
+        event.details.insert("a", Value::from(1));
         assert_eq!(fit(event.clone()), event);
     }
 }

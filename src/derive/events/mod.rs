@@ -3,10 +3,7 @@
 pub(super) mod carry;
 pub(super) mod limits;
 
-use std::collections::BTreeMap;
-
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::case::Case;
@@ -22,6 +19,7 @@ use crate::exchange::{Ending, Exchange};
 use crate::rules::expr::{Expr, Root, Scope};
 use crate::rules::model::{Entry, Pack, Rule};
 use crate::rules::router::Candidate;
+use crate::value::{Map, Value};
 
 /// How the exchange ended, where the rule says nothing. A request that never reached the application did
 /// not do anything; without an answer to one that did, nobody can say.
@@ -148,7 +146,7 @@ pub(super) fn minimal(
         reason: None,
         changes: Vec::new(),
         before: crate::event::BeforeFacts::default(),
-        details: BTreeMap::new(),
+        details: Map::new(),
         scope: Visibility::default(),
         client: ClientFacts {
             ip: client.ip,
@@ -173,7 +171,7 @@ pub(super) fn minimal(
         r#match: MatchFacts { certainty: Certainty::Doubtful, by: candidate.by, reasons: Vec::new() },
         notes: vec![Note::plain(NoteCode::EventMinimal)],
         tags: Vec::new(),
-        raw: BTreeMap::new(),
+        raw: Map::new(),
     }
 }
 
@@ -221,7 +219,7 @@ fn fill_words(event: &mut Event, entry: &Entry, scope: &Scope<'_>, case: &Case<'
 fn fill_rest(event: &mut Event, entry: &Entry, scope: &Scope<'_>) {
     for (name, expr) in &entry.details {
         if let Some(value) = expr.eval(scope) {
-            event.details.insert(name.clone(), value);
+            event.details.insert(name.as_str(), value);
         }
     }
     for path in &entry.raw {
@@ -231,7 +229,7 @@ fn fill_rest(event: &mut Event, entry: &Entry, scope: &Scope<'_>) {
             1 => found.swap_remove(0),
             _ => Value::Array(found),
         };
-        event.raw.insert(path.text.clone(), value);
+        event.raw.insert(path.text.as_str(), value);
     }
 }
 
@@ -347,7 +345,7 @@ fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(text.to_string()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Some(value.to_string()),
     }
 }

@@ -7,7 +7,6 @@ use std::fmt;
 
 use http::HeaderMap;
 use http::header::AGE;
-use serde_json::{Value, json};
 
 use super::super::document::sight::Side;
 use super::super::document::{Reading, formats};
@@ -18,6 +17,7 @@ use super::{Answer, Answers, Logins, Meanwhile, ReadFailure, ReadRequest};
 use crate::capture;
 use crate::event::Unread;
 use crate::exchange::Capture;
+use crate::value::{Value, json};
 
 /// Decoded answers.
 pub(in crate::derive) struct Decoded<'a> {

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::super::document::split_target;
@@ -19,6 +18,7 @@ use crate::exchange::Request;
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::{Address, Read, SegmentPattern};
 use crate::rules::redact::{Key, is_redacted};
+use crate::value::Value;
 
 /// What a question is built from.
 pub(in crate::derive) struct Asking<'a> {
@@ -112,7 +112,7 @@ impl Asking<'_> {
         if !read.query.is_empty() {
             let mut query = form_urlencoded::Serializer::new(String::new());
             for (name, value) in &read.query {
-                query.append_pair(name, &self.text(value.eval(&self.scope))?);
+                query.append_pair(name, &self.text(value.look_up(&self.scope).as_deref())?);
             }
             target = format!("{target}?{}", query.finish());
         }
@@ -122,7 +122,7 @@ impl Asking<'_> {
         let method = Method::from_bytes(read.method.as_bytes()).map_err(|_| ReadFailure::NotAsked)?;
         let headers = self.headers(read)?;
         let body = match &read.body {
-            Some(body) => Bytes::from(self.text(body.eval(&self.scope))?),
+            Some(body) => Bytes::from(self.text(body.look_up(&self.scope).as_deref())?),
             None => Bytes::new(),
         };
         let (purpose, timeout_ms) = (self.purpose, read.timeout_ms);
@@ -193,15 +193,15 @@ impl Asking<'_> {
     }
 
     fn part(&self, name: &str) -> Result<String, ReadFailure> {
-        let of = |root: Root| self.scope.root(root).and_then(|value| value.get(name)).cloned();
+        let of = |root: Root| self.scope.root(root).and_then(|value| value.get(name));
         self.text(of(Root::With).or_else(|| of(Root::Path)))
     }
 
     /// A value as text; missing, null and redacted ones, lists and objects of paths are no parameters.
-    fn text(&self, value: Option<Value>) -> Result<String, ReadFailure> {
+    fn text(&self, value: Option<&Value>) -> Result<String, ReadFailure> {
         let text = match value {
             None | Some(Value::Null) => return Err(ReadFailure::NotAsked),
-            Some(Value::String(text)) => text,
+            Some(Value::String(text)) => text.to_string(),
             Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
                 other.to_string()
             }
@@ -227,7 +227,7 @@ impl Asking<'_> {
         }
         for (name, value) in &read.headers {
             let name = HeaderName::try_from(name.as_str()).map_err(|_| ReadFailure::NotAsked)?;
-            let text = self.text(value.eval(&self.scope))?;
+            let text = self.text(value.look_up(&self.scope).as_deref())?;
             headers.push((name, HeaderValue::from_str(&text).map_err(|_| ReadFailure::NotAsked)?));
         }
         Ok(headers)

@@ -10,10 +10,10 @@ use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde_json::Value;
 
 use crate::event::{Actor, Scope};
 use crate::exchange::Capture;
+use crate::value::Value;
 
 /// Two reads with the same key are asked once per exchange: method, target, headers, body and credential.
 pub type ReadKey = String;

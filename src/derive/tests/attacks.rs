@@ -1,10 +1,10 @@
 //! Evasions, forgeries and hostile bytes: what is recorded all the same.
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
 use crate::event::{Assurance, Certainty, Evidence, Outcome};
+use crate::value::json;
 
 #[test]
 fn doubt_makes_an_event() {

@@ -1,10 +1,10 @@
 //! The thing beforehand: what is taken for it, how sure it is, and what no answer and no identifier can do.
 
 use http::header::{CONTENT_TYPE, ETAG};
-use serde_json::json;
 
 use super::*;
 use crate::event::{BeforeState, Consistency};
+use crate::value::json;
 
 const THINGS: &str = "resources:
   thing: { read: \"GET /things/{id}\", id: id, fields: { guests: { key: email } } }

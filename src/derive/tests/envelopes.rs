@@ -1,9 +1,8 @@
 //! Calls out of envelopes, against rules that know nothing of envelopes.
 
-use serde_json::json;
-
 use super::*;
 use crate::event::{Certainty, Outcome};
+use crate::value::json;
 
 const RULES: &str = r#"
 formats:
@@ -65,7 +64,7 @@ fn each_procedure_of_a_batch_makes_its_own_event_with_its_own_answer_and_snapsho
     let events = played.events();
     assert_eq!(told(&events), ["CONFIRMED a success #0", "CONFIRMED b denied #2"]);
     assert_eq!(changes(&events[0])["status"]["after"], "accepted");
-    assert_eq!(events[0].details, [("operation".into(), json!("confirm")), ("part".into(), json!(0))].into());
+    assert_eq!(events[0].details, [("operation", json!("confirm")), ("part", json!(0))].into());
     assert_eq!(events[0].actor.id.as_deref(), Some("7"));
     assert_eq!(events[0].source.as_deref(), Some("WEB"));
     assert_eq!(events[0].request.url, "https://x.org/api/trpc/bookings/confirm,get,confirm");
@@ -142,8 +141,7 @@ fn each_alias_is_an_event_and_a_lying_name_hides_nothing() {
     let fields: String = (0..50).map(|n| format!("a{n}: cancelBooking(uid: \"u{n}\") {{ uid }} ")).collect();
     let query = format!("mutation Ping {{ {fields} ping }}");
     let body = json!({ "query": query, "operationName": "Ping" }).to_string();
-    let data: serde_json::Map<String, Value> =
-        (1..50).map(|n| (format!("a{n}"), json!({ "uid": n }))).collect();
+    let data: crate::value::Map = (1..50).map(|n| (format!("a{n}"), json!({ "uid": n }))).collect();
     let error = json!({ "message": "gone", "path": ["a0"], "extensions": { "code": "NOT_FOUND" } });
     let answer = json!({ "data": data, "errors": [error] }).to_string();
     let events = play(RULES, "POST /graphql", &body).says(200, &answer).events();

@@ -1,9 +1,8 @@
 //! The worked examples of the rule language: what their rules record.
 
-use serde_json::json;
-
 use super::*;
 use crate::event::{Assurance, Certainty, Outcome};
+use crate::value::json;
 
 #[test]
 fn a_booking_is_rescheduled_with_old_and_new_time() {

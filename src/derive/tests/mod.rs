@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::*;
@@ -22,6 +21,7 @@ use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, 
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
 use crate::rules::router::{Candidate, HeadView};
+use crate::value::Value;
 
 /// One exchange to be, in the words of a test.
 struct Play {

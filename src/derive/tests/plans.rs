@@ -1,9 +1,9 @@
 //! What is asked before and after forwarding, and with what.
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
+use crate::value::json;
 
 const RULES: &str = r#"
 actors:
@@ -145,7 +145,7 @@ fn headers_are_there_for_whoever_looks_at_them() {
         let played = play(&rules, "PUT /a", "").header("one", "1").header("two", "2");
         let played = played.header("two", "3").header("authorization", "Basic YTpi").says(200, "");
         let event = played.event();
-        assert_eq!(serde_json::to_value((event.details, event.raw)).unwrap(), expected, "{looks}");
+        assert_eq!(Value::of(&(event.details, event.raw)).unwrap(), expected, "{looks}");
     };
     let all = json!({"authorization": "Basic [redacted]", "one": "1", "two": "2, 3"});
     check("details: { d: $.request.headers.two }", json!([{"d": "2, 3"}, {}]));

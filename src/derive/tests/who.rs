@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
 
 use super::*;
 use crate::event::{Assurance, Evidence};
+use crate::value::json;
 
 const OFFICE: &str = r#"
 actors:

@@ -6,17 +6,16 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
-
 use crate::event::{Note, NoteCode};
 use crate::rules::expr::is_same;
 use crate::rules::model::{Field, Resource};
+use crate::value::{Map, Text, Value, json};
 
 /// All that differs between two snapshots.
 #[derive(Debug, Default)]
 pub(in crate::derive) struct Changes {
     /// `$.changes`.
-    pub(super) document: Map<String, Value>,
+    pub(super) document: Map,
     /// The pieces.
     pub(in crate::derive) atoms: Vec<Atom>,
     /// What could not be compared as asked.
@@ -275,8 +274,8 @@ impl Changes {
 fn differing<'v>(before: &'v Value, after: &'v Value, key_name: &str) -> BTreeSet<&'v str> {
     let names = [before, after].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
     names
-        .map(String::as_str)
-        .filter(|name| *name != key_name && !is_equal(before.get(name), after.get(name)))
+        .map(Text::as_str)
+        .filter(|name| *name != key_name && !is_equal(before.get(*name), after.get(*name)))
         .collect()
 }
 

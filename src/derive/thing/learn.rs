@@ -4,8 +4,6 @@
 //! shows it; what an answer shows of it is laid over that; and after a change that nobody saw the end of, it
 //! is forgotten (THREATS B09).
 
-use serde_json::Value;
-
 use super::{Before, Ended, Situation, is_another, select};
 use crate::derive::case::Case;
 use crate::derive::read::{Learned, Purpose};
@@ -13,6 +11,7 @@ use crate::event::{BeforeState, MatchedBy};
 use crate::exchange::{CaptureState, Ending, Exchange};
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::After;
+use crate::value::Value;
 
 /// What an action that was recorded shows of its thing.
 pub(in crate::derive) fn from_action(

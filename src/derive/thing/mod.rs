@@ -7,8 +7,6 @@ pub(super) mod learn;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value};
-
 use self::changes::Changes;
 use super::case::Case;
 use super::events::{is_other_spelling, text};
@@ -18,6 +16,7 @@ use super::read::{Meanwhile, Purpose, ReadFailure, Write};
 use crate::event::{BeforeFacts, BeforeState, Note, NoteCode, Outcome, Unread};
 use crate::rules::expr::{Doubt, Root, Scope};
 use crate::rules::model::{After, Resource};
+use crate::value::{Map, Value};
 
 /// The thing before the action.
 #[derive(Debug, Default)]

@@ -2,14 +2,13 @@
 //! client sent, which could file the deed where its victim's administrator does not look (THREATS E63). What
 //! cannot be told is left out, and such an event is its installation's operator's to see.
 
-use serde_json::{Value, json};
-
 use super::Who;
 use crate::derive::case::Case;
 use crate::derive::events::text;
 use crate::event::{Note, NoteCode, Scope as Visibility};
 use crate::rules::expr::{Expr, ReachStep, Root, Scope};
 use crate::rules::model::{After, Entry, ForEach};
+use crate::value::{Value, json};
 
 /// Organization and team of an entry's event.
 pub(in crate::derive) fn visibility(

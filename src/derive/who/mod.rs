@@ -10,8 +10,6 @@ mod ground;
 mod learned;
 pub(super) mod session;
 
-use serde_json::{Map, Value};
-
 use self::ground::{Ground, ground, weakest};
 use super::Step;
 use super::case::Case;
@@ -23,6 +21,7 @@ use crate::event::{Actor, Assurance, Evidence, Note, NoteCode, Outcome, Scope as
 use crate::exchange::Exchange;
 use crate::rules::expr::{Condition, Expr, Phase, Root, Scope, Verdict};
 use crate::rules::model::{ActorWay, Session};
+use crate::value::{Map, Value};
 
 /// Who did it, as the event and as the document have it.
 #[derive(Clone, Debug)]
@@ -76,7 +75,9 @@ pub(super) fn identify(
     exchange: &Exchange,
     decoded: &Decoded<'_>,
 ) -> Who {
-    if let Some(given) = decoded.given.and_then(|given| serde_json::from_value::<Given>(given.clone()).ok()) {
+    if let Some(given) =
+        decoded.given.and_then(|given| serde_json::from_value::<Given>(given.clone().into()).ok())
+    {
         let actor = given.actor();
         let scopes = (all_of(&actor), Visibility::default());
         return Who { scopes, ..who(actor, None) };
@@ -364,10 +365,7 @@ fn who(actor: Actor, on_behalf_of: Option<Actor>) -> Who {
 
 /// `$.actor`.
 fn document(actor: &Actor) -> Value {
-    match serde_json::to_value(actor) {
-        Ok(value) => value,
-        Err(_) => Value::Object(Map::new()),
-    }
+    Value::of(actor).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 fn label(actor: &Actor) -> &str {

@@ -6,7 +6,6 @@
 
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
-use serde_json::{Map, Value, json};
 
 use crate::capture;
 use crate::derive::case::Case;
@@ -19,6 +18,7 @@ use crate::rules::expr::{EvalLog, Expr, Root, Scope};
 use crate::rules::model::{Pack, Session, SessionPlace};
 use crate::rules::redact::Key;
 use crate::rules::router::Candidate;
+use crate::value::{Map, Value};
 
 impl Engine {
     /// The keys of the sessions that a request shows, where a pack learns them.
@@ -142,9 +142,11 @@ fn token(expr: &Expr, reading: &Reading<'_>, response: &Response) -> Option<Stri
     let decoded =
         capture::decode(&response.body, &response.headers, reading.forced, reading.decoded_bytes_max);
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value).into()));
-    let headers: Map<String, Value> = headers.collect();
-    let document = json!({ "headers": headers, "body": decoded.value });
+    let headers =
+        response.headers.iter().map(|(name, value)| (name.as_str().to_owned(), Value::from(text(value))));
+    let headers: Map = headers.collect();
+    let members = [("headers", headers.into()), ("body", Value::from(decoded.value))];
+    let document = Value::Object(members.into_iter().collect());
     let log = EvalLog::default();
     let value = expr.eval(&Scope::new(&[], &log).with(Root::Response, &document))?;
     value.as_str().filter(|token| !token.is_empty()).map(str::to_owned)

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::condition::{Check, Condition};
 use super::names::Names;
 use super::path::{self, Path};
 use super::scope::Root;
 use super::test::Test;
 use super::{Alternative, Expr, shape, template};
+use crate::value::{Map, Value};
 use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, nearest};
 
 /// Compiles the values and conditions of one file.
@@ -46,7 +45,7 @@ impl Compiler<'_> {
     /// A value; `None` when it is wrong, with the reason in the problems.
     pub fn value(&mut self, node: &Node) -> Option<Expr> {
         match &node.value {
-            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => Some(Expr::Literal(node.to_json())),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => Some(Expr::Literal(node.to_json().into())),
             Yaml::Text(text) => self.text(text, node.span),
             Yaml::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.value(item)).collect();
@@ -368,7 +367,7 @@ fn map(members: Vec<(String, Expr)>) -> Expr {
         Expr::Literal(value) => Some((name, value)),
         _ => None,
     });
-    Expr::Literal(Value::Object(values.collect::<Map<_, _>>()))
+    Expr::Literal(Value::Object(values.collect::<Map>()))
 }
 
 const WRAPPERS: [&str; 3] = ["first", "all", "count"];

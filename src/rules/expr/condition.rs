@@ -3,13 +3,12 @@
 //! A mapping means all, a list means any. Doubt is not "no" (THREATS chapter 2): a test that looks at a part
 //! of the document that was cut, could not be parsed or can be read in two ways is neither met nor excluded.
 
-use serde_json::Value;
-
 use super::Expr;
 use super::path::Path;
 use super::reach::{Reach, ReachStep};
 use super::scope::{Phase, Root, Scope};
 use super::test::Test;
+use crate::value::Value;
 
 /// A condition, compiled.
 #[derive(Debug)]

@@ -3,10 +3,9 @@
 //! Evaluation stops as soon as it knows the answer; a person wants to see all of it. So this goes over the
 //! condition a second time, apart from evaluation, which knows nothing of it and pays nothing for it.
 
-use serde_json::Value;
-
 use super::condition::{Condition, Verdict};
 use super::scope::{EvalLog, Phase, Scope};
+use crate::value::Value;
 
 /// One line of a condition.
 #[derive(Clone, Debug, PartialEq)]

@@ -31,8 +31,7 @@ pub use test::Test;
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use crate::value::Value;
 use crate::yaml::{Source, Span};
 
 /// A value of a rule, compiled.

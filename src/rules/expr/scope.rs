@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use serde_json::Value;
-
 use super::condition::{Condition, Verdict};
 use crate::event::{Note, NoteCode};
+use crate::value::Value;
 
 /// When a part of the document becomes known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,13 +1,12 @@
 //! What the fixed parts of the document look like, so that a path which can never find anything, and a
 //! test which can never hold, is an error at load and not a field that is silently missing.
 
-use serde_json::Value;
-
 use super::compile::Flaw;
 use super::path::Path;
 use super::reach::{Reach, ReachStep};
 use super::scope::Root;
 use super::test::Test;
+use crate::value::Value;
 
 /// E23 for a way that leads nowhere.
 pub(super) fn refuse_dead_end(root: Root, steps: &[ReachStep]) -> Result<(), Flaw> {

@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use regex::Regex;
-use serde_json::{Number, Value};
 
 use super::Expr;
 use super::path::compare::{is_same, order};
 use super::scope::Scope;
+use crate::value::{Number, Value};
 
 /// What is asked of the matches of a path. With several matches any may satisfy it.
 #[derive(Debug)]

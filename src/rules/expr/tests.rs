@@ -5,10 +5,9 @@ mod properties;
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::*;
 use crate::event::{NoteCode, Part};
+use crate::value::{Value, json};
 use crate::yaml::{Problems, Source, parse};
 
 /// A place where everything is known.

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 use super::condition::{Condition, Verdict};
 use super::path::Path;
 use super::reach::Reach;
 use super::scope::{Phase, Scope};
 use super::{Alternative, Expr};
 use crate::event::{Note, NoteCode, Part, Sentence};
+use crate::value::Value;
 
 impl Expr {
     /// The value; `None` is missing.
@@ -35,7 +34,7 @@ impl Expr {
             Expr::Map(members) => {
                 let known =
                     members.iter().filter_map(|(name, value)| Some((name.clone(), value.eval(scope)?)));
-                Value::Object(known.collect::<Map<_, _>>())
+                Value::Object(known.collect())
             }
             Expr::List(items) => Value::Array(items.iter().filter_map(|item| item.eval(scope)).collect()),
         };
@@ -165,7 +164,7 @@ impl Expr {
 /// Text of a value as people read it.
 pub(super) fn plain_text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             value.to_string()
         }

@@ -8,16 +8,17 @@
 
 mod key;
 mod names;
+mod query;
 mod shapes;
 
 pub use key::Key;
 
 use http::HeaderMap;
 use jsonpath_rust::parser::model::JpQuery;
-use serde_json::Value;
 
 use super::expr::Path;
 use super::model::RedactTarget;
+use crate::value::Value;
 use names::Kind;
 
 /// What packs and rules say about secrets, compiled once.
@@ -143,13 +144,13 @@ impl<'a> Redactor<'a> {
                 if let Some(safe) = self.leaf(text, kind)
                     && !self.is_revealed(at)
                 {
-                    *text = safe;
+                    *text = safe.into();
                 }
             }
             Value::Number(number) => {
                 let is_secret = kind.is_some() || shapes::is_card_number(number);
                 if is_secret && !self.is_revealed(at) {
-                    *value = Value::String(PLAIN.to_owned());
+                    *value = Value::from(PLAIN);
                 }
             }
             Value::Null | Value::Bool(_) => {}

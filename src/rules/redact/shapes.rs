@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
-use serde_json::{Number, Value};
 
 use super::names::Kind;
 use super::{At, PLAIN, Place, Redactor, is_redacted};
+use crate::value::{Number, Value};
 
 /// The text without its secrets; `None` when it holds none.
 pub(super) fn replace(text: &str, redactor: &Redactor<'_>, depth: usize) -> Option<String> {
@@ -124,12 +124,12 @@ fn walk(value: &mut Value, redactor: &Redactor<'_>, depth: usize) {
         Value::Array(elements) => elements.iter_mut().for_each(|element| walk(element, redactor, depth)),
         Value::String(text) => {
             if let Some(safe) = replace(text, redactor, depth) {
-                *text = safe;
+                *text = safe.into();
             }
         }
         Value::Number(number) => {
             if is_card_number(number) {
-                *value = Value::String(PLAIN.to_owned());
+                *value = Value::from(PLAIN);
             }
         }
         Value::Null | Value::Bool(_) => {}

@@ -1,10 +1,10 @@
 //! The places through which secrets slip (THREATS P04), and the hashes that must not be made (P03).
 
 use http::{HeaderMap, HeaderValue};
-use serde_json::{Value, json};
 
 use super::*;
 use crate::rules::expr::{Compiler, Names, Phase};
+use crate::value::{Value, json};
 use crate::yaml::{Problems, Source, Span};
 
 fn with_redactor<T>(secrets: &Secrets, run: impl FnOnce(&Redactor<'_>) -> T) -> T {

@@ -151,7 +151,8 @@ impl Writing<'_> {
         let mut parts = token.split('.');
         let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
         let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
-        let mut claims: Value = serde_json::from_slice(&claims).ok().filter(Value::is_object)?;
+        let mut claims: crate::value::Value =
+            serde_json::from_slice(&claims).ok().filter(crate::value::Value::is_object)?;
         self.redactor.value(&["credential", "claims"], &mut claims);
         let head = URL_SAFE_NO_PAD.encode("{\"alg\":\"redacted\"}");
         let hash = self.key.short("recorded token", token.as_bytes());
@@ -175,7 +176,7 @@ impl Writing<'_> {
 
     fn cookie(&self, pair: &str) -> String {
         let (name, value) = pair.split_once('=').unwrap_or(("", pair));
-        let mut value = Value::from(value);
+        let mut value = crate::value::Value::from(value);
         self.redactor.named("token", &mut value);
         let name = self.redactor.text(name);
         let value = value.as_str().unwrap_or_default();

@@ -103,8 +103,8 @@ fn three_procedures_with_two_bodies_are_three_events() {
             (text("CONFIRMED"), text("b"), Outcome::Failure, Some(2)),
         ]
     );
-    assert_eq!(events[0].changes[0].before, Some(json!("pending")));
-    assert_eq!(events[0].changes[0].after, Some(json!("accepted")));
+    assert_eq!(events[0].changes[0].before, Some("pending".into()));
+    assert_eq!(events[0].changes[0].after, Some("accepted".into()));
     assert!(events.iter().all(|event| event.actor.id.as_deref() == Some("user of t1")));
     assert_eq!(events[0].exchange_id, events[2].exchange_id);
     // The application saw one request, as it was sent, behind the three questions.

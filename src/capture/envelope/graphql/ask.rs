@@ -2,11 +2,11 @@
 //! the address. A server may take it from either, so both are looked at.
 
 use http::header::CONTENT_TYPE;
-use serde_json::{Map, Value};
 
 use super::super::{JSON, document, inside, name_in, nothing};
 use crate::capture::{self, Document, Forced, Format, form, json};
 use crate::exchange::{Capture, Request};
+use crate::value::{Map, Value};
 
 /// One operation that is asked for.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Ask {
     /// What stands in place of a query that the application knows.
     pub(super) hash: Option<String>,
     pub(super) operation_name: Option<String>,
-    pub(super) variables: Map<String, Value>,
+    pub(super) variables: Map,
     /// Why it may be read otherwise.
     pub(super) doubt: Option<String>,
 }
@@ -49,7 +49,7 @@ pub(super) fn of(request: &Request, body: &Capture, bytes_max: usize) -> Asked {
                 asks.extend(item.and_then(|item| one(&item, Some(index))));
             }
         }
-        Some(Value::String(text)) => asks.push(Ask { query: Some(text.clone()), ..Ask::default() }),
+        Some(Value::String(text)) => asks.push(Ask { query: Some(text.to_string()), ..Ask::default() }),
         Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => {}
     }
     let (_, query) = request.target.split_once('?').unwrap_or_default();
@@ -79,7 +79,7 @@ fn uploaded(body: Document) -> Document {
 
 fn in_address(query: &str) -> Option<Ask> {
     let form = form::parse(query);
-    ["query", "extensions"].iter().any(|name| form.members.contains_key(*name)).then_some(())?;
+    ["query", "extensions"].iter().any(|name| form.members.contains_key(name)).then_some(())?;
     let document = Document { doubts: form.doubts, ..nothing() };
     one(&Document { value: Some(Value::Object(form.members)), ..document }, None)
 }
@@ -119,7 +119,7 @@ fn hash(extensions: Option<&Value>) -> Option<String> {
 }
 
 /// An object, or the text of one, as forms and addresses hold it.
-fn object(value: Option<&Value>) -> Map<String, Value> {
+fn object(value: Option<&Value>) -> Map {
     match value {
         Some(Value::Object(members)) => members.clone(),
         Some(Value::String(text)) => match json::parse(text).map(|reading| reading.value) {

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use apollo_parser::cst::{self, CstNode as _};
 use apollo_parser::{Parser, SyntaxTree};
-use serde_json::{Map, Value};
 
 use super::ask::Ask;
 use crate::capture::json;
+use crate::value::{Map, Value};
 
 /// What a query calls.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(super) struct Field {
     pub(super) alias: Option<String>,
     /// The name under which the answer has it.
     pub(super) key: String,
-    pub(super) arguments: Map<String, Value>,
+    pub(super) arguments: Map,
     /// The operation's name.
     pub(super) operation: Option<String>,
     pub(super) doubt: Option<String>,
@@ -120,7 +120,7 @@ fn name(name: Option<cst::Name>) -> Option<String> {
 }
 
 /// The variables as the operation sees them: what was sent, else its defaults.
-fn variables(operation: &cst::OperationDefinition, ask: &Ask) -> Map<String, Value> {
+fn variables(operation: &cst::OperationDefinition, ask: &Ask) -> Map {
     let mut variables = ask.variables.clone();
     let definitions = operation.variable_definitions().into_iter().flat_map(|all| all.variable_definitions());
     for definition in definitions {
@@ -138,7 +138,7 @@ fn variables(operation: &cst::OperationDefinition, ask: &Ask) -> Map<String, Val
 /// response key).
 struct Walk<'w> {
     fragments: &'w Fragments,
-    variables: Map<String, Value>,
+    variables: Map,
     operation: Option<String>,
     visited: HashSet<String>,
     /// Response key to the field's text.
@@ -245,11 +245,7 @@ enum Taken {
 struct TooMuch;
 
 /// A value with variables put in; `None` for a variable that is not there. As deep as the parser lets it be.
-fn value(
-    given: &cst::Value,
-    variables: &Map<String, Value>,
-    budget: &mut usize,
-) -> Result<Option<Value>, TooMuch> {
+fn value(given: &cst::Value, variables: &Map, budget: &mut usize) -> Result<Option<Value>, TooMuch> {
     let made = match given {
         cst::Value::Variable(variable) => {
             let Some(value) = name(variable.name()).and_then(|name| variables.get(&name)) else {
@@ -258,12 +254,12 @@ fn value(
             spend(budget, weight(value))?;
             return Ok(Some(value.clone()));
         }
-        cst::Value::StringValue(text) => Value::String(string(text)),
+        cst::Value::StringValue(text) => Value::from(string(text)),
         cst::Value::IntValue(number) => number_of(&number.syntax().text().to_string()),
         cst::Value::FloatValue(number) => number_of(&number.syntax().text().to_string()),
         cst::Value::BooleanValue(value) => Value::Bool(value.true_token().is_some()),
         cst::Value::NullValue(_) => Value::Null,
-        cst::Value::EnumValue(word) => Value::String(name(word.name()).unwrap_or_default()),
+        cst::Value::EnumValue(word) => Value::from(name(word.name()).unwrap_or_default()),
         cst::Value::ListValue(list) => {
             let mut values = Vec::new();
             for element in list.values() {
@@ -309,7 +305,7 @@ fn string(text: &cst::StringValue) -> String {
         return String::from(text);
     }
     match json::parse(written).map(|reading| reading.value) {
-        Ok(Value::String(text)) => text,
+        Ok(Value::String(text)) => text.into(),
         Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) | Err(_) => {
             written.trim_matches('"').to_owned()
         }
@@ -317,7 +313,7 @@ fn string(text: &cst::StringValue) -> String {
 }
 
 fn number_of(text: &str) -> Value {
-    json::parse(text.trim()).map_or_else(|_| Value::String(text.trim().to_owned()), |reading| reading.value)
+    json::parse(text.trim()).map_or_else(|_| Value::from(text.trim()), |reading| reading.value)
 }
 
 /// Selections and values in each other.

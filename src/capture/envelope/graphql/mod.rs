@@ -8,12 +8,11 @@
 mod ask;
 mod fields;
 
-use serde_json::{Map, Value, json};
-
 use self::ask::Ask;
 use super::{Answer, CALLS_MAX, Call, Opened, Reply, document, inside, unread};
 use crate::event::NoteCode;
 use crate::exchange::{Capture, Request};
+use crate::value::{Map, Value, json};
 
 pub(super) fn open(request: &Request, body: &Capture, bytes_max: usize) -> Opened {
     let asked = ask::of(request, body, bytes_max);
@@ -57,7 +56,7 @@ fn open_one(request: &Request, ask: &Ask, opened: &mut Opened) {
             continue;
         }
         let mut body = Map::new();
-        body.insert("arguments".to_owned(), Value::Object(field.arguments));
+        body.insert("arguments", Value::Object(field.arguments));
         body.extend(field.alias.map(|alias| ("alias".to_owned(), alias.into())));
         body.extend(field.operation.map(|name| ("operationName".to_owned(), name.into())));
         let mut body = document(Value::Object(body));
@@ -96,7 +95,7 @@ pub(super) fn reply(call: &Call, answer: &Answer<'_>) -> Option<Reply> {
     let mut body = Map::new();
     body.extend(data.map(|data| ("data".to_owned(), data.clone())));
     if !errors.is_empty() {
-        body.insert("errors".to_owned(), errors.into_iter().cloned().collect());
+        body.insert("errors", errors.into_iter().cloned().collect());
     }
     let mut document = document(Value::Object(body));
     let place: Vec<&str> = way.into_iter().chain(["data", field]).collect();

@@ -9,10 +9,10 @@ mod trpc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
 use crate::exchange::CaptureState;
+use crate::value::json;
 
 /// A request: its line, its content type (JSON where none is said), its body.
 fn request(line: &str, kind: &str, body: &str) -> Request {

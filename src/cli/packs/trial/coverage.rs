@@ -220,7 +220,7 @@ impl Branch {
 
 fn named(entry: &Entry) -> String {
     match &entry.action {
-        crate::rules::expr::Expr::Literal(Value::String(action)) => format!(" ({action})"),
+        crate::rules::expr::Expr::Literal(crate::value::Value::String(action)) => format!(" ({action})"),
         _ => String::new(),
     }
 }

@@ -122,7 +122,8 @@ fn holds(expected: &Node, actual: Option<&Value>, source: &Arc<Source>) -> bool 
     };
     let condition = Compiler { source, problems: &mut problems, names }.condition(&node);
     let log = EvalLog::default();
-    let scope = Scope::new(&[], &log).with_option(Root::Item, actual);
+    let actual = actual.cloned().map(crate::value::Value::from);
+    let scope = Scope::new(&[], &log).with_option(Root::Item, actual.as_ref());
     condition.is_some_and(|condition| condition.test(&scope) == Verdict::Yes)
 }
 

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::coverage::{Coverage, Report};
@@ -19,6 +18,7 @@ use crate::rules::model::{Mode, Rule, RuleSet};
 use crate::rules::redact::Key;
 use crate::rules::router::{Candidate, HeadView};
 use crate::rules::trial::{Trial, TrialBody, TrialFailure, TrialOutcome, TrialResponse};
+use crate::value::Value;
 
 /// The engine with the rules under test.
 pub(super) struct Stage {

@@ -1,9 +1,9 @@
 //! A checked path: what RFC 9535 allows and we can bound, and nothing else.
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::super::scope::Root;
+use crate::value::Value;
 
 /// A query, from the document's root or from the current element of a filter.
 #[derive(Debug)]

@@ -8,7 +8,6 @@ use jsonpath_rust::parser::model::{
 };
 use jsonpath_rust::parser::parse_json_path;
 use regex::{Regex, RegexBuilder};
-use serde_json::{Number, Value};
 
 use super::super::compile::Flaw;
 use super::super::names::Names;
@@ -17,6 +16,7 @@ use super::super::scope::Root;
 use super::super::shape::refuse_dead_end;
 use super::Path;
 use super::ast::{Base, Filter, Operand, Order, Query, Segment, Selector};
+use crate::value::{Number, Value};
 
 /// A path, or what is wrong with it; warnings go beside it.
 pub(in super::super) fn compile(text: &str, names: &Names, warnings: &mut Vec<Flaw>) -> Result<Path, Flaw> {

@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Number, Value};
+use crate::value::{Number, Value};
 
 /// JSON equality: `1` equals `1.0`, the order of members does not matter.
 pub fn is_same(left: &Value, right: &Value) -> bool {

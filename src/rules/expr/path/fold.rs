@@ -3,7 +3,7 @@
 //! Go and .NET read `{"Role": "ADMIN"}` as `role`, and Go folds `ſ` and the Kelvin sign too (THREATS E19);
 //! a reader that insists on the exact name could be passed by. What is found so is taken and doubted.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 /// What an object has under a name.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub enum Member<'a> {
 }
 
 /// The member of that name, exactly or else after folding case.
-pub fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Member<'a> {
+pub fn member<'a>(members: &'a Map, name: &str) -> Member<'a> {
     if let Some(value) = members.get(name) {
         return Member::Exact(value);
     }

@@ -9,8 +9,6 @@ pub(super) mod compare;
 pub(super) mod fold;
 mod walk;
 
-use serde_json::Value;
-
 use self::ast::Query;
 use self::walk::{StepRef, Trail, Walk};
 use super::reach::{Reach, reason};
@@ -19,6 +17,7 @@ use crate::event::{Note, NoteCode};
 
 pub(super) use self::build::compile;
 pub(super) use self::build::pattern;
+use crate::value::Value;
 
 /// An RFC 9535 path, compiled once.
 #[derive(Debug)]

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
 
 use super::super::names::Names;
 use super::super::scope::{Doubt, EvalLog};
 use super::super::tests::{names, with_scope};
 use super::*;
+use crate::value::{Value, json};
 
 fn path(text: &str) -> Path {
     compile(text, &names(), &mut Vec::new()).unwrap_or_else(|flaw| panic!("{text}: {}", flaw.message))

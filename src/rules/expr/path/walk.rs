@@ -8,12 +8,11 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 
-use serde_json::Value;
-
 use super::super::scope::Scope;
 use super::ast::{Base, Filter, Operand, Order, Query, Segment, Selector};
 use super::compare::{equal, order};
 use super::fold::{Member, member};
+use crate::value::Value;
 
 /// How a found value is placed: nothing, the last step, or the whole way.
 pub(super) trait Trail<'a>: Clone {

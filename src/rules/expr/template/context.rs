@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use minijinja::Value as Jinja;
-use serde_json::Value;
 
 use super::super::path::fold::{Member, member};
 use super::super::reach::{Reach, ReachStep};
 use super::super::scope::{Root, Scope};
 use crate::event::{Note, NoteCode};
+use crate::value::Value;
 
 /// The context; `None` when it would be too large, which is noted.
 pub(super) fn build(text: &str, reads: &[Reach], scope: &Scope<'_>) -> Option<Jinja> {
@@ -109,7 +109,7 @@ impl Budget {
                 let mut out = BTreeMap::new();
                 for (name, member) in members {
                     self.bytes = self.bytes.checked_sub(name.len())?;
-                    out.insert(name.clone(), self.convert(member, depth + 1)?);
+                    out.insert(name.to_string(), self.convert(member, depth + 1)?);
                 }
                 Jinja::from(out)
             }

@@ -14,7 +14,6 @@ mod time;
 use std::io;
 
 use minijinja::{Environment, Expression};
-use serde_json::Value;
 
 use self::engine::{BEGIN, END, ENVIRONMENT};
 use self::scan::{Kind, Token};
@@ -24,6 +23,7 @@ use super::reach::{Reach, ReachStep, reason};
 use super::scope::{Phase, Scope};
 use super::shape::refuse_dead_end;
 use crate::event::{Note, NoteCode, Part};
+use crate::value::Value;
 
 /// A minijinja template, compiled once.
 pub struct Template {
@@ -83,8 +83,8 @@ impl Template {
     fn single(&self, expression: &Expression<'static, 'static>, scope: &Scope<'_>) -> Option<Value> {
         let value = expression.eval(context::build(&self.text, &self.reads, scope)?);
         let value = value.ok().filter(|value| !value.is_undefined())?;
-        match serde_json::to_value(&value).ok()? {
-            Value::String(text) => Some(Value::from(self.cut(text, scope))),
+        match Value::of(&value)? {
+            Value::String(text) => Some(Value::from(self.cut(text.into(), scope))),
             // Not a number, or without end: minijinja's division yields them, JSON has none.
             Value::Null if !value.is_none() => None,
             value => Some(value),

@@ -1,11 +1,11 @@
 //! Tests of templates: what they say, what makes them missing, and what they must never do.
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
 
 use super::super::Expr;
 use super::super::tests::{names, with_scope};
 use super::*;
+use crate::value::{Value, json};
 
 fn template(text: &str) -> Template {
     compile(text, &names()).unwrap_or_else(|flaws| panic!("{text}: {flaws:?}"))

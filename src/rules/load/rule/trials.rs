@@ -73,7 +73,7 @@ fn trial(node: &Node, given: &Given<'_>, page: &mut Page<'_>) -> Option<Trial> {
         end: node.end(&page.source.text),
         request: request?,
         client: client.unwrap_or_default(),
-        actor: nearest("actor").map(|(node, _)| node.to_json()),
+        actor: nearest("actor").map(|(node, _)| node.to_json().into()),
         answers: known,
         response,
         expect: expect.as_ref().map(|(_, events)| events.clone()),
@@ -182,7 +182,7 @@ fn body(node: &Node) -> TrialBody {
     match &node.value {
         Yaml::Text(text) => TrialBody::Text(text.clone()),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => {
-            TrialBody::Document(node.to_json())
+            TrialBody::Document(node.to_json().into())
         }
     }
 }
