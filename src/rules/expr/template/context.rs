@@ -13,7 +13,7 @@ use crate::value::Value;
 /// The context; `None` when it would be too large, which is noted.
 pub(super) fn build(text: &str, reads: &[Reach], scope: &Scope<'_>) -> Option<Jinja> {
     let mut tree = Tree::default();
-    let mut budget = Budget { values: VALUES_MAX, bytes: BYTES_MAX };
+    let mut budget = Budget::whole();
     for read in reads {
         let Some((value, depth)) = find(text, read, scope) else { continue };
         let Some(value) = budget.convert(value, 0) else {
@@ -32,7 +32,7 @@ pub(super) fn build(text: &str, reads: &[Reach], scope: &Scope<'_>) -> Option<Ji
 
 /// The value at a way of names, and how many of them were needed: what is no object ends the way, and the
 /// engine goes on from there.
-fn find<'a>(text: &str, read: &Reach, scope: &Scope<'a>) -> Option<(&'a Value, usize)> {
+pub(super) fn find<'a>(text: &str, read: &Reach, scope: &Scope<'a>) -> Option<(&'a Value, usize)> {
     let mut value = scope.root(read.root)?;
     for (depth, step) in read.steps.iter().enumerate() {
         let (Value::Object(members), ReachStep::Name(name)) = (value, step) else {
@@ -82,13 +82,18 @@ impl Tree {
     }
 }
 
-struct Budget {
+/// What one template may look at.
+pub(super) struct Budget {
     values: usize,
     bytes: usize,
 }
 
 impl Budget {
-    fn convert(&mut self, value: &Value, depth: usize) -> Option<Jinja> {
+    pub(super) fn whole() -> Budget {
+        Budget { values: VALUES_MAX, bytes: BYTES_MAX }
+    }
+
+    pub(super) fn convert(&mut self, value: &Value, depth: usize) -> Option<Jinja> {
         self.values = self.values.checked_sub(1)?;
         if depth > DEPTH_MAX {
             return None;

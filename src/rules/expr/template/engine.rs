@@ -82,9 +82,9 @@ fn environment() -> Environment<'static> {
     });
     env.add_filter("length", |value: &Value| filters::length(value));
     env.add_filter("join", |value: &Value, between: Option<String>| filters::join(value, between.as_deref()));
-    env.add_filter("lower", |value: &Value| filters::map(value, |text| text.to_lowercase()));
-    env.add_filter("upper", |value: &Value| filters::map(value, |text| text.to_uppercase()));
-    env.add_filter("trim", |value: &Value| filters::map(value, |text| text.trim().to_owned()));
+    env.add_filter("lower", |value: &Value| filters::lower(value));
+    env.add_filter("upper", |value: &Value| filters::upper(value));
+    env.add_filter("trim", |value: &Value| filters::trim(value));
     env.add_filter("replace", |value: &Value, from: &str, to: &str| filters::replace(value, from, to));
     env.add_filter("first", |value: &Value| filters::end(value, filters::End::First));
     env.add_filter("last", |value: &Value| filters::end(value, filters::End::Last));
@@ -94,23 +94,25 @@ fn environment() -> Environment<'static> {
     env
 }
 
-/// Prints a value between marks, cut far above what any template may yield.
+/// Prints a value between marks.
 fn print(out: &mut Output<'_>, _state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
     let Some(text) = text_of(value) else {
         return Err(Error::new(ErrorKind::UndefinedError, "a value is missing"));
     };
-    let mut end = text.len().min(VALUE_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let write = |result: std::fmt::Result| result.map_err(Error::from);
+    write(out.write_char(BEGIN))?;
+    write(out.write_str(&clean(&text)))?;
+    write(out.write_char(END))
+}
+
+/// A value's text without our marks, cut far above what any template may yield.
+pub(super) fn clean(text: &str) -> String {
+    let end = text.floor_char_boundary(VALUE_BYTES_MAX);
     let mut clean = text[..end].replace([BEGIN, END], "\u{fffd}");
     if end < text.len() {
         clean.push('…');
     }
-    let write = |result: std::fmt::Result| result.map_err(Error::from);
-    write(out.write_char(BEGIN))?;
-    write(out.write_str(&clean))?;
-    write(out.write_char(END))
+    clean
 }
 
 /// The first group of the first hit (all of the hit where the pattern has no group).

@@ -76,13 +76,28 @@ pub(super) fn join(value: &Value, between: Option<&str>) -> Value {
 }
 
 /// A text changed; numbers and booleans by their own text.
-pub(super) fn map(value: &Value, change: fn(&str) -> String) -> Value {
+fn map(value: &Value, change: fn(&str) -> String) -> Value {
     match value.kind() {
         ValueKind::String | ValueKind::Number | ValueKind::Bool => {
             text_of(value).map_or(Value::UNDEFINED, |text| Value::from(change(&text)))
         }
         _ => Value::UNDEFINED,
     }
+}
+
+/// In lower case.
+pub(super) fn lower(value: &Value) -> Value {
+    map(value, str::to_lowercase)
+}
+
+/// In upper case.
+pub(super) fn upper(value: &Value) -> Value {
+    map(value, str::to_uppercase)
+}
+
+/// Without blanks at its ends.
+pub(super) fn trim(value: &Value) -> Value {
+    map(value, |text| text.trim().to_owned())
 }
 
 /// Each occurrence replaced; refused where the result could be far larger than the text.

@@ -9,6 +9,7 @@ mod context;
 mod engine;
 mod filters;
 mod scan;
+mod simple;
 mod time;
 
 use std::io;
@@ -17,6 +18,7 @@ use minijinja::{Environment, Expression};
 
 use self::engine::{BEGIN, END, ENVIRONMENT};
 use self::scan::{Kind, Token};
+use self::simple::{Outcome, Simple};
 use super::compile::Flaw;
 use super::names::Names;
 use super::reach::{Reach, ReachStep, reason};
@@ -30,6 +32,8 @@ pub struct Template {
     /// As written.
     pub text: String,
     form: Form,
+    /// The same without the engine, where it is simple enough.
+    simple: Option<Simple>,
     reads: Vec<Reach>,
 }
 
@@ -45,9 +49,9 @@ impl Template {
     pub fn eval(&self, scope: &Scope<'_>) -> Option<Value> {
         match &self.form {
             Form::Single(expression) => self.single(expression, scope),
-            Form::Text(environment) => {
-                let mut text = self.render(environment, scope)?;
-                text.retain(|c| c != BEGIN && c != END);
+            Form::Text(_) => {
+                let parts = self.eval_parts(scope)?;
+                let text = parts.iter().map(Part::as_str).collect();
                 Some(Value::from(self.cut(text, scope)))
             }
         }
@@ -60,7 +64,13 @@ impl Template {
                 let value = self.single(expression, scope)?;
                 Some(vec![Part::Value(super::value::plain_text(&value))])
             }
-            Form::Text(environment) => Some(pieces(&self.render(environment, scope)?)),
+            Form::Text(environment) => {
+                match self.simple.as_ref().map(|simple| (simple, simple.texts(&self.text, scope))) {
+                    Some((_, Outcome::Missing)) => None,
+                    Some((simple, Outcome::Texts(texts))) => Some(simple.parts(texts)),
+                    Some((_, Outcome::Unclear)) | None => Some(pieces(&self.render(environment, scope)?)),
+                }
+            }
         }
     }
 
@@ -147,7 +157,11 @@ pub(super) fn compile(text: &str, names: &Names) -> Result<Template, Vec<Flaw>> 
         read.root == other.root && read != other && read.steps.starts_with(&other.steps)
     };
     reads.retain(|read| !all.iter().any(|other| is_inside(read, other)));
-    if flaws.is_empty() { Ok(Template { text: text.to_owned(), form, reads }) } else { Err(flaws) }
+    if !flaws.is_empty() {
+        return Err(flaws);
+    }
+    let simple = simple::of(text, &tokens, |variable| read(variable, names).ok());
+    Ok(Template { text: text.to_owned(), form, simple, reads })
 }
 
 fn form(text: &str, tokens: &[Token<'_>]) -> Result<(Form, std::collections::HashSet<String>), Flaw> {

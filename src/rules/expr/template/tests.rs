@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::Expr;
 use super::super::tests::{names, with_scope};
 use super::*;
+use crate::event::Sentence;
 use crate::value::{Value, json};
 
 fn template(text: &str) -> Template {
@@ -267,6 +268,25 @@ proptest! {
         if let Ok(template) = compile(&text, &names()) {
             with_scope(&json!({ "item": document, "before": { "x": document } }), &[], |scope| template.eval(scope));
         }
+    }
+
+    #[test]
+    fn a_simple_template_says_what_the_engine_says(
+        text in r"( a|ü\}|\{\{ item \}\}|\{\{item.a\}\}|\{\{ before.x.a \}\}|\{\{ (item|before.x) \| (date|time|datetime|name|names|length|lower|upper|trim|first|last)( \| (name|first|trim))? \}\}){1,5}",
+        document in super::super::path::tests::documents(),
+        other in any::<String>(),
+    ) {
+        let Ok(template) = compile(&text, &names()) else { return Ok(()) };
+        let (Form::Text(environment), Some(simple)) = (&template.form, &template.simple) else { return Ok(()) };
+        let plain = |parts: Vec<Part>| Sentence::from_parts(parts).parts;
+        with_scope(&json!({ "item": document, "before": { "x": other } }), &[], |scope| {
+            let by_engine = template.render(environment, scope).map(|marked| plain(pieces(&marked)));
+            match simple.texts(&text, scope) {
+                Outcome::Texts(texts) => assert_eq!(by_engine, Some(plain(simple.parts(texts))), "{text}"),
+                Outcome::Missing => assert_eq!(by_engine, None, "{text}"),
+                Outcome::Unclear => {}
+            }
+        });
     }
 
     #[test]
