@@ -16,6 +16,7 @@ use super::events::{self, limits};
 use super::read::answer::Decoded;
 use super::read::{Learned, Lesson};
 use super::rule::{self, Recorded};
+use super::who::access::Rests;
 use super::who::session;
 use super::{Answers, Plan, Step, Trace};
 use crate::capture::Forced;
@@ -23,7 +24,7 @@ use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
 use crate::exchange::{Exchange, Request};
 use crate::rules::expr::{EvalLog, Verdicts};
-use crate::rules::model::{Mode, Pack, Rule, RuleSet};
+use crate::rules::model::{Entry, Mode, Pack, Rule, RuleSet};
 use crate::rules::reaches;
 use crate::rules::redact::{Key, Redactor, Secrets};
 use crate::rules::router::Candidate;
@@ -48,6 +49,8 @@ struct RuleFacts {
     sight: Sight,
     /// Places of the variables that it needs.
     vars: Vec<usize>,
+    /// What organization and team of its entries rest on, that of `otherwise` last.
+    rests: Vec<Rests>,
 }
 
 /// What came of an exchange.
@@ -90,6 +93,7 @@ impl Engine {
                 secrets: Secrets::new(&rule.redact, &[]),
                 sight: Sight::of(pack, rule),
                 vars: reaches::needed_vars(pack, rule),
+                rests: entries_of(rule).map(|entry| Rests::of(pack, rule, entry)).collect(),
             };
             let secrets = Secrets::new(&pack.redact, &pack.reveal);
             PackFacts { secrets, rules: pack.rules.iter().map(of_rule).collect() }
@@ -262,6 +266,13 @@ impl Engine {
         of_rule.map_or(&[], |rule| &rule.vars)
     }
 
+    /// What organization and team of an entry of the candidate's rule rest on.
+    pub(super) fn rests(&self, candidate: &Candidate, rule: &Rule, entry: &Entry) -> Rests {
+        let of_rule = self.packs.get(candidate.pack).and_then(|pack| pack.rules.get(candidate.rule));
+        let place = entries_of(rule).position(|own| std::ptr::eq(own, entry));
+        place.zip(of_rule).and_then(|(place, rule)| rule.rests.get(place).copied()).unwrap_or(Rests::UNKNOWN)
+    }
+
     /// How an exchange is read that may concern these candidates.
     pub(super) fn reading(&self, candidates: &[Candidate], request: &Request) -> Reading<'_> {
         let mut secrets: SmallVec<[&Secrets; 4]> = SmallVec::new();
@@ -303,6 +314,10 @@ impl Engine {
         let packs = candidates.iter().filter_map(|candidate| self.rules.packs.get(candidate.pack));
         packs.filter(|pack| !pack.formats.is_empty())
     }
+}
+
+fn entries_of(rule: &Rule) -> impl Iterator<Item = &Entry> {
+    rule.entries.iter().chain(&rule.otherwise)
 }
 
 /// A loosened path that the application does not know was not meant (THREATS chapter 2, rule 1).
