@@ -42,7 +42,7 @@ use crate::telemetry::RequestKind;
 /// The client's side of a story: where its answer goes.
 type Waiting = oneshot::Sender<Response<AnswerBody>>;
 
-/// One audited request on its way.
+/// One audited request on its way; in a box, because each of its steps would copy it else.
 #[derive(Debug)]
 pub(crate) struct Story {
     worker: Rc<Worker>,
@@ -100,7 +100,7 @@ pub(crate) async fn serve(
         return worker.pass_through(parts, body, &id, &passing).await;
     }
     let limits = &worker.proxy.config.limits;
-    let story = Story {
+    let story = Box::new(Story {
         answers: std::mem::take(&mut plan.known),
         plan,
         turns: Vec::new(),
@@ -113,7 +113,7 @@ pub(crate) async fn serve(
         received_at: Timestamp::now(),
         begun: Instant::now(),
         worker: Rc::clone(&worker),
-    };
+    });
     let (told, answered) = oneshot::channel();
     worker.tasks.spawn(story.run(parts, body, told));
     match answered.await {
@@ -125,7 +125,7 @@ pub(crate) async fn serve(
 
 impl Story {
     /// From the complete head to the head of the answer; what follows is up to the answer's body.
-    async fn run(mut self, parts: Parts, body: Incoming, mut client: Waiting) {
+    async fn run(mut self: Box<Self>, parts: Parts, body: Incoming, mut client: Waiting) {
         let worker = Rc::clone(&self.worker);
         let abandoned = Duration::from_millis(worker.proxy.config.limits.abandoned_ms);
         let outcome = {
@@ -214,7 +214,7 @@ impl Story {
     }
 
     /// Makes the application's answer the client's, and sends it.
-    async fn respond(self, response: Response<Incoming>, lease: Lease, client: Waiting) {
+    async fn respond(self: Box<Self>, response: Response<Incoming>, lease: Lease, client: Waiting) {
         let (mut head, mut frames) = response.into_parts();
         self.worker.heard(&self.plan, &self.head, &head);
         let mut seen = exchange::Response {
@@ -253,7 +253,7 @@ impl Story {
     /// Records, and sends the answer: afterwards where a rule asks for that, but not later than
     /// `record_ms`; the record is made all the same.
     async fn record_and_send(
-        self,
+        self: Box<Self>,
         seen: Option<exchange::Response>,
         ending: Ending,
         response: Response<AnswerBody>,
@@ -282,7 +282,12 @@ impl Story {
     /// Ends the story of an answer whose body was streamed: derives and records in a task of its own. What
     /// comes back is how long the client may be kept waiting for it; `None` when no rule asks for that. The
     /// share of the budget lives as long as the copy.
-    pub(super) fn end(self, response: exchange::Response, share: Share, ending: Ending) -> Option<Hold> {
+    pub(super) fn end(
+        self: Box<Self>,
+        response: exchange::Response,
+        share: Share,
+        ending: Ending,
+    ) -> Option<Hold> {
         let tasks = Rc::clone(&self.worker.tasks);
         let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
         let is_durable = self.plan.is_durable;
@@ -296,7 +301,7 @@ impl Story {
         is_durable.then(|| Box::pin(timeout(limit, is_recorded)))
     }
 
-    async fn record(self, response: Option<exchange::Response>, ending: Ending) {
+    async fn record(self: Box<Self>, response: Option<exchange::Response>, ending: Ending) {
         let worker = Rc::clone(&self.worker);
         let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
         // The story ends before the wait: its headers and bodies hold on to the connections' read buffers,
@@ -310,14 +315,19 @@ impl Story {
     }
 
     /// The exchange's id and its events.
-    async fn derive(mut self, response: Option<exchange::Response>, ending: Ending) -> (Uuid, Vec<Event>) {
-        let copy = self.copy.borrow_mut().take();
+    async fn derive(
+        self: Box<Self>,
+        response: Option<exchange::Response>,
+        ending: Ending,
+    ) -> (Uuid, Vec<Event>) {
+        let Story { worker, plan, mut answers, turns, client, mut request, copy, head, .. } = *self;
+        let copy = copy.borrow_mut().take();
         // The shares live until the copies do not.
         let (body, _share) = copy.map(Copy::finish).unzip();
-        self.request.body = body.unwrap_or_default();
-        let proxy = &self.worker.proxy;
+        request.body = body.unwrap_or_default();
+        let proxy = &worker.proxy;
         for (side, state) in [
-            ("request", Some(self.request.body.state)),
+            ("request", Some(request.body.state)),
             ("response", response.as_ref().map(|response| response.body.state)),
         ] {
             if state == Some(CaptureState::Cut) {
@@ -327,25 +337,24 @@ impl Story {
         let exchange = Exchange {
             id: self.exchange_id,
             received_at: self.received_at,
-            client: self.client,
-            request: self.request,
+            client,
+            request,
             response,
             ending,
             duration_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         // What panics here panics in `derive` too, which then leaves the least.
-        let reads =
-            catch_unwind(AssertUnwindSafe(|| proxy.audit.reads_after(&self.plan, &exchange, &self.answers)))
-                .unwrap_or_default();
+        let reads = catch_unwind(AssertUnwindSafe(|| proxy.audit.reads_after(&plan, &exchange, &answers)))
+            .unwrap_or_default();
         if !reads.is_empty() {
             let deadline = Instant::now() + Duration::from_millis(proxy.config.limits.before_ms);
-            self.worker.reader.ask(reads, exchange.client.ip, &self.head, deadline, &mut self.answers).await;
+            worker.reader.ask(reads, exchange.client.ip, &head, deadline, &mut answers).await;
         }
-        self.answers.meanwhile = self.turns.iter().map(Turn::meanwhile).collect();
+        answers.meanwhile = turns.iter().map(Turn::meanwhile).collect();
         // Promised not to panic; should it, this exchange's record is lost and counted, not the worker.
         let derived = catch_unwind(AssertUnwindSafe(|| {
-            let ids = &self.worker.ids;
-            proxy.audit.derive(self.plan, &exchange, &self.answers, &mut || ids.id())
+            let ids = &worker.ids;
+            proxy.audit.derive(plan, &exchange, &answers, &mut || ids.id())
         }));
         let events = derived.unwrap_or_else(|_| {
             proxy.metrics.drops.with_label_values(&["derive"]).inc();

@@ -1,25 +1,35 @@
 //! Events as bytes. A field may be cut; an event may not be lost: what cannot be kept whole is kept as a
 //! minimal event (THREATS, rule 5), which always fits.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::event::{Actor, Event, MatchFacts, Note, NoteCode, RequestFacts, RuleFacts, Sentence, Target};
 
 /// An event's JSON: of the whole event, or of its minimal form.
 pub(super) fn bytes_of(event: &Event) -> Arc<[u8]> {
-    let whole = json_of(event);
-    let fits = |bytes: &Vec<u8>| bytes.len() <= EVENT_BYTES_MAX && depth(bytes) <= DEPTH_MAX;
-    let bytes = whole.filter(fits).unwrap_or_else(|| {
-        tracing::warn!(id = %event.id, rule = event.rule.id, "only a minimal event could be recorded");
-        // Strings, numbers and enums only: nothing in it can fail to serialise.
-        json_of(&minimal(event)).unwrap_or_default()
-    });
-    Arc::from(bytes)
+    BUFFER.with_borrow_mut(|bytes| {
+        let is_whole = write(event, bytes) && bytes.len() <= EVENT_BYTES_MAX && depth(bytes) <= DEPTH_MAX;
+        if !is_whole {
+            tracing::warn!(id = %event.id, rule = event.rule.id, "only a minimal event could be recorded");
+            // Strings, numbers and enums only: nothing in it can fail to serialise.
+            write(&minimal(event), bytes);
+        }
+        let json = Arc::from(bytes.as_slice());
+        bytes.shrink_to(USUAL_BYTES);
+        json
+    })
 }
 
-fn json_of(event: &Event) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
-    serde_json::to_writer(&mut bytes, event).ok().map(|()| bytes)
+thread_local! {
+    /// Where an event is written before its length is known: made anew for each, it would cost a third of that.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(USUAL_BYTES));
+}
+
+/// Writes an event's JSON in place of what stands there; false where it cannot be written.
+fn write(event: &Event, bytes: &mut Vec<u8>) -> bool {
+    bytes.clear();
+    serde_json::to_writer(bytes, event).is_ok()
 }
 
 /// The least that an event says: what, when, who, by which rule and request, and with what result.
@@ -126,8 +136,8 @@ fn depth(json: &[u8]) -> usize {
 }
 
 const EVENT_BYTES_MAX: usize = 1 << 20;
-/// Most events fit: growing to their length byte by byte would cost a third of writing them.
-const USUAL_BYTES: usize = 2 << 10;
+/// Most events fit.
+const USUAL_BYTES: usize = 4 << 10;
 /// `serde_json` reads 127 levels.
 const DEPTH_MAX: usize = 120;
 const TEXT_CHARACTERS_MAX: usize = 500;

@@ -37,7 +37,7 @@ pub(in crate::proxy) struct Teed {
 /// What there is while the body streams.
 #[derive(Debug)]
 struct Open {
-    story: Story,
+    story: Box<Story>,
     response: Response,
     copy: Copy,
     /// What came with the head.
@@ -75,7 +75,7 @@ pub(in crate::proxy) async fn begin(frames: &mut Incoming) -> Begun {
 
 impl Teed {
     pub(in crate::proxy) fn new(
-        story: Story,
+        story: Box<Story>,
         response: Response,
         mut copy: Copy,
         first: Option<Result<Frame<Bytes>, hyper::Error>>,
