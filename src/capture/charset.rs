@@ -3,15 +3,17 @@
 //! Never lossy without a word: bytes that do not fit, a charset that is not known or that the bytes
 //! contradict, come back with the reason for doubt.
 
+use std::borrow::Cow;
+
 /// Text, and why it may not be what the application read.
 #[derive(Debug)]
-pub(super) struct Text {
-    pub(super) text: String,
+pub(super) struct Text<'b> {
+    pub(super) text: Cow<'b, str>,
     pub(super) doubt: Option<String>,
 }
 
 /// The text of a body.
-pub(super) fn text(bytes: &[u8], declared: Option<&str>) -> Text {
+pub(super) fn text<'b>(bytes: &'b [u8], declared: Option<&str>) -> Text<'b> {
     let declared = declared.map(Charset::named);
     let (marked, rest) = byte_order_mark(bytes);
     let charset = match (marked, declared) {
@@ -89,14 +91,13 @@ fn guess(bytes: &[u8]) -> Option<Charset> {
     }
 }
 
-fn decode(bytes: &[u8], charset: Charset) -> Text {
+fn decode(bytes: &[u8], charset: Charset) -> Text<'_> {
     match charset {
         Charset::Utf8 | Charset::Unknown => match std::str::from_utf8(bytes) {
-            Ok(text) => Text { text: text.to_owned(), doubt: None },
-            Err(_) => Text {
-                text: String::from_utf8_lossy(bytes).into_owned(),
-                doubt: Some("it is not UTF-8".to_owned()),
-            },
+            Ok(text) => Text { text: Cow::Borrowed(text), doubt: None },
+            Err(_) => {
+                Text { text: String::from_utf8_lossy(bytes), doubt: Some("it is not UTF-8".to_owned()) }
+            }
         },
         Charset::Latin1 => Text { text: bytes.iter().map(|byte| char::from(*byte)).collect(), doubt: None },
         Charset::Utf16Be => utf16(bytes, u16::from_be_bytes),
@@ -106,7 +107,7 @@ fn decode(bytes: &[u8], charset: Charset) -> Text {
     }
 }
 
-fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Text {
+fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Text<'static> {
     let fours = bytes.chunks_exact(4);
     let mut is_broken = !fours.remainder().is_empty();
     let text = fours
@@ -120,7 +121,7 @@ fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Text {
     Text { text, doubt: is_broken.then(|| "it is not UTF-32".to_owned()) }
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text {
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text<'static> {
     let pairs = bytes.chunks_exact(2);
     let is_odd = !pairs.remainder().is_empty();
     let units = pairs.map(|pair| unit([pair[0], pair[1]]));
@@ -136,6 +137,6 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text {
     Text { text, doubt: is_broken.then(|| "it is not UTF-16".to_owned()) }
 }
 
-fn with_doubt(bytes: &[u8], charset: Charset, why: &str) -> Text {
+fn with_doubt<'b>(bytes: &'b [u8], charset: Charset, why: &str) -> Text<'b> {
     Text { doubt: Some(why.to_owned()), ..decode(bytes, charset) }
 }

@@ -137,7 +137,7 @@ pub(super) struct Declared {
     pub(super) charset: Option<String>,
     /// SOAP's action.
     pub(super) action: Option<String>,
-    /// The first content type as it stands; the boundary in it has upper and lower case.
+    /// The first content type as it stands; the boundary in it has upper and lower case. Empty for plain JSON.
     pub(super) content_type: String,
     /// True when the type says little, so that the body's look decides.
     pub(super) is_vague: bool,
@@ -149,7 +149,12 @@ pub(super) struct Declared {
 pub(super) fn declared(headers: &HeaderMap) -> Declared {
     let mut lines = headers.get_all(http::header::CONTENT_TYPE).iter();
     let first = lines.next();
-    let is_doubled = lines.any(|line| Some(line) != first);
+    let second = lines.next();
+    if first.is_some_and(|line| line == JSON) && second.is_none() {
+        return plain_json(headers);
+    }
+    let mut others = second.into_iter().chain(lines);
+    let is_doubled = others.any(|line| Some(line) != first);
     let content_type =
         first.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).unwrap_or_default();
     let text = content_type.to_ascii_lowercase();
@@ -166,6 +171,15 @@ pub(super) fn declared(headers: &HeaderMap) -> Declared {
     let action = soap::action(headers);
     Declared { format, charset, content_type, action, is_vague, is_doubled }
 }
+
+/// What nearly all bodies of applications say, without the look at each piece.
+fn plain_json(headers: &HeaderMap) -> Declared {
+    let action = headers.contains_key(&soap::ACTION).then(|| soap::action(headers)).flatten();
+    let (content_type, charset) = (String::new(), None);
+    Declared { format: Format::Json, charset, action, content_type, is_vague: false, is_doubled: false }
+}
+
+const JSON: &str = "application/json";
 
 fn by_type(essence: &str) -> (Format, bool) {
     match essence {

@@ -153,7 +153,7 @@ pub fn text(capture: &Capture, headers: &HeaderMap, decoded_bytes_max: usize) ->
     let inner = xml::encoding(&unpacked.bytes);
     let declared = format::declared(headers).charset;
     let text = charset::text(&unpacked.bytes, declared.as_deref().or(inner.as_deref()));
-    text.doubt.is_none().then_some(text.text)
+    text.doubt.is_none().then(|| text.text.into_owned())
 }
 
 fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &format::Declared) -> Document {

@@ -33,19 +33,22 @@ pub fn parse(text: &str, lists: &[String], action: Option<&str>) -> Option<Soap>
     Some(soap)
 }
 
+/// SOAP 1.1's header.
+pub(super) const ACTION: http::HeaderName = http::HeaderName::from_static("soapaction");
+
 /// The action that a head names: `SOAPAction` of SOAP 1.1, or the content type's `action` (RFC 3902).
 pub fn action(headers: &http::HeaderMap) -> Option<String> {
     let text =
-        |name| headers.get(name).map(|value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()));
+        |name| headers.get(&name).map(|value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()));
     let by_type = || {
-        let line = text("content-type")?;
+        let line = text(http::header::CONTENT_TYPE)?;
         let named = |piece: &str| {
             let (name, value) = piece.split_once('=')?;
             name.trim().eq_ignore_ascii_case("action").then(|| value.to_owned())
         };
         line.split(';').find_map(named)
     };
-    let action = text("soapaction").map(|value| value.into_owned()).or_else(by_type)?;
+    let action = text(ACTION).map(|value| value.into_owned()).or_else(by_type)?;
     let action = action.trim().trim_matches('"').trim();
     // An empty one says: see the request's address (SOAP 1.1, section 6.1.1).
     (!action.is_empty()).then(|| action.to_owned())

@@ -61,6 +61,19 @@ pub enum Assurance {
     Verified,
 }
 
+impl Assurance {
+    /// The word used in rules and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Assurance::None => "none",
+            Assurance::Ambiguous => "ambiguous",
+            Assurance::Claimed => "claimed",
+            Assurance::LookedUp => "lookedUp",
+            Assurance::Verified => "verified",
+        }
+    }
+}
+
 /// What an actor's assurance rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,6 +92,21 @@ pub enum Evidence {
     Accepted,
     /// The body or an unchecked header says so.
     Claimed,
+}
+
+impl Evidence {
+    /// The word used in rules and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Evidence::Application => "application",
+            Evidence::Login => "login",
+            Evidence::Signature => "signature",
+            Evidence::Certificate => "certificate",
+            Evidence::Peer => "peer",
+            Evidence::Accepted => "accepted",
+            Evidence::Claimed => "claimed",
+        }
+    }
 }
 
 /// Who may see an event.

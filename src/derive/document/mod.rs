@@ -15,7 +15,7 @@ use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
 use crate::rules::expr::Doubt;
 use crate::rules::model::Pack;
 use crate::rules::redact::{Key, Redactor};
-use crate::value::{Map, Value, json};
+use crate::value::{Map, Value};
 
 /// The parts of the document that all candidates share.
 #[derive(Clone, Debug)]
@@ -81,17 +81,17 @@ impl Document {
         if let Some(claims) = credential.get_mut("claims") {
             redactor.value(&["credential", "claims"], claims);
         }
-        let document = json!({
+        let document = Map::from([
             // Met in any case (THREATS E14), so a condition on it must not depend on the case either.
-            "method": request.method.to_ascii_uppercase(),
-            "path": redactor.text(&clean_path(path)),
-            "target": redactor.text(&request.target),
-            "scheme": request.scheme,
-            "host": request.host.to_lowercase(),
-            "query": query,
-            "headers": reading.headers(Side::Request, &request.headers),
-            "cookies": cookie_names(&request.headers, &http::header::COOKIE),
-        });
+            ("method", Value::from(request.method.to_ascii_uppercase())),
+            ("path", redactor.text(&clean_path(path)).into()),
+            ("target", redactor.text(&request.target).into()),
+            ("scheme", request.scheme.into()),
+            ("host", request.host.to_lowercase().into()),
+            ("query", query),
+            ("headers", reading.headers(Side::Request, &request.headers)),
+            ("cookies", cookie_names(&request.headers, &http::header::COOKIE)),
+        ]);
         let mut members = Map::new();
         members.insert("ip", client.ip.to_string().into());
         members.insert("trusted", client.is_trusted.into());
@@ -103,7 +103,16 @@ impl Document {
         let notes = notes.chain(cut).collect();
         push_doubts(&mut doubts, &["request", "query"], form.others, redactor);
         let client = Value::Object(members);
-        Document { request: document, client, credential, response: None, doubts, notes, shown, call: None }
+        Document {
+            request: document.into(),
+            client,
+            credential,
+            response: None,
+            doubts,
+            notes,
+            shown,
+            call: None,
+        }
     }
 
     /// Adds `request.body`.
@@ -222,11 +231,11 @@ fn response_parts(
     let found = std::mem::take(&mut decoded.doubts);
     push_doubts(&mut doubts, &["response", "body"], found, &reading.redactor);
     let notes = decoded.notes.iter().map(|note| of_response(note.clone())).collect();
-    let mut document = json!({
-        "status": response.status,
-        "headers": reading.headers(Side::Response, &response.headers),
-        "cookies": cookie_names(&response.headers, &http::header::SET_COOKIE),
-    });
+    let mut document = Value::from(Map::from([
+        ("status", Value::from(response.status)),
+        ("headers", reading.headers(Side::Response, &response.headers)),
+        ("cookies", cookie_names(&response.headers, &http::header::SET_COOKIE)),
+    ]));
     put_body(&mut document, &reading.redactor, "response", decoded);
     (document, notes, doubts)
 }
@@ -276,7 +285,7 @@ fn cookie_names(headers: &HeaderMap, header: &HeaderName) -> Value {
     let is_request = header == http::header::COOKIE;
     let pieces = lines.iter().flat_map(|line| line.split(';').take(if is_request { COOKIES_MAX } else { 1 }));
     let names = pieces.map(|piece| piece.split('=').next().unwrap_or_default().trim());
-    names.filter(|name| !name.is_empty()).take(COOKIES_MAX).map(|name| json!({ "name": name })).collect()
+    names.filter(|name| !name.is_empty()).take(COOKIES_MAX).map(|name| Map::from([("name", name)])).collect()
 }
 
 /// Path and query of a request target.

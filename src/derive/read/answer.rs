@@ -17,7 +17,7 @@ use super::{Answer, Answers, Logins, Meanwhile, ReadFailure, ReadRequest};
 use crate::capture;
 use crate::event::Unread;
 use crate::exchange::Capture;
-use crate::value::{Value, json};
+use crate::value::{Map, Value};
 
 /// Decoded answers.
 pub(in crate::derive) struct Decoded<'a> {
@@ -112,7 +112,8 @@ impl<'a> Decoded<'a> {
         let forced = formats::forced(packs, asked.method(), asked.target());
         let decoded = capture::decode(body, head, forced, self.reading.decoded_bytes_max);
         let redactor = &self.reading.redactor;
-        let mut document = json!({ "status": status, "headers": self.reading.headers(Side::Answer, head) });
+        let headers = self.reading.headers(Side::Answer, head);
+        let mut document = Value::from(Map::from([("status", Value::from(status)), ("headers", headers)]));
         // For the actor's evidence; whether rules look at the header or not.
         if let Some(age) = head.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u64>().ok()) {
             document["ageS"] = age.into();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::event::{Note, NoteCode};
 use crate::rules::expr::is_same;
 use crate::rules::model::{Field, Resource};
-use crate::value::{Map, Text, Value, json};
+use crate::value::{Map, Text, Value};
 
 /// All that differs between two snapshots.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ fn compare_member(
         changes.whole(Place::top(name), old.cloned(), new.cloned());
     } else if has_nested {
         // `changed: start` holds when `start.dateTime` did; the pieces are recorded apart.
-        changes.document.insert(name.to_owned(), sides(old, new));
+        changes.document.insert(name, sides(old, new));
     }
 }
 
@@ -191,7 +191,7 @@ fn by_key<'v>(elements: &'v [Value], key: &str) -> Option<ByKey<'v>> {
 impl Changes {
     fn whole(&mut self, place: Place<'_>, before: Option<Value>, after: Option<Value>) {
         let Place { name, pointer } = place;
-        self.document.insert(name.to_owned(), sides(before.as_ref(), after.as_ref()));
+        self.document.insert(name, sides(before.as_ref(), after.as_ref()));
         let (field, name) = (name.to_owned(), name.to_owned());
         self.atoms.push(Atom { field, element: None, name, pointer, before, after });
     }
@@ -217,7 +217,11 @@ impl Changes {
                     // The key's own spelling is no change: it was folded to find the pair.
                     let differing = differing(before, element, key_name);
                     if !differing.is_empty() {
-                        changed.push(json!({ "key": key, "before": before, "after": element }));
+                        changed.push(Map::from([
+                            ("key", Value::from(key)),
+                            ("before", Value::clone(before)),
+                            ("after", Value::clone(element)),
+                        ]));
                     }
                     for name in differing {
                         self.element(&at, Some(name), before.get(name), element.get(name));
@@ -226,8 +230,12 @@ impl Changes {
             }
         }
         if !(added.is_empty() && removed.is_empty() && changed.is_empty()) {
-            let lists = json!({ "added": added, "removed": removed, "changed": changed });
-            self.document.insert(field.to_owned(), lists);
+            let lists = Map::from([
+                ("added", Value::Array(added)),
+                ("removed", Value::Array(removed)),
+                ("changed", changed.into()),
+            ]);
+            self.document.insert(field, lists.into());
         }
     }
 
@@ -320,6 +328,7 @@ fn sides(before: Option<&Value>, after: Option<&Value>) -> Value {
 mod tests {
     use super::*;
     use crate::rules::model::RuleSet;
+    use crate::value::json;
 
     const RESOURCE: &str = "version: 1
 resources:

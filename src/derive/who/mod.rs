@@ -21,7 +21,7 @@ use crate::event::{Actor, Assurance, Evidence, Note, NoteCode, Outcome, Scope as
 use crate::exchange::Exchange;
 use crate::rules::expr::{Condition, Expr, Phase, Root, Scope, Verdict};
 use crate::rules::model::{ActorWay, Session};
-use crate::value::{Map, Value};
+use crate::value::Value;
 
 /// Who did it, as the event and as the document have it.
 #[derive(Clone, Debug)]
@@ -365,7 +365,21 @@ fn who(actor: Actor, on_behalf_of: Option<Actor>) -> Who {
 
 /// `$.actor`.
 fn document(actor: &Actor) -> Value {
-    Value::of(actor).unwrap_or_else(|| Value::Object(Map::new()))
+    let Actor { r#type, id, name, email, role, organization, team, credential, assurance, .. } = actor;
+    let texts = [
+        ("id", id),
+        ("name", name),
+        ("email", email),
+        ("role", role),
+        ("organization", organization),
+        ("team", team),
+        ("credential", credential),
+    ];
+    let known = texts.into_iter().filter_map(|(name, text)| Some((name, Value::from(text.as_ref()?))));
+    let said = [("type", Value::from(r#type)), ("assurance", assurance.as_str().into())];
+    let evidence = actor.evidence.map(|evidence| ("evidence", evidence.as_str().into()));
+    let age = actor.evidence_age_s.map(|age_s| ("evidenceAgeS", age_s.into()));
+    Value::Object(known.chain(said).chain(evidence).chain(age).collect())
 }
 
 fn label(actor: &Actor) -> &str {
