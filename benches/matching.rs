@@ -120,6 +120,7 @@ fn pack(rules: Vec<Rule>) -> Pack {
         redact: Vec::new(),
         reveal: Vec::new(),
         exclude: Vec::new(),
+        blind_spots: Vec::new(),
         exceptions: Vec::new(),
         rules,
     }

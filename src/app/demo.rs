@@ -61,6 +61,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         credentials: Vec::new(),
         trusted_proxies: Vec::new(),
         proxy_protocol: false,
+        methods: Vec::new(),
         limits: Limits::default(),
         workers: 1,
         watch: false,

@@ -30,6 +30,7 @@ impl Config {
             credentials,
             trusted_proxies,
             proxy_protocol,
+            methods,
             limits: _,
             workers,
             watch,
@@ -49,6 +50,7 @@ impl Config {
         let at_once = [
             ("admin.hosts", admin.hosts == self.admin.hosts),
             ("credentials", are_credentials_same),
+            ("methods", *methods == self.methods),
             ("rules", *rules == self.rules),
             ("trusted_proxies", *trusted_proxies == self.trusted_proxies),
             ("watch", *watch == self.watch),

@@ -10,7 +10,7 @@ use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, Secret, Upstream, credentials, packs, tls};
+use super::{Admin, Config, Limits, Secret, Upstream, credentials, methods, packs, tls};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
@@ -25,6 +25,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let credentials = credentials::credentials(settings, problems);
     let trusted_proxies = trusted_proxies(settings, problems);
     let proxy_protocol = proxy_protocol(settings, &trusted_proxies, problems);
+    let methods = methods::methods(settings, problems);
     let limits = limits(settings, problems);
     let workers = workers(settings, problems);
     let watch = settings.get("watch", problems).is_none_or(|setting| flag(&setting, problems));
@@ -42,6 +43,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         credentials,
         trusted_proxies,
         proxy_protocol,
+        methods,
         limits,
         workers,
         watch,

@@ -8,6 +8,7 @@ mod env;
 mod file;
 mod limits;
 mod mask;
+mod methods;
 mod packs;
 mod secret;
 mod settings;
@@ -24,6 +25,7 @@ pub use tls::{ClientCertificates, Tls, TlsFault, TlsFaults, TlsVersion};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use http::Method;
 use ipnet::IpNet;
 
 /// A checked configuration.
@@ -49,6 +51,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// True when each connection begins with a PROXY header, which only `trusted_proxies` may send.
     pub proxy_protocol: bool,
+    /// The only methods that reach the application; none listed for all.
+    pub methods: Vec<Method>,
     /// Ceilings.
     pub limits: Limits,
     /// Worker threads of the proxy.

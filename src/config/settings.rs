@@ -163,7 +163,7 @@ fn split(text: &str, span: Span, separators: &[char]) -> Vec<Item> {
 }
 
 /// Keys at the top that hold a value.
-pub(super) const TOP: [&str; 9] = [
+pub(super) const TOP: [&str; 10] = [
     "listen",
     "upstream",
     "data_dir",
@@ -171,6 +171,7 @@ pub(super) const TOP: [&str; 9] = [
     "rules",
     "trusted_proxies",
     "proxy_protocol",
+    "methods",
     "workers",
     "watch",
 ];

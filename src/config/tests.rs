@@ -342,3 +342,22 @@ fn the_documentation_has_every_key_with_its_default_and_bounds() {
         assert!(text.contains(&row), "{row}");
     }
 }
+
+#[test]
+fn methods_are_names_in_capitals_and_none_that_is_never_served() {
+    let config = load(&base("methods: [GET, POST, VERSION-CONTROL]"), &[]).map_err(|p| p.render()).unwrap();
+    let names: Vec<&str> = config.methods.iter().map(Method::as_str).collect();
+    assert_eq!(names, ["GET", "POST", "VERSION-CONTROL"]);
+    let config = load(BASE, &[("EARWITNESS_METHODS", "GET, PUT")]).map_err(|p| p.render()).unwrap();
+    assert_eq!(config.methods, [Method::GET, Method::PUT]);
+    for (value, told) in [
+        ("[]", "lets nothing pass"),
+        ("[GET, post]", "no method"),
+        ("[\"GET POST\"]", "no method"),
+        ("[GET, TRACE]", "never served"),
+        ("[CONNECT]", "never served"),
+    ] {
+        let (line, text) = problem(&base(&format!("methods: {value}")), &[]);
+        assert!(line == 4 && text.contains(told), "{value}: {text}");
+    }
+}

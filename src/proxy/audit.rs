@@ -45,6 +45,11 @@ pub trait Audit: Send + Sync + 'static {
         None
     }
 
+    /// True when the operator says of a request like this that it may change something, whatever its method.
+    fn is_listed(&self, _head: &HeadView<'_>) -> bool {
+        false
+    }
+
     /// True when an unrecorded request like this would be a blind spot: nobody has excluded it.
     fn is_missed(&self, _head: &HeadView<'_>) -> bool {
         false
@@ -114,9 +119,8 @@ impl Auditor {
     /// Rules looked at it, and none recorded it: that may be meant, and may be a rule that waits in vain.
     fn unrecorded(&self, exchange: &Exchange) {
         let request = &exchange.request;
-        let Some(response) = exchange.response.as_ref().filter(|_| is_mutating(&request.method)) else {
-            return;
-        };
+        let may_change = || is_mutating(&request.method) || self.is_listed(&HeadView::of(request));
+        let Some(response) = exchange.response.as_ref().filter(|_| may_change()) else { return };
         let is_new = !self.blind.knows(&request.method, &request.target);
         let sample = is_new.then(|| Sample::of(&request.target, &request.headers));
         self.missed(&Seen {
@@ -189,6 +193,10 @@ impl Audit for Auditor {
             self.unrecorded(exchange);
         }
         derived.events
+    }
+
+    fn is_listed(&self, head: &HeadView<'_>) -> bool {
+        self.engine.rules().is_listed(head)
     }
 
     fn is_missed(&self, head: &HeadView<'_>) -> bool {

@@ -22,6 +22,7 @@ pub(super) struct Passing {
     host: Option<HeaderValue>,
     client: IpAddr,
     answered: Answered,
+    may_change: bool,
     sample: Option<Sample>,
 }
 
@@ -34,9 +35,11 @@ impl Passing {
             host: parts.headers.get(HOST).cloned(),
             client: peer.ip,
             answered,
+            may_change: is_mutating(parts.method.as_str()),
             sample: None,
         };
-        if is_mutating(parts.method.as_str()) {
+        passing.may_change = passing.may_change || proxy.audit.is_listed(&passing.head(&HeaderMap::new()));
+        if passing.may_change {
             passing.client = peer.client_ip(&parts.headers, &proxy.config.trusted_proxies);
             let is_wanted = !proxy.audit.knows(parts.method.as_str(), passing.target())
                 && proxy.audit.is_missed(&passing.head(&HeaderMap::new()));
@@ -47,8 +50,7 @@ impl Passing {
 
     /// Its answer is there: counts it where it may have changed something.
     pub(super) fn end(&self, proxy: &Proxy, answer: &response::Parts) {
-        let may_change =
-            is_mutating(self.method.as_str()) || is_telling(self.target(), answer.status, &answer.headers);
+        let may_change = self.may_change || is_telling(self.target(), answer.status, &answer.headers);
         if may_change && proxy.audit.is_missed(&self.head(&HeaderMap::new())) {
             proxy.audit.missed(&Seen {
                 method: self.method.as_str(),

@@ -31,9 +31,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{EXPECT, HOST};
+use http::header::{ALLOW, EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
@@ -123,6 +123,10 @@ impl Face for Worker {
 
     async fn answer(self: Rc<Self>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
         let (mut parts, body) = request.into_parts();
+        let methods = &self.proxy.config.methods;
+        if !methods.is_empty() && !methods.contains(&parts.method) {
+            return self.refuse_method(methods);
+        }
         if body.size_hint().lower() > self.proxy.config.limits.request_body_bytes_max {
             return self.fail(Failure::BodyTooLarge, &self.ids.header());
         }
@@ -279,6 +283,16 @@ impl Worker {
         } else {
             identities.heard(&marks, answer.status.as_u16(), &answer.headers);
         }
+    }
+
+    /// RFC 9110 section 15.5.6: the answer says which methods are served.
+    fn refuse_method(&self, methods: &[Method]) -> Response<AnswerBody> {
+        let mut response = self.fail(Failure::Method, &self.ids.header());
+        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        if let Ok(names) = HeaderValue::from_str(&names.join(", ")) {
+            response.headers_mut().insert(ALLOW, names);
+        }
+        response
     }
 
     fn fail(&self, failure: Failure, id: &HeaderValue) -> Response<AnswerBody> {

@@ -26,13 +26,15 @@ pub struct RuleSet {
     /// The packs.
     pub packs: Vec<Pack>,
     router: Router,
+    /// Finds what stands in `blind_spots`.
+    listed: Router,
 }
 
 impl RuleSet {
     /// These packs, with the router that finds their rules.
     pub fn new(packs: Vec<Pack>) -> RuleSet {
-        let router = Router::new(&packs);
-        RuleSet { packs, router }
+        let (router, listed) = (Router::new(&packs), Router::of_listed(&packs));
+        RuleSet { packs, router, listed }
     }
 
     /// SHA-256 (hex) of all packs, in their order, each by name, path prefix and version: the same on every
@@ -49,6 +51,11 @@ impl RuleSet {
     /// What finds the rules of a request.
     pub(super) fn router(&self) -> &Router {
         &self.router
+    }
+
+    /// What finds the requests of which an operator says that they may change something.
+    pub(super) fn listed(&self) -> &Router {
+        &self.listed
     }
 }
 
@@ -84,6 +91,9 @@ pub struct Pack {
     pub reveal: Vec<Path>,
     /// Requests not audited on purpose.
     pub exclude: Vec<Exclusion>,
+    /// Requests that may change something although their method says otherwise: blind spots where nothing records
+    /// them.
+    pub blind_spots: Vec<MatchLine>,
     /// Requests that no rule covers on purpose, for `coverage`.
     pub exceptions: Vec<Exception>,
     /// The rules, files by name, rules as written; behind them those that open envelopes.

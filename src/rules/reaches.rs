@@ -104,6 +104,7 @@ fn of_pack<'r>(pack: &'r Pack, visit: &mut Visit<'r, '_>) {
         reveal: _,
         aliases: _,
         exclude: _,
+        blind_spots: _,
         exceptions: _,
         rules: _,
     } = pack;

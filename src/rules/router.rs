@@ -25,6 +25,7 @@ use self::said::{Channel, Said};
 use self::trie::Trie;
 use super::model::{MatchLine, Mode, Pack, RuleSet, SegmentPattern};
 use crate::event::{MatchedBy, Note, NoteCode};
+use crate::exchange::Request;
 
 /// A request's head, as far as matching looks at it. Borrowed: nothing is copied for a request that no
 /// rule concerns.
@@ -64,6 +65,14 @@ pub struct Candidate {
     pub notes: Vec<Note>,
 }
 
+impl<'a> HeadView<'a> {
+    /// Of a request as it is kept for the record, as if a stranger had sent it.
+    pub fn of(request: &'a Request) -> HeadView<'a> {
+        let Request { method, target, host, headers, .. } = request;
+        HeadView { method, target, host, headers, is_trusted: false }
+    }
+}
+
 impl RuleSet {
     /// The rules that a request may concern: all of them, in the order of packs and rules, each once, by
     /// its surest form. Empty when none, or when an `exclude` line takes it out.
@@ -85,6 +94,12 @@ impl RuleSet {
         head: &HeadView<'_>,
     ) -> Vec<Candidate> {
         self.router().candidates(head, Sought::Call { pack, operation })
+    }
+
+    /// True when a pack says of a request that it may change something, whatever its method (THREATS E15).
+    pub fn is_listed(&self, head: &HeadView<'_>) -> bool {
+        let listed = self.listed();
+        !listed.lines.is_empty() && !listed.candidates(head, Sought::Request).is_empty()
     }
 
     /// True when no rule records a request because an `exclude` line says so: it is no blind spot. Only to
@@ -174,14 +189,31 @@ impl Router {
                 for (line_index, line) in rule.lines.iter().enumerate() {
                     let opens = rule.opens.is_some();
                     let owner = Owner::Rule { pack: index, rule: rule_index, line: line_index, opens };
-                    router.add(&pack.base, line, &rule.operations, owner, Spelling::Own);
-                    for other in line.aliased(&pack.aliases) {
-                        router.add(&pack.base, &other, &rule.operations, owner, Spelling::Alias);
-                    }
+                    router.add_everywhere(pack, line, &rule.operations, owner);
                 }
             }
         }
         router
+    }
+
+    /// A router for what stands in their `blind_spots`.
+    pub(super) fn of_listed(packs: &[Pack]) -> Router {
+        let mut router = Router { hosts: Hosts::new(packs), ..Router::default() };
+        for (pack, of) in packs.iter().enumerate() {
+            for (line, listed) in of.blind_spots.iter().enumerate() {
+                let owner = Owner::Rule { pack, rule: 0, line, opens: false };
+                router.add_everywhere(of, listed, &[], owner);
+            }
+        }
+        router
+    }
+
+    /// Adds a line in each of its spellings.
+    fn add_everywhere(&mut self, pack: &Pack, line: &MatchLine, operations: &[String], owner: Owner) {
+        self.add(&pack.base, line, operations, owner, Spelling::Own);
+        for other in line.aliased(&pack.aliases) {
+            self.add(&pack.base, &other, operations, owner, Spelling::Alias);
+        }
     }
 
     fn add(&mut self, base: &str, line: &MatchLine, operations: &[String], owner: Owner, spelling: Spelling) {

@@ -138,6 +138,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         credentials: Vec::new(),
         trusted_proxies: Vec::new(),
         proxy_protocol: false,
+        methods: Vec::new(),
         limits: Limits { shutdown_ms: 5_000, ..Limits::default() },
         workers: 1,
         watch: false,

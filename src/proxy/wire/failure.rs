@@ -17,6 +17,9 @@ pub(crate) enum Failure {
     /// The gate refused its head.
     #[error("{0}")]
     Refused(Refusal),
+    /// `methods` in the configuration.
+    #[error("this method is not served here")]
+    Method,
     /// THREATS E34.
     #[error("the Connection header names a header that must arrive")]
     Nominated,
@@ -48,6 +51,7 @@ impl Failure {
             }
             Failure::Refused(Refusal::HeadTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => StatusCode::BAD_REQUEST,
+            Failure::Method => StatusCode::METHOD_NOT_ALLOWED,
             Failure::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::Unreachable | Failure::Gone | Failure::Unsound(_) => StatusCode::BAD_GATEWAY,
             Failure::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -65,6 +69,7 @@ impl Failure {
             Failure::Timeout => Some("upstream_ms"),
             // (A head that is too slow is counted by the connection's clock.)
             Failure::Refused(_)
+            | Failure::Method
             | Failure::Nominated
             | Failure::RequestBroken
             | Failure::Unreachable
@@ -76,9 +81,11 @@ impl Failure {
     /// How the request is counted.
     pub(crate) fn kind(self) -> RequestKind {
         match self {
-            Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken | Failure::BodyTooLarge => {
-                RequestKind::Refused
-            }
+            Failure::Refused(_)
+            | Failure::Method
+            | Failure::Nominated
+            | Failure::RequestBroken
+            | Failure::BodyTooLarge => RequestKind::Refused,
             Failure::Unreachable | Failure::Gone | Failure::Unsound(_) | Failure::Timeout => {
                 RequestKind::Failed
             }
@@ -88,7 +95,9 @@ impl Failure {
     /// How an exchange that failed so ended.
     pub(crate) fn ending(self) -> Ending {
         match self {
-            Failure::Refused(_) | Failure::Nominated | Failure::BodyTooLarge => Ending::Refused,
+            Failure::Refused(_) | Failure::Method | Failure::Nominated | Failure::BodyTooLarge => {
+                Ending::Refused
+            }
             Failure::RequestBroken => Ending::ClientGone,
             Failure::Unreachable => Ending::UpstreamUnreachable,
             Failure::Gone | Failure::Unsound(_) => Ending::UpstreamGone,

@@ -51,6 +51,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
         redact: reader.each("redact", |node, page| redaction::redact(node, &body_names, page)),
         reveal: reader.each("reveal", |node, page| redaction::reveal(node, &body_names, page)),
         exclude: reader.each("exclude", exclude),
+        blind_spots: reader.each("blind_spots", rule::match_lines),
         exceptions: reader.exceptions(),
         rules: Vec::new(),
     };
@@ -326,7 +327,7 @@ fn exclude(node: &Node, page: &mut Page<'_>) -> Vec<Exclusion> {
     exclusions
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "version",
     "name",
     "hosts",
@@ -339,6 +340,7 @@ const KEYS: [&str; 16] = [
     "redact",
     "reveal",
     "exclude",
+    "blind_spots",
     "given",
     "overrides",
     "rules",

@@ -57,6 +57,7 @@ fn pack(lines: &[&str]) -> Pack {
         redact: Vec::new(),
         reveal: Vec::new(),
         exclude: Vec::new(),
+        blind_spots: Vec::new(),
         exceptions: Vec::new(),
         rules: lines.iter().map(|line| rule(line, &[line])).collect(),
     }

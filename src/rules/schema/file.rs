@@ -38,6 +38,8 @@ pub(super) struct RuleFile {
     reveal: Option<Vec<String>>,
     /// Requests that are not audited on purpose.
     exclude: Option<Vec<Match>>,
+    /// Requests that may change something although their method says otherwise, such as `GET /jobs/{name}/run`.
+    blind_spots: Option<OneOrMany<String>>,
     /// What each test starts from.
     given: Option<Given>,
     /// Mode and guarantee of rules that others wrote, by full id (`calcom/booking.cancelled`); only in a file

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Process, get, request};
 
-const RULES: &str = "version: 1\naliases: [/v8]\nexclude: [POST /api/ping]\nrules:\n\
+const RULES: &str = "version: 1\naliases: [/v8]\nexclude: [POST /api/ping]\nblind_spots: [\"GET /api/jobs/{name}/run\", GET /api/move]\nrules:\n\
     - { id: moved, match: POST /api/move, when: { $.request.body.start: { exists: true } }, action: MOVED }\n";
 
 /// An application that has no `/nothing…`, leads elsewhere from `/do…`, and takes all else.
@@ -67,7 +67,7 @@ fn what_no_rule_records_is_told_within_one_request_and_outlives_a_restart() {
     send("POST /v9/api/move?token=hush&why=x", r#"{"start":1}"#);
     assert_eq!(rows(&process, ""), ["POST /v9/api/move 1 0"]);
     send("POST /v8/api/move", r#"{"start":1}"#);
-    send("GET /api/move", "");
+    send("GET /api/jobs", "");
     send("POST /api/ping", "");
     send("GET /x?delete=1", "");
     (0..50).for_each(|number| send(&format!("POST /nothing{}", "x".repeat(number)), ""));
@@ -87,15 +87,22 @@ fn what_no_rule_records_is_told_within_one_request_and_outlives_a_restart() {
             "GET /do 1 0",
         ]
     );
+    // These the operator has listed.
+    send("GET /api/jobs/nightly/run", "");
+    send("HEAD /v8/API/move", "");
+    let all = rows(&process, "");
+    assert!(all.contains(&"GET /api/jobs/nightly/run 1 0".to_owned()), "{all:?}");
+    assert!(all.contains(&"HEAD /v8/API/move 1 0".to_owned()), "{all:?}");
     assert_eq!(rows(&process, "?path=/api/&method=frob"), ["FROB /api/bookings/{id} 1 0"]);
     assert_eq!(rows(&process, "?since=2100-01-01"), [""; 0]);
     let (_, metrics) = request(process.audit, "GET /metrics HTTP/1.1", "", "").unwrap();
-    assert!(metrics.contains("earwitness_blind_spots 5\n"), "{metrics}");
-    assert!(metrics.contains("earwitness_blind_requests_total 56\n"), "{metrics}");
+    assert!(metrics.contains("earwitness_blind_spots 7\n"), "{metrics}");
+    assert!(metrics.contains("earwitness_blind_requests_total 58\n"), "{metrics}");
     let page = get(process.audit, "/audit/v1/blind-spots");
     assert_eq!(page["unlearned"]["4xx"], 50);
     assert!(!page.to_string().contains("hush\""), "{page}");
-    assert_eq!(page["data"][3]["sample"]["query"][1], "why");
+    let moved = page["data"].as_array().unwrap().iter().find(|row| row["path"] == "/v9/api/move").unwrap();
+    assert_eq!(moved["sample"]["query"][1], "why");
 
     let told = |arguments: &[&str]| {
         let url = format!("http://{}", process.audit);
@@ -109,11 +116,11 @@ fn what_no_rule_records_is_told_within_one_request_and_outlives_a_restart() {
     };
     let text = told(&[]);
     assert!(text.starts_with("   1  POST /api/bookings/{id}/cancel\n      2 unmatched, 0 matched"), "{text}");
-    assert!(text.ends_with("5 blind spots; 50 requests that fit none of them\n"), "{text}");
+    assert!(text.ends_with("7 blind spots; 50 requests that fit none of them\n"), "{text}");
     let json: Value = serde_json::from_str(&told(&["--format", "json"])).unwrap();
     assert_eq!(json["data"], page["data"]);
 
     assert_eq!(process.terminate(), Some(0));
     let process = Process::start(folder.path(), upstream);
-    assert_eq!(rows(&process, "").len(), 5);
+    assert_eq!(rows(&process, "").len(), 7);
 }

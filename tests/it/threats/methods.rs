@@ -131,3 +131,23 @@ fn a_move_is_recorded_with_both_ends_whichever_of_them_a_rule_names() {
     assert_eq!(world.app.deeds().len(), cases.len());
     world.assert_all_is_told();
 }
+
+// THREATS E14
+#[test]
+fn a_method_that_the_operator_does_not_name_reaches_nobody() {
+    let world = World::with(Habits::methods(Methods::AnyCase), super::RULES, |config| {
+        config.methods = vec![http::Method::GET, http::Method::POST];
+    });
+    for (count, method) in ["post", "PoSt", "POSTX", "DELETE", "FROB", "OPTIONS"].into_iter().enumerate() {
+        let answer =
+            world.rig.exchange(request(&format!("{method} /v2/bookings/b1/cancel"), method, &[], "a=1"));
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{method}: {answer}");
+        assert!(answer.contains("\r\nallow: GET, POST\r\n"), "{method}: {answer}");
+        let refused = world.rig.metric("earwitness_requests_total{kind=\"refused\"}");
+        assert_eq!(refused, count as u64 + 1, "{method}");
+    }
+    assert!(world.app.seen().is_empty());
+    world.rig.exchange(request("POST /v2/bookings/b1/cancel", "ok", &[], ""));
+    assert_eq!(world.event_of("ok").action, "CANCELLED");
+    assert!(world.rig.exchange(request("GET /harmless", "get", &[], "")).starts_with("HTTP/1.1 200 "));
+}
