@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::document::Document;
 use super::engine::{EVENTS_MAX, Engine};
 use super::read::ask::{Asked, Asking};
-use super::read::{Purpose, ReadFailure, Recall};
+use super::read::{Purpose, ReadFailure, Recall, Write};
 use crate::event::{MatchedBy, NoteCode};
 use crate::exchange::Request;
 use crate::rules::expr::{Doubt, EvalLog, Expr, Phase, Root, Scope};
@@ -27,7 +27,7 @@ pub(super) struct Case<'a> {
     /// `$.request`, where the pack's base is taken off the path.
     based: Option<Value>,
     /// `$.path`.
-    parts: Value,
+    pub(super) parts: Value,
     /// Those of the document, and those of the way in which this rule was met.
     pub(super) doubts: Cow<'a, [Doubt]>,
 }
@@ -173,6 +173,17 @@ impl<'a> Case<'a> {
 
     pub(super) fn asking<'s>(&'s self, scope: Scope<'s>, purpose: Purpose) -> Asking<'s> {
         Asking { base: &self.pack.base, request: self.request, scope, purpose }
+    }
+
+    /// The name of the rule's thing among those that are being changed: by all named parts of its address, since
+    /// the fifth member of one team is not that of another; where it has none, by those of the request's.
+    pub(super) fn thing(&self, asked: Option<&Asked>) -> Option<String> {
+        let resource = self.resource()?;
+        let own = || self.candidate.parts.iter().filter_map(|(name, _)| self.parts.get(name)?.as_str());
+        Some(match asked.filter(|asked| !asked.parts.is_empty()) {
+            Some(asked) => Write::thing(&resource.kind, asked.parts.iter().map(String::as_str)),
+            None => Write::thing(&resource.kind, own()),
+        })
     }
 
     /// The value of the match line's last named part: what the request calls the thing.

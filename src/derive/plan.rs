@@ -188,8 +188,8 @@ pub(super) fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
                 stands = true;
                 push_identity(case, scope, now, &mut plan.reads);
                 if things_phase(case) <= now {
-                    let id = push_thing(case, scope, Purpose::Before, &mut plan.reads);
-                    push_write(case, id, &mut plan.writes);
+                    let thing = push_thing(case, scope, Purpose::Before, &mut plan.reads);
+                    push_write(case, thing, &mut plan.writes);
                 }
             }
         });
@@ -233,28 +233,27 @@ fn for_items(case: &Case<'_>, now: Phase, visit: &mut dyn FnMut(&Scope<'_>)) {
     }
 }
 
-/// Adds the question for the rule's thing; what comes back is the thing's identifier.
+/// Adds the question for the rule's thing; what comes back is the name of the thing.
 fn push_thing(
     case: &Case<'_>,
     scope: &Scope<'_>,
     purpose: Purpose,
     reads: &mut Vec<ReadRequest>,
 ) -> Option<String> {
-    let Some(Ok(asked)) = case.ask_thing(scope, purpose) else { return case.last_part() };
-    let id = asked.last_part.clone().or_else(|| case.last_part());
+    let Some(Ok(asked)) = case.ask_thing(scope, purpose) else { return case.thing(None) };
+    let thing = case.thing(Some(&asked));
     push(case, asked, reads);
-    id
+    thing
 }
 
 /// Adds what the request is about to change.
-fn push_write(case: &Case<'_>, id: Option<String>, writes: &mut Vec<Write>) {
-    let Some(resource) = case.resource() else { return };
+fn push_write(case: &Case<'_>, thing: Option<String>, writes: &mut Vec<Write>) {
+    let (Some(resource), Some(thing)) = (case.resource(), thing) else { return };
     let is_reading =
         |method: &String| matches!(&**method, "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT");
     if writes.len() >= READS_MAX || case.rule.lines.iter().all(|line| line.methods.iter().all(is_reading)) {
         return;
     }
-    let thing = Write::thing(&resource.kind, id.as_deref());
     match writes.binary_search_by(|known| known.thing.cmp(&thing)) {
         Ok(known) => writes[known].is_serialized |= resource.is_serialized,
         Err(place) => writes.insert(place, Write { thing, is_serialized: resource.is_serialized }),

@@ -60,6 +60,8 @@ pub enum NoteCode {
     ActorAmbiguous,
     /// The actor is only what the request says.
     ActorClaimed,
+    /// A word of a name has letters of several scripts: it may be made to look like another.
+    NameMixed,
     /// Which thing it was done to is not certain.
     TargetUncertain,
     /// The target's identifier, or a snapshot, that the rule asks for was not there.

@@ -3,6 +3,7 @@
 pub(super) mod credential;
 pub(super) mod formats;
 pub(super) mod sight;
+pub(super) mod target;
 
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
@@ -192,6 +193,11 @@ impl Document {
         let mut whole = Value::Object(whole);
         redactor.paths(&mut whole);
         self.request = whole["request"].take();
+        let (target, query) = (self.request.get("target").and_then(Value::as_str), self.request.get("query"));
+        if let (Some(target), Some(query)) = (target, query) {
+            let target = target::without_secrets(target, query).into_owned();
+            self.request["target"] = Value::String(target);
+        }
         self.response = whole.get_mut("response").map(Value::take);
     }
 }

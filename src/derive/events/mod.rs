@@ -1,6 +1,7 @@
 //! From an entry that fired to the event that is recorded, with the changes it carries, cut so that it fits.
 
 pub(super) mod carry;
+mod letters;
 pub(super) mod limits;
 
 use percent_encoding::percent_decode_str;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::document::split_target;
+use super::document::target::{without_parts, without_secrets};
 use super::rule::{Draft, Firing, method_note};
 use super::thing::{Ended, Situation, name_of};
 use super::who::{self, Who, access};
@@ -93,7 +95,8 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     let own_id = entry.target.as_ref().and_then(|target| target.id.as_ref());
     let uncertain = own_id.and_then(|id| id.doubt(&scope));
     let uncertain = uncertain.map(|reason| Note::with(NoteCode::TargetUncertain, reason));
-    event.notes = notes(case, situation, who, &missing, extra.into_iter().chain(uncertain));
+    let marks: Vec<Note> = letters::marks(&event).collect();
+    event.notes = notes(case, situation, who, &missing, extra.into_iter().chain(uncertain).chain(marks));
     Draft { event, carried, ended: situation.ending, missing }
 }
 
@@ -101,9 +104,13 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
 /// left out then: it may hold the other calls, in which other rules have their secrets.
 fn fill_request(event: &mut Event, case: &Case<'_>, exchange: &Exchange) {
     let request = &exchange.request;
-    let at = |target: &str| case.redactor.text(&format!("{}://{}{target}", request.scheme, request.host));
+    let at = |target: &str| {
+        let target = without_parts(target, &case.candidate.parts, &case.parts);
+        case.redactor.text(&format!("{}://{}{target}", request.scheme, request.host))
+    };
+    let query = case.document.request.get("query").unwrap_or(&Value::Null);
     match &case.document.call {
-        None => event.request.url = at(&request.target),
+        None => event.request.url = at(&without_secrets(&request.target, query)),
         Some(call) => {
             event.request.method.clone_from(&call.method);
             event.request.url = at(split_target(&call.target).0);

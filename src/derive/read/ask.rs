@@ -41,11 +41,16 @@ pub(in crate::derive) struct Asked {
     credentials: Option<String>,
     recall: Option<Recall>,
     timeout_ms: u64,
-    /// The last named part of its address: the thing's identifier.
-    pub(in crate::derive) last_part: Option<String>,
+    /// The named parts of its address: together they say which thing it is.
+    pub(in crate::derive) parts: Vec<String>,
 }
 
 impl Asked {
+    /// The last named part of its address: the thing's identifier.
+    pub(in crate::derive) fn last_part(&self) -> Option<String> {
+        self.parts.last().cloned()
+    }
+
     /// Whether both would have the same key.
     pub(in crate::derive) fn is(&self, read: &ReadRequest) -> bool {
         self.purpose == read.purpose
@@ -96,7 +101,7 @@ impl Asked {
 
     pub(in crate::derive) fn into_request(self, key: &Key) -> ReadRequest {
         let key = self.key(key);
-        let Asked { purpose, method, target, headers, body, credentials, recall, timeout_ms, last_part: _ } =
+        let Asked { purpose, method, target, headers, body, credentials, recall, timeout_ms, parts: _ } =
             self;
         ReadRequest { key, purpose, method, target, headers, body, credentials, recall, timeout_ms }
     }
@@ -108,7 +113,7 @@ impl Asking<'_> {
     /// # Errors
     /// [`ReadFailure::NotAsked`] when a part of it is missing, secret, or no plain segment.
     pub(in crate::derive) fn build(&self, read: &Read) -> Result<Asked, ReadFailure> {
-        let (mut target, last_part) = self.address(read)?;
+        let (mut target, parts) = self.address(read)?;
         if !read.query.is_empty() {
             let mut query = form_urlencoded::Serializer::new(String::new());
             for (name, value) in &read.query {
@@ -128,16 +133,16 @@ impl Asking<'_> {
         let (purpose, timeout_ms) = (self.purpose, read.timeout_ms);
         let credentials = read.credentials.as_ref().map(|credentials| credentials.name.clone());
         let recall = None;
-        Ok(Asked { purpose, method, target, headers, body, credentials, recall, timeout_ms, last_part })
+        Ok(Asked { purpose, method, target, headers, body, credentials, recall, timeout_ms, parts })
     }
 
-    fn address(&self, read: &Read) -> Result<(String, Option<String>), ReadFailure> {
+    fn address(&self, read: &Read) -> Result<(String, Vec<String>), ReadFailure> {
         let segments = match &read.address {
             Address::Own => return self.own_address(read),
             Address::Path(segments) => segments,
         };
         let mut target = self.base.to_owned();
-        let mut last_part = None;
+        let mut parts = Vec::new();
         for segment in segments {
             target.push('/');
             match segment {
@@ -148,7 +153,7 @@ impl Asking<'_> {
                     check_segment(&value)?;
                     check_segment(&whole)?;
                     target.push_str(&encode(&whole));
-                    last_part = Some(value);
+                    parts.push(value);
                 }
                 SegmentPattern::Tail(name) => {
                     let value = self.part(name)?;
@@ -157,23 +162,23 @@ impl Asking<'_> {
                         check_segment(piece)?;
                     }
                     target.push_str(&pieces.iter().map(|piece| encode(piece)).collect::<Vec<_>>().join("/"));
-                    last_part = Some(value);
+                    parts.push(value);
                 }
             }
         }
-        Ok((target, last_part))
+        Ok((target, parts))
     }
 
     /// The request's own path as it came: the application is about to see these very bytes anyway. With a
     /// credential that is not the caller's, only plain segments (B05): it is bound to path prefixes.
-    fn own_address(&self, read: &Read) -> Result<(String, Option<String>), ReadFailure> {
+    fn own_address(&self, read: &Read) -> Result<(String, Vec<String>), ReadFailure> {
         let (path, _) = split_target(&self.request.target);
         let is_plain =
             path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         if read.credentials.is_some() {
             path.split('/').skip(1).filter(|segment| !segment.is_empty()).try_for_each(check_segment)?;
         }
-        if is_plain { Ok((path.to_owned(), None)) } else { Err(ReadFailure::NotAsked) }
+        if is_plain { Ok((path.to_owned(), Vec::new())) } else { Err(ReadFailure::NotAsked) }
     }
 
     /// The address that a pattern gives, for a key: it is asked for nowhere.

@@ -195,12 +195,14 @@ pub struct Write {
 impl Write {
     /// The name for a thing. Spellings of one identifier share it: case, blanks, signs and leading zeros do
     /// not count. Two things that share one by chance only wait for each other.
-    pub(super) fn thing(kind: &str, id: Option<&str>) -> String {
-        let id = id.unwrap_or_default().trim().to_lowercase();
-        match id.trim_start_matches('+').parse::<u64>() {
-            Ok(number) => format!("{kind} {number}"),
-            Err(_) => format!("{kind} {id}"),
-        }
+    pub(super) fn thing<'p>(kind: &str, parts: impl Iterator<Item = &'p str>) -> String {
+        parts.fold(kind.to_owned(), |thing, part| {
+            let part = part.trim().to_lowercase();
+            match part.trim_start_matches('+').parse::<u64>() {
+                Ok(number) => format!("{thing} {number}"),
+                Err(_) => format!("{thing} {part}"),
+            }
+        })
     }
 }
 

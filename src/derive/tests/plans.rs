@@ -206,3 +206,49 @@ proptest! {
         prop_assert_eq!(key(&one) == key(&other), one == other);
     }
 }
+
+// THREATS P04
+#[test]
+fn what_is_redacted_in_the_query_or_the_path_stands_not_in_the_address() {
+    let check = |line: &str, target: &str, expected: &str| {
+        let (method, line) = line.split_once(' ').unwrap();
+        let rules = format!(
+            "rules: [{{ id: a, match: {method} {line}, redact: [room, $.request.query.note, '$.request.query.list'], action: A, \
+             raw: [$.request.target] }}]"
+        );
+        let event = play(&rules.replace("match: ", "match: '").replace(", redact", "', redact"), target, "")
+            .says(200, "")
+            .event();
+        assert_eq!(event.request.url, format!("https://x.org{expected}"), "{target}");
+        let kept = serde_json::to_string(&event.raw).unwrap();
+        assert!(!kept.contains("hush"), "{kept}");
+    };
+    check("PUT /a", "PUT /a?note=hush&b=1", "/a?note=[redacted]&b=1");
+    check("PUT /a", "PUT /a?b=1&n%6Fte=hush%20hush&note=more", "/a?b=1&n%6Fte=[redacted]&note=[redacted]");
+    check("PUT /a", "PUT /a?list[]=hush&list[]=b", "/a?list[]=[redacted]&list[]=[redacted]");
+    check("PUT /a", "PUT /a?room=hush", "/a?room=[redacted]");
+    check(
+        "PUT /a",
+        "PUT /a?oauth_token=hush&oauth-verifier=hush",
+        "/a?oauth_token=[redacted]&oauth-verifier=[redacted]",
+    );
+    check("PUT /a", "PUT /a?b=1", "/a?b=1");
+    let rules = "rules: [{ id: a, match: 'PUT /reset/{token}/x', action: A }]";
+    let event = play(rules, "PUT /reset/hush%2Dhush/x?y=1", "").says(200, "").event();
+    assert_eq!(event.request.url, "https://x.org/reset/[redacted]/x?y=1");
+}
+
+// THREATS E48
+#[test]
+fn things_are_told_apart_by_all_named_parts_of_their_address() {
+    let writes = |target: &str| {
+        let rules = "resources: { member: { read: 'GET /teams/{team}/members/{id}' }, own: { type: member, read: GET self } }\n\
+                     rules:\n  - { id: a, match: 'PUT /teams/{team}/members/{id}', before: member, action: A }\n  \
+                     - { id: b, match: 'DELETE /teams/{team}/members/{id}', before: own, action: B }";
+        let writes = play(rules, target, "").plan().writes;
+        writes.into_iter().map(|write| write.thing).collect::<Vec<String>>()
+    };
+    assert_eq!(writes("PUT /teams/1/members/5"), ["member 1 5"]);
+    assert_eq!(writes("PUT /teams/2/members/5"), ["member 2 5"]);
+    assert_eq!(writes("DELETE /teams/1/members/+05"), ["member 1 5"]);
+}

@@ -75,7 +75,7 @@ pub(in crate::derive) fn from_reading(case: &Case<'_>, exchange: &Exchange) -> O
     let scope: Scope<'_> = case.scope().with(Root::Answer, document);
     let asked = case.ask_thing(&scope, Purpose::Before)?.ok()?;
     let value = select(case, &scope, document)?;
-    let id = asked.last_part.clone().or_else(|| case.last_part());
+    let id = asked.last_part().or_else(|| case.last_part());
     let is_thing = value.is_object() && !is_another(case, &value, id.as_deref());
     is_thing.then(|| Some((case.snapshot_key(&scope, &asked)?, Learned::Whole(value.into_owned()))))?
 }

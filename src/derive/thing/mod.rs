@@ -11,8 +11,9 @@ use self::changes::Changes;
 use super::case::Case;
 use super::events::{is_other_spelling, text};
 use super::read::answer::{Decoded, Heard, Why};
+use super::read::ask::Asked;
 use super::read::consistency::Validators;
-use super::read::{Meanwhile, Purpose, ReadFailure, Write};
+use super::read::{Meanwhile, Purpose, ReadFailure};
 use crate::event::{BeforeFacts, BeforeState, Note, NoteCode, Outcome, Unread};
 use crate::rules::expr::{Doubt, Root, Scope};
 use crate::rules::model::{After, Resource};
@@ -80,11 +81,12 @@ impl Ended {
 pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Decoded<'_>) -> Before<'s> {
     let Some(asked) = case.ask_thing(scope, Purpose::Before) else { return Before::default() };
     let snapshot_key = asked.as_ref().ok().and_then(|asked| case.snapshot_key(scope, asked));
+    let meanwhile = meanwhile(case, decoded, asked.as_ref().ok());
     let (heard, id) = match asked {
-        Ok(asked) => (decoded.hear(&asked), asked.last_part.or_else(|| case.last_part())),
+        Ok(asked) => (decoded.hear(&asked), asked.last_part().or_else(|| case.last_part())),
         Err(failure) => (Heard::Unavailable(failure.into()), case.last_part()),
     };
-    let mut before = Before { meanwhile: meanwhile(case, decoded, id.as_deref()), id, ..Before::default() };
+    let mut before = Before { meanwhile, id, ..Before::default() };
     before.snapshot_key = snapshot_key;
     before.facts.concurrent = before.meanwhile.had_company;
     let unavailable = match heard {
@@ -119,9 +121,9 @@ pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Dec
     before
 }
 
-fn meanwhile(case: &Case<'_>, decoded: &Decoded<'_>, id: Option<&str>) -> Meanwhile {
-    let Some(resource) = case.resource() else { return Meanwhile::default() };
-    decoded.meanwhile.get(&Write::thing(&resource.kind, id)).copied().unwrap_or_default()
+fn meanwhile(case: &Case<'_>, decoded: &Decoded<'_>, asked: Option<&Asked>) -> Meanwhile {
+    let thing = case.thing(asked);
+    thing.and_then(|thing| decoded.meanwhile.get(&thing)).copied().unwrap_or_default()
 }
 
 /// True when the answer is about another thing than the one asked for (THREATS B08): said only where the

@@ -269,3 +269,21 @@ fn a_dear_path_on_the_worst_body_is_doubt_and_not_a_delay() {
     assert_eq!(event.r#match.certainty, earwitness::event::Certainty::Doubtful);
     world.assert_all_is_told();
 }
+
+// THREATS E65
+#[test]
+fn a_name_in_two_scripts_is_marked_and_stored_as_it_came() {
+    let (_folder, _app, process) = started();
+    for (id, name, is_marked) in [("m1", "Ad\u{430} Lovelace", true), ("m2", "Иван Петров", false)]
+    {
+        let event = book(
+            &process,
+            id,
+            &json!({"name": name, "email": "a@x.org", "title": "Fitting", "reason": "none"}),
+        );
+        assert_eq!(event["actor"]["name"], name);
+        let notes = event["notes"].as_array().unwrap();
+        let mark = json!({"code": "name-mixed", "detail": "actor.name"});
+        assert_eq!(notes.contains(&mark), is_marked, "{event}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What no single rule can know: names that nothing uses, rules that meet the same requests or never any,
 //! tests that are missing, bodies that are held, and what a client could choose or a body cannot hold.
 
+mod apart;
 mod bodies;
 mod clients;
 mod credentials;
@@ -129,7 +130,7 @@ fn excluded(rule: &Rule, exclude: &[Exclusion], problems: &mut Problems) {
 /// W2: told once per rule, with the earlier rules that it overlaps.
 fn overlaps(rule: &Rule, earlier: &[Rule], problems: &mut Problems) {
     let meets = |other: &&Rule| {
-        if !can_be_one(&rule.operations, &other.operations) {
+        if !can_be_one(&rule.operations, &other.operations) || apart::exclude(&rule.when, &other.when) {
             return false;
         }
         let pairs = rule.lines.iter().flat_map(|line| other.lines.iter().map(move |other| (line, other)));

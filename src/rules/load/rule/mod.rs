@@ -1,5 +1,6 @@
 //! One rule: which request, which of those, what to read, its entries, and its tests.
 
+mod after;
 mod entry;
 mod session;
 pub(super) mod trials;
@@ -15,7 +16,7 @@ use super::sections::vars::{self, Written};
 use super::sections::{redaction, resource};
 use crate::rules::expr::{Expr, Names, Phase};
 use crate::rules::model::{
-    After, Before, Entry, ForEach, Guarantee, Level, MatchLine, Mode, OnFailure, Resource, Rule, Whence,
+    Before, Entry, ForEach, Guarantee, Level, MatchLine, Mode, OnFailure, Resource, Rule, Whence,
 };
 use crate::yaml::{Node, Problems, Source, Yaml, nearest};
 
@@ -53,7 +54,7 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
         let names = Names { phase: Phase::Body, has_item: names.has_item && is_known_early, ..names.clone() };
         before(node, &lines, around, &names, page)
     });
-    let after = node.member("after").and_then(|node| after(node, &names, page));
+    let after = node.member("after").and_then(|node| after::after(node, &names, page));
     let when = page.condition(node.member("when"), &names);
     let has_before = if node.member("before").is_some() { HasBefore::Yes } else { HasBefore::No };
     let parts = Parts { node, names: &names, around, has_before };
@@ -213,17 +214,6 @@ fn before(
         }
     }
     Some(Before { resource: index, with, from })
-}
-
-/// Reads `after`: `read`, `{merged: value}` or a value.
-fn after(node: &Node, names: &Names, page: &mut Page<'_>) -> Option<After> {
-    if node.as_text() == Some("read") {
-        return Some(After::Read);
-    }
-    match node.as_map() {
-        Some([(key, merged)]) if key.text == "merged" => page.value(merged, names).map(After::Merged),
-        _ => page.value(node, names).map(After::Value),
-    }
 }
 
 /// A rule's node and what its entries need.
