@@ -8,7 +8,7 @@
 use memchr::memchr;
 
 use super::lines::{
-    self, Framing, LEADING_BYTES_MAX, Lengths, field_of, is_control, is_token, line_of, trimmed,
+    self, Framing, LEADING_BYTES_MAX, Lengths, field_of, has_control, is_token, line_of, trimmed,
 };
 use super::refusal::Refusal;
 
@@ -55,7 +55,7 @@ struct RequestLine<'a> {
 }
 
 fn request_line(line: &[u8]) -> Result<RequestLine<'_>, Refusal> {
-    if line.iter().any(|byte| is_control(*byte) || *byte == b'\t') {
+    if has_control(line) || memchr(b'\t', line).is_some() {
         return Err(Refusal::ControlByte);
     }
     let mut words = line.split(|byte| *byte == b' ');

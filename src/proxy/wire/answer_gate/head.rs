@@ -4,7 +4,7 @@
 
 use super::Question;
 use crate::serve::Refusal;
-use crate::serve::lines::{Framing, Lengths, field_of, is_control, line_of};
+use crate::serve::lines::{Framing, Lengths, field_of, has_control, line_of};
 
 /// Why an answer is not passed on. The text is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +98,7 @@ fn status_line(line: &[u8]) -> Result<Status, Unsound> {
     };
     let (digits, text) = rest.split_at_checked(3).ok_or(Unsound::StatusLine)?;
     let is_code = digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
-    let is_text = matches!(text, [] | [b' ', ..]) && !text.iter().any(|byte| is_control(*byte));
+    let is_text = matches!(text, [] | [b' ', ..]) && !has_control(text);
     if !is_code || !is_text {
         return Err(Unsound::StatusLine);
     }

@@ -12,11 +12,20 @@ use crate::rig::{Rig, eventually};
 fn every_request_in_the_table_is_refused_or_reaches_the_application_as_the_table_says() {
     let cases = table::read(include_str!("../../../raw/requests.txt"));
     assert!(cases.len() >= 110, "{} cases", cases.len());
-    let recorder = Recorder::start();
-    let rig = Rig::before(recorder.address);
-    let wrong: Vec<_> =
-        cases.iter().filter_map(|case| Some((case.clone(), wrong(case, &recorder, &rig)?))).collect();
-    tell(&wrong, cases.len());
+    let mut wrong_ones = Vec::new();
+    let mut recorder = Recorder::start();
+    let mut rig = Rig::before(recorder.address);
+    for case in &cases {
+        if let Some(what) = wrong(case, &recorder, &rig) {
+            wrong_ones.push((case.clone(), what));
+        }
+        if case.expected.iter().any(|word| word == "cut") {
+            // What is left of a broken request may arrive late: not among what the next case sends.
+            recorder = Recorder::start();
+            rig = Rig::before(recorder.address);
+        }
+    }
+    tell(&wrong_ones, cases.len());
 }
 
 /// What went wrong with a case, if anything did.
