@@ -74,7 +74,7 @@ impl Sample {
 }
 
 /// True when a GET or HEAD has probably changed something (THREATS E15): its answer sets a session, or it
-/// names a deed in its query and its answer leads elsewhere.
+/// names a deed in its query and its answer leads elsewhere. What goes through a WebSocket, nobody sees (E32).
 pub fn is_telling(target: &str, status: StatusCode, headers: &HeaderMap) -> bool {
     let sets_session = || {
         let cookies = headers.get_all(SET_COOKIE).iter().take(COOKIES_MAX);
@@ -85,7 +85,9 @@ pub fn is_telling(target: &str, status: StatusCode, headers: &HeaderMap) -> bool
     };
     let names_a_deed =
         || names(target).take(NAMES_MAX).any(|name| DEEDS.iter().any(|deed| name.eq_ignore_ascii_case(deed)));
-    (headers.contains_key(SET_COOKIE) && sets_session()) || (status.is_redirection() && names_a_deed())
+    status == StatusCode::SWITCHING_PROTOCOLS
+        || (headers.contains_key(SET_COOKIE) && sets_session())
+        || (status.is_redirection() && names_a_deed())
 }
 
 fn names(target: &str) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
@@ -159,6 +161,7 @@ mod tests {
         check("/login", 200, Some("PHPSESSID=x; Path=/"), true);
         check("/", 200, Some("theme=dark"), false);
         check("/", 304, None, false);
+        check("/socket", 101, None, true);
     }
 
     #[test]

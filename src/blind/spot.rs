@@ -90,7 +90,8 @@ impl Spot {
 
     /// How soon it may go when the table is full: without a success first, then the rarest.
     pub(super) fn worth(&self) -> (bool, u64) {
-        (self.statuses[class(200)] > 0, self.count())
+        // Of the first class only a 101 is an answer.
+        (self.statuses[class(200)] > 0 || self.statuses[class(101)] > 0, self.count())
     }
 
     pub(super) fn row(&self, method: &str, path: String, values: BTreeMap<String, Vec<Value>>) -> Row {

@@ -47,7 +47,7 @@ impl Table {
     pub(super) fn saw(&mut self, seen: &Seen<'_>) {
         self.is_changed = true;
         // Only answers that say "done" or "go there" teach: whoever invents paths gets 404.
-        let teaches = matches!(seen.status, 200..=399);
+        let teaches = matches!(seen.status, 101 | 200..=399);
         if teaches {
             self.learn_values(seen.target);
         }
@@ -181,7 +181,7 @@ impl Table {
 
     /// Takes out what is worth least, unless all that is there is worth as much as a new one.
     fn make_room(&mut self, seen: &Seen<'_>) -> bool {
-        let is_new_success = class(seen.status) == class(200);
+        let is_new_success = matches!(seen.status, 101 | 200..=299);
         let is_old = |spot: &Spot| seen.at.duration_since(spot.first_seen) > KEPT_LEAST;
         let may_go = |spot: &Spot| is_old(spot) || (is_new_success && !spot.worth().0);
         let least = self.spots.iter().filter(|(_, spot)| may_go(spot)).min_by_key(|(_, spot)| spot.worth());

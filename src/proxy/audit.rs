@@ -12,7 +12,7 @@ use super::reads::Sessions;
 use crate::blind::{Answered, Blind, Sample, Seen};
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
 use crate::event::Event;
-use crate::exchange::{Capture, Client, Exchange, Request};
+use crate::exchange::{Capture, Client, Exchange, Request, Response};
 use crate::record::{Log, RecordError, Urgency};
 use crate::rules::router::{Candidate, HeadView, is_mutating};
 use crate::store::Snapshots;
@@ -119,8 +119,14 @@ impl Auditor {
     /// Rules looked at it, and none recorded it: that may be meant, and may be a rule that waits in vain.
     fn unrecorded(&self, exchange: &Exchange) {
         let request = &exchange.request;
-        let may_change = || is_mutating(&request.method) || self.is_listed(&HeadView::of(request));
-        let Some(response) = exchange.response.as_ref().filter(|_| may_change()) else { return };
+        let may_change = |response: &Response| {
+            is_mutating(&request.method)
+                || response.status == SWITCHING_PROTOCOLS
+                || self.is_listed(&HeadView::of(request))
+        };
+        let Some(response) = exchange.response.as_ref().filter(|response| may_change(response)) else {
+            return;
+        };
         let is_new = !self.blind.knows(&request.method, &request.target);
         let sample = is_new.then(|| Sample::of(&request.target, &request.headers));
         self.missed(&Seen {
@@ -226,3 +232,5 @@ impl Audit for Auditor {
         Box::pin(async move { log.record(events, urgency).await })
     }
 }
+
+const SWITCHING_PROTOCOLS: u16 = 101;

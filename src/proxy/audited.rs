@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -25,12 +25,12 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::Worker;
 use super::bodies::{AnswerBody, Begun, Copy, End, Held, Hold, RequestBody, Share, Teed, begin};
 use super::missed::Passing;
 use super::reads::{Turn, recall};
 use super::wire::forwarding::Peer;
 use super::wire::{Failure, Lease, answer, hops};
+use super::{Worker, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
@@ -65,7 +65,7 @@ pub(crate) struct Story {
 /// Answers an audited request. Dropped, it leaves the story running.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
-    peer: Rc<Peer>,
+    peer: &Peer,
     mut parts: Parts,
     body: Incoming,
     candidates: Vec<Candidate>,
@@ -73,7 +73,7 @@ pub(crate) async fn serve(
     let received = parts.headers.clone();
     let (method, target) = (parts.method.to_string(), super::target_of(&parts).to_owned());
     let host = super::host_of(&parts).to_owned();
-    let id = match worker.prepare(&mut parts, &peer) {
+    let id = match worker.prepare(&mut parts, peer) {
         Ok(id) => id,
         Err(failure) => return worker.fail(failure, &worker.ids.header()),
     };
@@ -96,7 +96,7 @@ pub(crate) async fn serve(
     let mut plan = worker.proxy.audit.plan(candidates, &request, &client);
     if plan.candidates.is_empty() {
         // The head excludes every rule.
-        let passing = Passing::new(&worker.proxy, &parts, &peer, Answered::Unrecorded);
+        let passing = Passing::new(&worker.proxy, &parts, peer, Answered::Unrecorded);
         return worker.pass_through(parts, body, &id, &passing).await;
     }
     let limits = &worker.proxy.config.limits;
@@ -222,8 +222,13 @@ impl Story {
             headers: head.headers.clone(),
             body: Capture::default(),
         };
-        hops::strip_answer(&mut head.headers);
         head.version = Version::HTTP_11;
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let body = tunnel::begin(&mut head, lease);
+            let response = Response::from_parts(head, body);
+            return self.record_and_send(Some(seen), Ending::Complete, response, client).await;
+        }
+        hops::strip_answer(&mut head.headers);
         if is_event_stream(&head.headers) && !frames.is_end_stream() {
             // It may go on for hours (THREATS E47).
             seen.body.state = CaptureState::Skipped;

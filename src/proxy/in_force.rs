@@ -14,10 +14,11 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::bodies::{AnswerBody, Budget};
 use super::reads::Brake;
-use super::wire::forwarding::Peer;
+use super::tunnel::Connection;
 use super::{Audit, Proxy, Worker};
 use crate::config::Config;
 use crate::serve::{Arrival, Face, Refusal};
@@ -79,27 +80,36 @@ impl Seat {
 }
 
 impl Face for Seat {
-    type Connection = Peer;
+    type Connection = Connection;
     type Body = AnswerBody;
 
     fn trusts(&self, peer: IpAddr) -> bool {
         self.worker().trusts(peer)
     }
 
-    fn connected(&self, arrival: Arrival) -> Peer {
+    fn connected(&self, arrival: Arrival) -> Connection {
         self.worker().connected(arrival)
     }
 
     fn answer(
         self: Rc<Self>,
-        peer: Rc<Peer>,
+        connection: Rc<Connection>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<AnswerBody>> + 'static {
-        self.worker().answer(peer, request)
+        self.worker().answer(connection, request)
     }
 
-    fn refuse(&self, peer: &Peer, refusal: Refusal) -> Response<AnswerBody> {
-        self.worker().refuse(peer, refusal)
+    fn refuse(&self, connection: &Connection, refusal: Refusal) -> Response<AnswerBody> {
+        self.worker().refuse(connection, refusal)
+    }
+
+    async fn switched(
+        self: Rc<Self>,
+        connection: Rc<Connection>,
+        socket: impl AsyncRead + AsyncWrite + Unpin,
+        early: Vec<u8>,
+    ) {
+        self.worker().switched(connection, socket, early).await;
     }
 
     async fn finish(self: Rc<Self>) {

@@ -5,8 +5,9 @@
 //!                 └─ a rule may ──────────► audited (see `audited`) ─► client
 //! ```
 //!
-//! `in_force` hands a reload to the workers. `wire` has the heads and the connections, `bodies` the bodies and their copies, `reads` what the
-//! application is asked besides.
+//! `in_force` hands a reload to the workers. `wire` has the heads and the connections, `bodies` the bodies and
+//! their copies, `reads` what the application is asked besides, `tunnel` what becomes of a connection after an
+//! answer 101.
 //!
 //! A request that no rule concerns is streamed through: nothing of it is copied, nothing waits. Bytes pass
 //! as they came but for the published list: headers of one hop are taken off, forwarding headers are set.
@@ -20,6 +21,7 @@ mod in_force;
 mod missed;
 mod reads;
 mod tasks;
+mod tunnel;
 mod wire;
 
 pub use audit::{Audit, Auditor};
@@ -31,19 +33,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, EXPECT, HOST};
+use http::header::{ALLOW, EXPECT, HOST, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
 use self::bodies::{AnswerBody, Budget, Progress, RequestBody};
 use self::missed::Passing;
 use self::reads::{Brake, Identities, Reader, Turns};
 use self::tasks::Tasks;
+use self::tunnel::Connection;
 use self::wire::forwarding::{self, Peer};
-use self::wire::{Failure, Ids, Lease, Pool, answer, hops};
+use self::wire::{Failure, Ids, Lease, Pool, Unsound, answer, hops};
 use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;
@@ -110,18 +114,51 @@ pub struct Worker {
 }
 
 impl Face for Worker {
-    type Connection = Peer;
+    type Connection = Connection;
     type Body = AnswerBody;
 
     fn trusts(&self, peer: IpAddr) -> bool {
         forwarding::is_trusted(peer.to_canonical(), &self.proxy.config.trusted_proxies)
     }
 
-    fn connected(&self, arrival: Arrival) -> Peer {
-        Peer::new(&arrival, &self.proxy.config.trusted_proxies)
+    fn connected(&self, arrival: Arrival) -> Connection {
+        Connection::new(Peer::new(&arrival, &self.proxy.config.trusted_proxies))
     }
 
-    async fn answer(self: Rc<Self>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<AnswerBody> {
+    async fn answer(
+        self: Rc<Self>,
+        connection: Rc<Connection>,
+        request: Request<Incoming>,
+    ) -> Response<AnswerBody> {
+        let mut response = self.respond(&connection.peer, request).await;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            connection.expect(response.body_mut().take_tunnel());
+        }
+        response
+    }
+
+    fn refuse(&self, _: &Connection, refusal: Refusal) -> Response<AnswerBody> {
+        self.fail(Failure::Refused(refusal), &self.ids.header())
+    }
+
+    async fn switched(
+        self: Rc<Self>,
+        connection: Rc<Connection>,
+        socket: impl AsyncRead + AsyncWrite + Unpin,
+        early: Vec<u8>,
+    ) {
+        if let Some(tunnel) = connection.take_tunnel() {
+            tunnel.run(socket, early).await;
+        }
+    }
+
+    async fn finish(self: Rc<Self>) {
+        self.tasks.finish().await;
+    }
+}
+
+impl Worker {
+    async fn respond(self: Rc<Self>, peer: &Peer, request: Request<Incoming>) -> Response<AnswerBody> {
         let (mut parts, body) = request.into_parts();
         let methods = &self.proxy.config.methods;
         if !methods.is_empty() && !methods.contains(&parts.method) {
@@ -140,25 +177,15 @@ impl Face for Worker {
         if !candidates.is_empty() {
             return audited::serve(self, peer, parts, body, candidates).await;
         }
-        match self.prepare(&mut parts, &peer) {
+        match self.prepare(&mut parts, peer) {
             Ok(id) => {
-                let passing = Passing::new(&self.proxy, &parts, &peer, Answered::Unmatched);
+                let passing = Passing::new(&self.proxy, &parts, peer, Answered::Unmatched);
                 self.pass_through(parts, body, &id, &passing).await
             }
             Err(failure) => self.fail(failure, &self.ids.header()),
         }
     }
 
-    fn refuse(&self, _: &Peer, refusal: Refusal) -> Response<AnswerBody> {
-        self.fail(Failure::Refused(refusal), &self.ids.header())
-    }
-
-    async fn finish(self: Rc<Self>) {
-        self.tasks.finish().await;
-    }
-}
-
-impl Worker {
     /// The same worker by other rules and settings, on the same connections to the application.
     fn renewed(&self, proxy: &Proxy) -> Worker {
         let (pool, tasks) = (Rc::clone(&self.pool), Rc::clone(&self.tasks));
@@ -167,6 +194,7 @@ impl Worker {
 
     /// Makes a client's head the one that the application gets; returns the request's id.
     fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<HeaderValue, Failure> {
+        let upgrade = tunnel::asked(parts);
         hops::strip_request(&mut parts.headers)?;
         // RFC 9112 section 3.2.2: the target's host is the one that is meant.
         if !parts.headers.contains_key(HOST)
@@ -174,6 +202,9 @@ impl Worker {
             && let Ok(host) = HeaderValue::from_str(authority.as_str())
         {
             parts.headers.insert(HOST, host);
+        }
+        if let Some(protocol) = upgrade {
+            hops::ask_for_upgrade(&mut parts.headers, protocol);
         }
         let id = forwarding::set(
             &mut parts.headers,
@@ -231,9 +262,15 @@ impl Worker {
         let (mut head, frames) = response.into_parts();
         self.proxy.identities.heard(&marks, head.status.as_u16(), &head.headers);
         passing.end(&self.proxy, &head);
-        hops::strip_answer(&mut head.headers);
+        let body = match head.status {
+            StatusCode::SWITCHING_PROTOCOLS => tunnel::begin(&mut head, lease),
+            _ => {
+                hops::strip_answer(&mut head.headers);
+                AnswerBody::streamed(frames, lease)
+            }
+        };
         head.version = Version::HTTP_11;
-        let response = Response::from_parts(head, AnswerBody::streamed(frames, lease));
+        let response = Response::from_parts(head, body);
         let added = (sent - begun) + answered.elapsed();
         self.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
         Ok(response)
@@ -247,6 +284,7 @@ impl Worker {
         progress: Option<&Progress>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let patience = Duration::from_millis(self.proxy.config.limits.upstream_ms);
+        let is_upgrade = request.headers().contains_key(UPGRADE);
         let mut sending = std::pin::pin!(self.pool.send(request));
         let mut deadline = Instant::now() + patience;
         let result = loop {
@@ -259,6 +297,9 @@ impl Worker {
             }
         };
         match result {
+            Ok((response, _)) if !tunnel::may_be(&response, is_upgrade) => {
+                Err(Failure::Unsound(Unsound::Switch))
+            }
             Ok((response, mut lease)) => {
                 lease.heed(response.headers());
                 Ok((response, lease))

@@ -4,6 +4,8 @@
 //! one read costs one scan and no copy; an incomplete one is held back until it is complete. In the place of
 //! a refused head hyper reads a harmless one, and [`Wire`] says which it was: the service answers that call
 //! with the refusal, after the answers of all requests before it, and nothing that follows is read.
+//! What comes behind a head that asks for an upgrade is kept until its answer tells what it is: the next head,
+//! or after a 101 no concern of HTTP any more (THREATS E32).
 //! The gate must never change a byte of what it lets pass.
 
 use std::io;
@@ -25,7 +27,7 @@ pub(super) struct Gate<S> {
     socket: S,
     wire: Rc<Wire>,
     place: Place,
-    /// The start of a head whose end has not arrived.
+    /// The start of a head whose end has not arrived, or what came before the answer to an upgrade.
     held: Vec<u8>,
     /// Bytes that hyper reads next: a head that was held, or the one in place of a refused head.
     ready: Vec<u8>,
@@ -46,6 +48,8 @@ enum Place {
         left: u64,
     },
     Chunks(Chunks),
+    /// Whatever the answer to an upgrade makes of it.
+    Upgrade,
     /// A head was refused: nothing more is read.
     Refused,
     /// A chunk was refused: the body breaks off for hyper once it has read what came before.
@@ -65,6 +69,12 @@ impl<S> Gate<S> {
             headers_max,
             discard_bytes_left: DISCARD_BYTES_MAX,
         }
+    }
+
+    /// The socket after an answer 101, and what the client sent before it; `None` when hyper could not get rid
+    /// of all that it had to say first, which is lost then.
+    pub(super) fn into_socket(self) -> Option<(S, Vec<u8>)> {
+        (!self.wire.taking.awaits_client()).then_some((self.socket, self.held))
     }
 
     /// Looks at newly read bytes; says how many of them hyper may see now.
@@ -108,6 +118,10 @@ impl<S> Gate<S> {
                         }
                     },
                 },
+                Place::Upgrade => {
+                    self.held.extend_from_slice(rest);
+                    break;
+                }
                 Place::Refused | Place::Broken(_) => break,
             }
         }
@@ -135,6 +149,7 @@ impl<S> Gate<S> {
             Framing::Length(0) => Place::Head,
             Framing::Length(left) => Place::Body { left },
             Framing::Chunked => Place::Chunks(Chunks::START),
+            Framing::Upgrade => Place::Upgrade,
         };
         self.wire.head_passed();
         Ok(())
@@ -153,14 +168,19 @@ impl<S> Gate<S> {
         let from = self.held.len().saturating_sub(3);
         self.held.extend_from_slice(new);
         if lines::end_of(&self.held, from).is_some() {
-            let all = std::mem::take(&mut self.held);
-            let passed = self.look_at(&all);
-            let stand_in = std::mem::take(&mut self.ready);
-            self.ready.extend_from_slice(&all[..passed]);
-            self.ready.extend_from_slice(&stand_in);
+            self.look_at_held();
         } else {
             self.judge_held();
         }
+    }
+
+    /// What of the held bytes may be seen now is `ready`.
+    fn look_at_held(&mut self) {
+        let all = std::mem::take(&mut self.held);
+        let passed = self.look_at(&all);
+        let stand_in = std::mem::take(&mut self.ready);
+        self.ready.extend_from_slice(&all[..passed]);
+        self.ready.extend_from_slice(&stand_in);
     }
 
     fn read_ready(&mut self, into: &mut ReadBuf<'_>) {
@@ -191,6 +211,33 @@ impl<S: AsyncRead + Unpin> Gate<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Gate<S> {
+    /// Keeps what comes behind a head that asks for an upgrade. Ready when its answer is no 101, or with true at
+    /// the end of the connection.
+    fn await_answer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        while !self.wire.is_answered() {
+            self.wire.wake_when_answered(context);
+            let mut space = [0; 4096];
+            let room = EARLY_BYTES_MAX.saturating_sub(self.held.len()).min(space.len());
+            if room == 0 {
+                return Poll::Pending;
+            }
+            let mut buffer = ReadBuf::new(&mut space[..room]);
+            ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+            self.held.extend_from_slice(buffer.filled());
+        }
+        if self.wire.is_switched() {
+            return Poll::Pending;
+        }
+        self.place = Place::Head;
+        self.look_at_held();
+        Poll::Ready(Ok(false))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -212,6 +259,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
             match gate.place {
                 Place::Refused => return gate.discard(context),
                 Place::Broken(refusal) => return Poll::Ready(Err(io::Error::other(refusal))),
+                Place::Upgrade => {
+                    if ready!(gate.await_answer(context))? {
+                        return Poll::Ready(Ok(()));
+                    }
+                    continue;
+                }
                 Place::Head | Place::Body { .. } | Place::Chunks(_) => {}
             }
             let before = into.filled().len();
@@ -286,6 +339,8 @@ fn written(attempt: &Poll<io::Result<usize>>) -> Option<usize> {
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
 const DISCARD_BYTES_MAX: usize = 256 << 10;
+/// What a client may send before it knows that its upgrade was granted; more waits in its socket.
+const EARLY_BYTES_MAX: usize = 16 << 10;
 
 #[cfg(test)]
 mod properties;

@@ -125,6 +125,7 @@ struct Seen<'a> {
     host: Option<&'a [u8]>,
     lengths: Lengths,
     is_authorized: bool,
+    has_upgrade: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -132,6 +133,10 @@ impl<'a> Seen<'a> {
         let (name, value) = field_of(line)?;
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(trimmed(value)),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.has_upgrade = true;
+                Ok(())
+            }
             13 if name.eq_ignore_ascii_case(b"authorization") => {
                 once(&mut self.is_authorized, Refusal::AuthorizationDoubled)
             }
@@ -157,6 +162,9 @@ impl<'a> Seen<'a> {
         match self.lengths.framing()? {
             // RFC 9112 section 6.1.
             Some(Framing::Chunked) if request.is_http_10 => Err(Refusal::BadCoding),
+            None | Some(Framing::Length(0)) if self.has_upgrade && !request.is_http_10 => {
+                Ok(Framing::Upgrade)
+            }
             framing => Ok(framing.unwrap_or(Framing::Length(0))),
         }
     }

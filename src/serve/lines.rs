@@ -13,6 +13,9 @@ pub(crate) enum Framing {
     Length(u64),
     /// RFC 9112 section 7.1.
     Chunked,
+    /// A request without a body whose client would like to speak something else from here on: only the answer
+    /// tells whether what follows is a head (RFC 9110 section 7.8).
+    Upgrade,
 }
 
 /// Where the head ends (one past its empty line), looking from `from`, at which a line may be under way.

@@ -23,6 +23,7 @@ mod worker;
 
 pub use refusal::Refusal;
 pub use tls::Tls;
+pub(crate) use worker::prepare;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -32,6 +33,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use self::places::Places;
@@ -76,6 +78,15 @@ pub trait Face: 'static {
 
     /// Answers in the place of a request whose head was refused.
     fn refuse(&self, connection: &Self::Connection, refusal: Refusal) -> Response<Self::Body>;
+
+    /// Takes over a connection after an answer 101: the client's socket, and what the client sent before that
+    /// answer. The future is dropped when the worker does not wait any longer.
+    fn switched(
+        self: Rc<Self>,
+        connection: Rc<Self::Connection>,
+        socket: impl AsyncRead + AsyncWrite + Unpin,
+        early: Vec<u8>,
+    ) -> impl Future<Output = ()>;
 
     /// Waits for work that no connection owns; at shutdown, after the last connection is closed.
     fn finish(self: Rc<Self>) -> impl Future<Output = ()>;

@@ -33,6 +33,11 @@ pub(super) struct Patience {
 }
 
 impl Flow {
+    /// Whether the last attempt had to wait.
+    pub(super) fn awaits_client(&self) -> bool {
+        self.awaits_client.get()
+    }
+
     /// Takes note of an attempt that moved so many bytes, or (`None`) has to wait.
     pub(super) fn note(&self, moved_bytes: Option<usize>) {
         self.awaits_client.set(moved_bytes.is_none());

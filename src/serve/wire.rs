@@ -1,6 +1,7 @@
 //! What a connection's gate and its service tell each other. Both live on one thread, so cells are enough.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -28,6 +29,10 @@ pub(super) struct Wire {
     pub(super) sending: Flow,
     /// What the client takes.
     pub(super) taking: Flow,
+    /// True after an answer 101.
+    is_switched: Cell<bool>,
+    /// The gate, where it waits for the answer under way.
+    waiting: RefCell<Option<Waker>>,
 }
 
 /// What a connection's clock finds.
@@ -52,6 +57,8 @@ impl Wire {
             idle_since: Cell::new(Some(Instant::now())),
             sending: Flow::default(),
             taking: Flow::default(),
+            is_switched: Cell::new(false),
+            waiting: RefCell::new(None),
         }
     }
 
@@ -100,6 +107,29 @@ impl Wire {
     /// The service has answered; the body may still be on its way.
     pub(super) fn answered(&self) {
         self.idle_since.set(Some(Instant::now()));
+        if let Some(gate) = self.waiting.take() {
+            gate.wake();
+        }
+    }
+
+    /// The answer is a 101: what follows on the connection is not HTTP.
+    pub(super) fn switched(&self) {
+        self.is_switched.set(true);
+    }
+
+    /// Whether the connection has become something else.
+    pub(super) fn is_switched(&self) -> bool {
+        self.is_switched.get()
+    }
+
+    /// Whether every head that hyper got is answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.calls.get() == self.heads.get() && self.idle_since.get().is_some()
+    }
+
+    /// Has the gate's task look again once the answer under way is there.
+    pub(super) fn wake_when_answered(&self, context: &Context<'_>) {
+        *self.waiting.borrow_mut() = Some(context.waker().clone());
     }
 
     /// Whether the head under way, or the lack of one, has lasted too long.

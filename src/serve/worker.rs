@@ -3,13 +3,12 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -194,30 +193,32 @@ async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
     let limits = &shared.entrance.limits;
     let wire = Rc::new(Wire::new());
     let gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
-    let connection = Rc::new(face.connected(arrival));
+    let client = Rc::new(face.connected(arrival));
     let requests_max = limits.connection_requests_max;
     let service = service_fn(|request: Request<Incoming>| {
-        let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&connection), Rc::clone(&wire));
+        let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&client), Rc::clone(&wire));
         async move {
             let mut response = match wire.called() {
                 Some(refusal) => face.refuse(&connection, refusal),
                 None => face.answer(connection, request).await,
             };
+            let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+            if is_switching {
+                wire.switched();
+            }
             wire.answered();
-            if wire.calls() >= requests_max {
+            if wire.calls() >= requests_max && !is_switching {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
         }
     });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .auto_date_header(false)
-            // The gate has counted; hyper's own default would refuse at 100 without a word.
-            .max_headers(limits.headers_max)
-            .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN))
-            .serve_connection(TokioIo::new(gate), service)
-    );
+    let mut connection = http1::Builder::new()
+        .auto_date_header(false)
+        // The gate has counted; hyper's own default would refuse at 100 without a word.
+        .max_headers(limits.headers_max)
+        .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN))
+        .serve_connection(TokioIo::new(gate), service);
     let mut stop = shared.stop.clone();
     let (mut is_leaving, mut clock) = (false, Clock::new(limits));
     loop {
@@ -226,19 +227,20 @@ async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
             ended = &mut connection => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, %peer, "a connection ended early");
+                    return;
                 }
-                return;
+                break;
             }
             () = wait_for_stop(&mut stop), if !is_leaving => {
                 is_leaving = true;
                 clock.leave();
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
             strike = clock.strike(&wire) => {
                 shared.metrics.limits_hit.with_label_values(&[strike.limit()]).inc();
                 match strike {
                     Strike::Slow => wire.give_up_on_head(),
-                    Strike::Idle => connection.as_mut().graceful_shutdown(),
+                    Strike::Idle => Pin::new(&mut connection).graceful_shutdown(),
                     Strike::Stalled => {
                         tracing::info!(%peer, "a client that neither sent nor took anything was cut off");
                         return;
@@ -248,9 +250,15 @@ async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
     }
+    if wire.is_switched()
+        && let Some((socket, early)) = connection.into_parts().io.into_inner().into_socket()
+    {
+        face.switched(client, socket, early).await;
+    }
 }
 
-fn prepare(socket: &TcpStream) {
+/// Makes a socket one of a proxy: it may be silent for hours, and what is written must not wait.
+pub(crate) fn prepare(socket: &TcpStream) {
     // Small writes must not wait for acknowledgements; a peer that vanished must be noticed.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");

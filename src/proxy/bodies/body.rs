@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::tee::{Copy, End};
 use super::teed::Teed;
 use crate::proxy::audited::end_copy;
+use crate::proxy::tunnel::Tunnel;
 use crate::proxy::wire::{Lease, forwarding};
 use crate::serve::BodyError;
 
@@ -234,6 +235,8 @@ enum Answer {
     },
     /// The application's to an audited request.
     Teed(Box<Teed>),
+    /// None: what follows is a tunnel, until it is taken out.
+    Tunnel(Option<Box<Tunnel>>),
 }
 
 impl AnswerBody {
@@ -245,6 +248,19 @@ impl AnswerBody {
     /// The application's to an audited request.
     pub(in crate::proxy) fn teed(body: Teed) -> AnswerBody {
         Answer::Teed(Box::new(body)).into()
+    }
+
+    /// Of an answer 101.
+    pub(in crate::proxy) fn tunnel(tunnel: Tunnel) -> AnswerBody {
+        Answer::Tunnel(Some(Box::new(tunnel))).into()
+    }
+
+    /// The tunnel that begins behind this answer, once.
+    pub(in crate::proxy) fn take_tunnel(&mut self) -> Option<Box<Tunnel>> {
+        match &mut self.answer {
+            Answer::Tunnel(tunnel) => tunnel.take(),
+            Answer::Whole(_) | Answer::Streamed { .. } | Answer::Teed(_) => None,
+        }
     }
 
     /// The application's.
@@ -268,6 +284,7 @@ impl Answer {
         match self {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Answer::Teed(body) => body.poll_frame(context),
+            Answer::Tunnel(_) => Poll::Ready(None),
             Answer::Streamed { frames, lease } => {
                 let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
                 // hyper does not ask again once it knows that a frame was the last; nothing comes behind trailers.
@@ -311,6 +328,7 @@ impl Body for AnswerBody {
         match &self.answer {
             Answer::Whole(bytes) => bytes.is_none(),
             Answer::Teed(body) => body.is_end_stream(),
+            Answer::Tunnel(_) => true,
             Answer::Streamed { frames, .. } => frames.is_end_stream(),
         }
     }
@@ -321,6 +339,7 @@ impl Body for AnswerBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Answer::Teed(body) => body.size_hint(),
+            Answer::Tunnel(_) => SizeHint::with_exact(0),
             Answer::Streamed { frames, .. } => frames.size_hint(),
         }
     }

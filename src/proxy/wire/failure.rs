@@ -120,6 +120,10 @@ pub(crate) fn answer(failure: Failure, request_id: &str) -> Response<AnswerBody>
         RequestKind::Refused => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        // The client may have sent what it takes to be the other protocol's.
+        RequestKind::Failed if failure == Failure::Unsound(Unsound::Switch) => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         RequestKind::Failed if failure == Failure::Unreachable => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

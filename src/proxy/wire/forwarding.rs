@@ -19,7 +19,7 @@ use crate::telemetry::Metrics;
 
 /// A client's connection, as far as forwarding cares.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// Whom the connection is from.
     pub(crate) address: SocketAddr,
     /// The address alone, without the IPv6 form of an IPv4 address.

@@ -35,6 +35,17 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Asks for what the client asks for (RFC 9110 section 7.8).
+pub(crate) fn ask_for_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, protocol);
+}
+
+/// Whether `Connection` names that option.
+pub(crate) fn has_option(headers: &HeaderMap, option: &str) -> bool {
+    tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(option))
+}
+
 /// Takes them off an answer.
 pub(crate) fn strip_answer(headers: &mut HeaderMap) {
     for name in nominated(headers) {

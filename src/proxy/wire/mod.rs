@@ -9,6 +9,7 @@ pub(super) mod hops;
 mod ids;
 mod pool;
 
+pub(super) use answer_gate::Unsound;
 pub(super) use failure::{Failure, answer};
 pub(super) use ids::Ids;
 pub(super) use pool::{Lease, Pool};

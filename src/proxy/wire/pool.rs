@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::answer_gate::{HeadLimits, Sender, Unanswered};
+use super::answer_gate::{HeadLimits, Sender, Switched, Unanswered};
 use super::failure::Failure;
 use crate::config::{Limits, Upstream};
 use crate::proxy::bodies::RequestBody;
@@ -124,9 +124,7 @@ impl Pool {
                 return Err(Failure::Unreachable);
             }
         };
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
+        crate::serve::prepare(&socket);
         let (sender, connection) =
             Sender::begin(socket, self.heads, &self.metrics).await.map_err(|_| Failure::Unreachable)?;
         // Its owner is the sender: the connection ends when that is dropped.
@@ -163,6 +161,11 @@ impl Lease {
                 self.keep = KEEP.min(Duration::from_secs(seconds.saturating_sub(1)));
             }
         }
+    }
+
+    /// The socket after a 101; `None` when it broke meanwhile.
+    pub(crate) async fn into_socket(self) -> Option<Switched> {
+        self.sender.into_socket().await
     }
 
     /// Gives the connection back after the clean end of an answer: at once when hyper is ready for the next

@@ -95,6 +95,15 @@ fn a_head_over_the_limit_is_refused_before_its_end() {
     check(sent.as_bytes(), &expected, Some((2, Refusal::HeadTooLarge)));
 }
 
+// THREATS E32
+#[test]
+fn what_comes_behind_an_upgrade_is_not_shown_before_its_answer() {
+    let ask = "GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n";
+    for next in ["", GET, "GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", "\0\r\n\r\n"] {
+        check([GET, ask, next].concat().as_bytes(), [GET, ask].concat().as_bytes(), None);
+    }
+}
+
 #[test]
 fn a_malformed_chunk_breaks_the_connection() {
     let sent = b"PUT /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\nbody\r\n0\r\n\r\n";

@@ -20,6 +20,16 @@ fn clean_heads_pass_with_their_framing() {
     check(b"GET / HTTP/1.1\r\nHost: a\r\nEmpty:\r\n\r\n", none);
 }
 
+#[test]
+fn an_upgrade_leaves_open_what_follows() {
+    check(b"GET / HTTP/1.1\r\nHost: a\r\nupgrade: x\r\n\r\n", Ok(Framing::Upgrade));
+    check(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade:\r\nContent-Length: 0\r\n\r\n", Ok(Framing::Upgrade));
+    check(b"GET / HTTP/1.0\r\nHost: a\r\nUpgrade: x\r\n\r\n", Ok(Framing::Length(0)));
+    check(b"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\n", Ok(Framing::Length(1)));
+    let chunked = b"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    check(chunked, Ok(Framing::Chunked));
+}
+
 // THREATS E06
 #[test]
 fn a_hash_in_the_target_is_refused() {

@@ -11,3 +11,4 @@ mod raw;
 mod reads;
 mod script;
 mod tls;
+mod tunnels;

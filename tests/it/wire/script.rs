@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use earwitness::blind::Seen;
 use earwitness::derive::{Answer, Answers, Plan, Purpose, ReadRequest, Write};
 use earwitness::event::{Event, MatchedBy};
 use earwitness::exchange::{Capture, Client, Exchange, Request};
@@ -34,6 +35,10 @@ pub(super) struct Script {
     pub(super) writes: Vec<Write>,
     /// The record is synced when something comes through here.
     pub(super) gate: Option<Arc<tokio::sync::Semaphore>>,
+    /// Paths of another method that it concerns itself with, by their start; none where empty.
+    pub(super) concerns: &'static str,
+    /// Requests that nothing recorded.
+    pub(super) missed: Mutex<Vec<String>>,
     /// Plans made from a held body.
     pub(super) held: Mutex<Vec<Capture>>,
 }
@@ -88,7 +93,16 @@ impl Audit for Script {
             method_from_body: None,
             notes: Vec::new(),
         };
-        if head.method == "POST" { vec![candidate] } else { Vec::new() }
+        let is_named = !self.concerns.is_empty() && head.target.starts_with(self.concerns);
+        if head.method == "POST" || is_named { vec![candidate] } else { Vec::new() }
+    }
+
+    fn is_missed(&self, _: &HeadView<'_>) -> bool {
+        true
+    }
+
+    fn missed(&self, seen: &Seen<'_>) {
+        self.missed.lock().push(format!("{} {} {}", seen.method, seen.target, seen.status));
     }
 
     fn plan(&self, candidates: Vec<Candidate>, _: &Request, _: &Client) -> Plan {

@@ -41,6 +41,8 @@ pub(super) enum Follows {
     Body(Framing),
     /// Everything up to the end of the connection.
     Rest,
+    /// No HTTP any more.
+    Switch,
 }
 
 impl Unsound {
@@ -113,7 +115,7 @@ fn follows(status: &Status, framing: Option<Framing>, question: Question) -> Res
     }
     match (status.code, framing) {
         (100..=199, _) if status.is_http_10 => Err(Unsound::Interim),
-        (101, _) if question == Question::Upgrade => Ok(Follows::Rest),
+        (101, _) if question == Question::Upgrade => Ok(Follows::Switch),
         (101, _) => Err(Unsound::Switch),
         (100..=199, None) => Ok(Follows::Head),
         (100..=199, Some(_)) => Err(Unsound::Interim),

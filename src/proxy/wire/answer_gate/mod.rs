@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::head::Follows;
 pub(crate) use self::head::Unsound;
-pub(crate) use self::sender::{Sender, Unanswered};
+pub(crate) use self::sender::{Sender, Switched, Unanswered};
 use crate::config::Limits;
 use crate::serve::Refusal;
 use crate::serve::chunks::{Chunks, Side};
@@ -88,8 +88,10 @@ enum Place {
         left: u64,
     },
     Chunks(Chunks),
-    /// Everything up to the end of the connection belongs to this answer, or to the protocol switched to.
+    /// Everything up to the end of the connection belongs to this answer.
     Rest,
+    /// Everything up to the end of the connection belongs to the protocol switched to.
+    Switched,
     /// Nobody knows what follows: the connection ends here for hyper.
     Last,
     /// The answer was refused: hyper gets an error once it has read what came before.
@@ -116,6 +118,11 @@ impl<S> Gate<S> {
         }
     }
 
+    /// The socket, and what was read of it that hyper has not seen.
+    fn into_parts(mut self) -> (S, Vec<u8>) {
+        (self.socket, self.ready.split_off(self.ready_at))
+    }
+
     /// Something goes out: the first bytes of a request, or more of one.
     fn writes(&mut self) {
         if self.place == Place::Silent {
@@ -135,7 +142,7 @@ impl<S> Gate<S> {
         while at < new.len() {
             let rest = &new[at..];
             match &mut self.place {
-                Place::Rest => return new.len(),
+                Place::Rest | Place::Switched => return new.len(),
                 Place::Body { left } => {
                     let taken = (*left).min(rest.len() as u64);
                     *left -= taken;
@@ -184,7 +191,10 @@ impl<S> Gate<S> {
             Follows::Nothing => Ok(Place::Silent),
             Follows::Body(Framing::Length(left)) => Ok(Place::Body { left }),
             Follows::Body(Framing::Chunked) => Ok(Place::Chunks(Chunks::START)),
+            // (Only requests ask for one.)
+            Follows::Body(Framing::Upgrade) => Ok(Place::Silent),
             Follows::Rest => Ok(Place::Rest),
+            Follows::Switch => Ok(Place::Switched),
             Follows::Doubt => {
                 self.talk.is_last.set(true);
                 Ok(Place::Last)
@@ -255,7 +265,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
             match gate.place {
                 Place::Last => return Poll::Ready(Ok(())),
                 Place::Refused(unsound) => return Poll::Ready(Err(io::Error::other(unsound))),
-                Place::Silent | Place::Head { .. } | Place::Body { .. } | Place::Chunks(_) | Place::Rest => {}
+                Place::Silent
+                | Place::Head { .. }
+                | Place::Body { .. }
+                | Place::Chunks(_)
+                | Place::Rest
+                | Place::Switched => {}
             }
             let before = into.filled().len();
             ready!(Pin::new(&mut gate.socket).poll_read(context, into))?;

@@ -8,9 +8,10 @@ use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::oneshot;
 
-use super::{Gate, HeadLimits, Question, Talk};
+use super::{Gate, HeadLimits, Place, Question, Talk};
 use crate::proxy::bodies::RequestBody;
 use crate::proxy::wire::Failure;
 use crate::telemetry::Metrics;
@@ -20,6 +21,21 @@ use crate::telemetry::Metrics;
 pub(crate) struct Sender {
     sender: SendRequest<RequestBody>,
     talk: Rc<Talk>,
+    /// Where the socket comes after a 101.
+    switched: oneshot::Receiver<Switched>,
+}
+
+/// A socket of any kind.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + std::fmt::Debug {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + std::fmt::Debug> Socket for S {}
+
+/// The application's socket after a 101.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    pub(crate) socket: Box<dyn Socket>,
+    /// What came with the 101.
+    pub(crate) early: Vec<u8>,
 }
 
 /// A request that was not answered.
@@ -41,7 +57,7 @@ impl Sender {
         metrics: &Arc<Metrics>,
     ) -> hyper::Result<(Sender, impl Future<Output = hyper::Result<()>> + use<S>)>
     where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Socket + 'static,
     {
         let talk = Rc::new(Talk::default());
         let gate = Gate::new(stream, Rc::clone(&talk), limits, metrics);
@@ -50,7 +66,23 @@ impl Sender {
             .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MAX))
             .handshake(TokioIo::new(gate))
             .await?;
-        Ok((Sender { sender, talk }, connection))
+        let (hand_over, switched) = oneshot::channel();
+        // hyper's own way to hand over wants to do it across threads.
+        let driving = async move {
+            let parts = connection.without_shutdown().await?;
+            let mut gate = parts.io.into_inner();
+            if gate.place != Place::Switched {
+                // It is over, whatever comes of the farewell.
+                let _ = gate.shutdown().await;
+                return Ok(());
+            }
+            let (socket, rest) = gate.into_parts();
+            let early = [&parts.read_buf[..], &rest].concat();
+            // Nobody waits: then it is closed.
+            drop(hand_over.send(Switched { socket: Box::new(socket), early }));
+            Ok(())
+        };
+        Ok((Sender { sender, talk, switched }, driving))
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -73,6 +105,11 @@ impl Sender {
                 }
             },
         }
+    }
+
+    /// The socket after a 101; `None` when it broke meanwhile.
+    pub(crate) async fn into_socket(self) -> Option<Switched> {
+        self.switched.await.ok()
     }
 
     /// Whether the next request can be sent now.
