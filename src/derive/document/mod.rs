@@ -196,7 +196,7 @@ impl Document {
         let (target, query) = (self.request.get("target").and_then(Value::as_str), self.request.get("query"));
         if let (Some(target), Some(query)) = (target, query) {
             let target = target::without_secrets(target, query).into_owned();
-            self.request["target"] = Value::String(target);
+            self.request["target"] = Value::String(target.into());
         }
         self.response = whole.get_mut("response").map(Value::take);
     }

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use crate::rules::redact::is_redacted;
+use crate::value::Value;
 
 /// A target whose query lacks the values that `query` (`$.request.query`) has redacted.
 pub(in crate::derive) fn without_secrets<'t>(target: &'t str, query: &Value) -> Cow<'t, str> {

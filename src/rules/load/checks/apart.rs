@@ -1,9 +1,8 @@
 //! Whether two conditions can hold at once. Told only where it is sure that they cannot: one path, of which
 //! one rule wants what the other refuses.
 
-use serde_json::Value;
-
 use crate::rules::expr::{Check, Condition, Expr, Test};
+use crate::value::Value;
 
 /// True when no request can meet both.
 pub(super) fn exclude(one: &Condition, other: &Condition) -> bool {
@@ -67,7 +66,7 @@ fn literals(test: &Test) -> Option<Vec<&Value>> {
 /// As conditions compare: a number also equals its own text.
 fn is_among(value: &Value, others: &[&Value]) -> bool {
     let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             value.to_string()
         }
