@@ -1,29 +1,28 @@
 """A proxy under attack: while it lasts, ordinary requests are answered and recorded, and afterwards nothing is left of it.
 
-    cargo build --release && python3 tests/e2e/wire/abuse.py [--long]
+    cargo build --release && python3 tests/e2e/abuse/abuse.py [--long]
 
 `--long` comes with more attackers, who stay longer.
 """
 
 import collections
-import http.client
-import json
 import pathlib
 import sys
 import tempfile
 
-# `expect` and `sidecar` are one folder up, for all tests.
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+# `expect` and `sidecar` are one folder up, for all tests, and the application is beside.
+E2E = pathlib.Path(__file__).resolve().parents[1]
+sys.path += [str(E2E), str(E2E / "wire")]
 
+from bombs import BOMBS  # noqa: E402
 from expect import require, tell  # noqa: E402
-from sidecar import Earwitness, Process, free_port, listens  # noqa: E402
+from office import RULES, Office  # noqa: E402
+from sidecar import Earwitness  # noqa: E402
 
 import attacks  # noqa: E402
 from attacks import Victim  # noqa: E402
-from bombs import BOMBS  # noqa: E402
 from ordinary import Ordinary  # noqa: E402
 
-HERE = pathlib.Path(__file__).parent
 MB = 1 << 20
 HEAD_MS, CONNECTIONS = 1000, 1000
 # What the allocator may keep of an attack after it, for each step of `times`.
@@ -36,8 +35,8 @@ BOMBS_MB = 64
 class Story:
     """The attacks, in order; each is over before the next begins."""
 
-    def __init__(self, sidecar, office_port, times):
-        self.sidecar, self.office_port, self.times = sidecar, office_port, times
+    def __init__(self, sidecar, office, times):
+        self.sidecar, self.office, self.times = sidecar, office, times
         self.process = sidecar.process
         self.victim, self.connections_max = Victim(sidecar.port), connections_max(times)
         self.ordinary = Ordinary(sidecar.port)
@@ -108,15 +107,8 @@ class Story:
         self.ordinary.requests(100)
 
     def whatever_was_booked_is_recorded_once(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.office_port)
-        connection.request("GET", "/titles")
-        booked = json.load(connection.getresponse())
+        booked = self.office.require_records(self.sidecar)
         require(set(self.ordinary.titles) <= set(booked), "the office has all ordinary bookings", len(booked))
-        recorded = collections.Counter()
-        for event in self.sidecar.all_events(action="CREATED"):
-            recorded[event.get("details", {}).get("title")] += 1
-        missing = [title for title in booked if recorded[title] != 1]
-        require(not missing, f"one record for each of {len(booked)} bookings", {title: recorded[title] for title in missing[:20]})
 
     def grown_mb(self):
         return (self.process.rss_bytes() - self.rss) / MB
@@ -135,16 +127,14 @@ def connections_max(times):
 
 def main():
     attacks.may_open(CONNECTIONS * 6)
+    times = 5 if "--long" in sys.argv else 1
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         folder = pathlib.Path(name)
-        port = free_port()
-        office = Process("office", [sys.executable, HERE / "application.py", port], folder)
+        office = Office(folder)
         try:
-            office.wait_until("it listens", lambda: listens(port))
-            times = 5 if "--long" in sys.argv else 1
             limits = f"limits: {{ head_ms: {HEAD_MS}, connections_max: {connections_max(times)} }}\n"
-            sidecar = Earwitness(folder, port, HERE / "rules.yaml", limits)
-            story = Story(sidecar, port, times)
+            sidecar = Earwitness(folder, office.port, RULES, limits)
+            story = Story(sidecar, office, times)
             return tell([(step.__name__, lambda step=step: step(story)) for step in Story.STEPS], sidecar, office)
         finally:
             office.stop()

@@ -1,6 +1,6 @@
 """Ten thousand clients that keep their connections open after an answer: what they cost in memory.
 
-    cargo build --release && python3 tests/e2e/wire/idle.py
+    cargo build --release && python3 tests/e2e/abuse/idle.py
 """
 
 import asyncio
@@ -8,15 +8,16 @@ import pathlib
 import sys
 import tempfile
 
-# `expect` and `sidecar` are one folder up, for all tests.
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+# `expect` and `sidecar` are one folder up, for all tests, and the application is beside.
+E2E = pathlib.Path(__file__).resolve().parents[1]
+sys.path += [str(E2E), str(E2E / "wire")]
 
 from expect import require, tell  # noqa: E402
-from sidecar import Earwitness, Process, free_port, listens  # noqa: E402
+from office import RULES, Office  # noqa: E402
+from sidecar import Earwitness  # noqa: E402
 
 import attacks  # noqa: E402
 
-HERE = pathlib.Path(__file__).parent
 CONNECTIONS, MEMORY_MB_MAX = 10_000, 100
 
 
@@ -31,11 +32,9 @@ def main():
     attacks.may_open(CONNECTIONS + 2000)
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         folder = pathlib.Path(name)
-        port = free_port()
-        office = Process("office", [sys.executable, HERE / "application.py", port], folder)
+        office = Office(folder)
         try:
-            office.wait_until("it listens", lambda: listens(port))
-            sidecar = Earwitness(folder, port, HERE / "rules.yaml", f"limits: {{ connections_max: {CONNECTIONS + 1000} }}\n")
+            sidecar = Earwitness(folder, office.port, RULES, f"limits: {{ connections_max: {CONNECTIONS + 1000} }}\n")
             steps = [ten_thousand_idle_connections_are_cheap]
             return tell([(step.__name__, lambda step=step: step(sidecar)) for step in steps], sidecar, office)
         finally:
