@@ -60,8 +60,7 @@ pub(super) fn build(case: &Case<'_>, exchange: &Exchange, firing: &Firing<'_>, i
     let who = named.as_ref().unwrap_or(firing.who);
     let scope = firing.scope.with(Root::Actor, &who.document);
     let scope = scope.with_option(Root::OnBehalfOf, who.behalf_document.as_ref());
-    let mut event = minimal(case.pack, case.rule, case.candidate, exchange, id);
-    event.notes.clear();
+    let mut event = frame(case.pack, case.rule, case.candidate, exchange, id);
     fill_words(&mut event, entry, &scope, case);
     event.actor = who.actor.clone();
     event.on_behalf_of = match &entry.on_behalf_of {
@@ -129,19 +128,32 @@ pub(super) fn minimal(
     exchange: &Exchange,
     id: Uuid,
 ) -> Event {
-    let (path, _) = split_target(&exchange.request.target);
+    let Exchange { request, .. } = exchange;
+    let (path, _) = split_target(&request.target);
+    let mut event = frame(pack, rule, candidate, exchange, id);
+    event.action.clone_from(&rule.id);
+    event.title.clone_from(&rule.id);
+    event.message = Sentence::plain(rule.id.as_str());
+    event.actor.r#type = "unknown".to_owned();
+    event.request.url = format!("{}://{}{path}", request.scheme, request.host);
+    event.notes.push(Note::plain(NoteCode::EventMinimal));
+    event
+}
+
+/// What the exchange says by itself; no words yet, nobody who did it, and no address.
+fn frame(pack: &Pack, rule: &Rule, candidate: &Candidate, exchange: &Exchange, id: Uuid) -> Event {
     let client = &exchange.client;
     Event {
         format: FORMAT,
         id,
         time: exchange.received_at,
         exchange_id: exchange.id,
-        action: rule.id.clone(),
+        action: String::new(),
         r#type: None,
         category: None,
-        title: rule.id.clone(),
-        message: Sentence::plain(rule.id.clone()),
-        actor: Actor { r#type: "unknown".to_owned(), ..Actor::default() },
+        title: String::new(),
+        message: Sentence::default(),
+        actor: Actor::default(),
         on_behalf_of: None,
         target: None,
         links: Vec::new(),
@@ -164,7 +176,7 @@ pub(super) fn minimal(
             id: exchange.request.id.clone(),
             trace_id: header(exchange, "traceparent").as_deref().and_then(trace_id),
             method: exchange.request.method.clone(),
-            url: format!("{}://{}{path}", exchange.request.scheme, exchange.request.host),
+            url: String::new(),
             // It may hold a query, which nothing has redacted yet.
             destination: None,
             operation: None,
@@ -176,7 +188,7 @@ pub(super) fn minimal(
             .map(|response| ResponseFacts { status: response.status, duration_ms: exchange.duration_ms }),
         rule: RuleFacts { id: rule.id.clone(), version: pack.version.clone() },
         r#match: MatchFacts { certainty: Certainty::Doubtful, by: candidate.by, reasons: Vec::new() },
-        notes: vec![Note::plain(NoteCode::EventMinimal)],
+        notes: Vec::new(),
         tags: Vec::new(),
         raw: Map::new(),
     }
