@@ -25,6 +25,7 @@ use names::Kind;
 #[derive(Debug, Default)]
 pub struct Secrets {
     names: Vec<String>,
+    marks: names::Marks,
     paths: Vec<JpQuery>,
     reveal: Vec<Vec<Step>>,
 }
@@ -43,7 +44,11 @@ impl Secrets {
         let mut secrets = Secrets::default();
         for target in redact {
             match target {
-                RedactTarget::Name(name) => secrets.names.push(names::fold(name)),
+                RedactTarget::Name(name) => {
+                    let folded = names::fold(name);
+                    secrets.marks.add(&folded);
+                    secrets.names.push(folded);
+                }
                 // The loader has parsed every path before: none is lost here.
                 RedactTarget::Path(path) => {
                     secrets.paths.extend(jsonpath_rust::parser::parse_json_path(&path.text).ok());
@@ -63,8 +68,6 @@ impl Secrets {
 pub struct Redactor<'a> {
     key: &'a Key,
     secrets: Vec<&'a Secrets>,
-    /// Whether any of them adds names.
-    has_names: bool,
 }
 
 /// Where in the document a value stands; a list that grows on the stack.
@@ -85,9 +88,7 @@ impl<'a> Redactor<'a> {
     /// With the built-in names and shapes, and what these packs and rules add.
     pub fn new(key: &'a Key, secrets: impl IntoIterator<Item = &'a Secrets>) -> Redactor<'a> {
         // Most rules add nothing, and what is left is looked through for every name.
-        let secrets: Vec<_> = secrets.into_iter().filter(|secrets| !secrets.is_empty()).collect();
-        let has_names = secrets.iter().any(|secrets| !secrets.names.is_empty());
-        Redactor { key, secrets, has_names }
+        Redactor { key, secrets: secrets.into_iter().filter(|secrets| !secrets.is_empty()).collect() }
     }
 
     /// Whether another one redacts and reveals the very same.
@@ -168,7 +169,9 @@ impl<'a> Redactor<'a> {
 
     /// The name's kind of secret, if it is one.
     fn kind(&self, name: &str) -> Option<Kind> {
-        if name.len() > names::NAME_BYTES_MAX || !(self.has_names || names::may_be_known(name)) {
+        let may_be_added = |mark| self.secrets.iter().any(|secrets| secrets.marks.may_have(mark));
+        let may_be_one = names::mark_of(name).is_none_or(|mark| mark.may_be_known() || may_be_added(mark));
+        if name.len() > names::NAME_BYTES_MAX || !may_be_one {
             return None;
         }
         names::with_folded(name, |folded| {

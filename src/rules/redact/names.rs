@@ -14,17 +14,51 @@ pub(super) fn fold(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '[' | ']')).flat_map(char::to_lowercase).collect()
 }
 
-/// False when the length and the ends of a name tell that it is none of the known ones: nearly all names
-/// of a body go no further, and are not folded for it.
-pub(super) fn may_be_known(name: &str) -> bool {
+/// A name's mark, made of its length and its ends: nearly all names of a body have one that no secret's has, go
+/// no further, and are not folded for it. `None` where it cannot be told without folding.
+pub(super) fn mark_of(name: &str) -> Option<Mark> {
     if !name.is_ascii() {
-        return true;
+        return None;
     }
     let is_kept = |byte: &u8| !matches!(byte, b'_' | b'-' | b' ' | b'[' | b']');
     let length = name.bytes().filter(is_kept).count();
     let (first, last) = (name.bytes().find(is_kept), name.bytes().rfind(is_kept));
     let lower = |byte: Option<u8>| byte.unwrap_or_default().to_ascii_lowercase();
-    is_marked(bit_of(length, lower(first), lower(last)))
+    Some(Mark(bit_of(length, lower(first), lower(last))))
+}
+
+/// The mark of a name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark(usize);
+
+impl Mark {
+    /// False for one that none of the known names has.
+    pub(super) fn may_be_known(self) -> bool {
+        is_marked(self.0)
+    }
+}
+
+/// The marks of some names, beside the known ones.
+#[derive(Debug)]
+pub(super) struct Marks([u64; 64]);
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks([0; 64])
+    }
+}
+
+impl Marks {
+    /// Adds that of a folded name.
+    pub(super) fn add(&mut self, folded: &str) {
+        let bit = bit(folded.as_bytes());
+        self.0[bit / 64] |= 1 << (bit % 64);
+    }
+
+    /// False for a mark that none of them has.
+    pub(super) fn may_have(&self, mark: Mark) -> bool {
+        self.0[mark.0 / 64] & (1 << (mark.0 % 64)) != 0
+    }
 }
 
 /// Hands the folded name on. Every name of every body comes here, so the usual ones, in ASCII, are folded
@@ -219,7 +253,26 @@ const TOKENS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{TOKENS, TYPED, fold, kind, may_be_known};
+    use super::{Marks, TOKENS, TYPED, fold, kind, mark_of};
+
+    fn may_be_known(name: &str) -> bool {
+        mark_of(name).is_none_or(|mark| mark.may_be_known())
+    }
+
+    #[test]
+    fn no_spelling_of_an_added_name_is_passed_over() {
+        let check = |added: &str, spelling: &str| {
+            let mut marks = Marks::default();
+            marks.add(&fold(added));
+            assert_eq!(fold(added), fold(spelling));
+            assert!(mark_of(spelling).is_none_or(|mark| marks.may_have(mark)), "{added} {spelling}");
+        };
+        check("internalNotes", "Internal_Notes[]");
+        check("geheim", "-GEHEIM-");
+        check("straße", "STRAßE");
+        check("kennung", "\u{212a}ennung");
+        check("[]", "_");
+    }
 
     #[test]
     fn no_spelling_of_a_known_name_is_passed_over() {
