@@ -189,7 +189,10 @@ impl Log {
             inner.count_drops(&RecordError::Full, results.len());
             return Err(RecordError::Full);
         }
-        let (tell, told) = oneshot::channel();
+        let (tell, told) = match urgency {
+            Urgency::Now => Some(oneshot::channel()).unzip(),
+            Urgency::Soon => (None, None),
+        };
         let (tail, metrics) = (Arc::clone(&inner.tail), Arc::clone(&inner.metrics));
         inner.journal.append(payloads, urgency, move |written| {
             let answer = match written {
@@ -211,12 +214,14 @@ impl Log {
                     Err(error)
                 }
             };
-            // Nobody waits any more when the caller's future was dropped.
-            let _ = tell.send(answer);
+            if let Some(tell) = tell {
+                // Nobody waits any more when the caller's future was dropped.
+                let _ = tell.send(answer);
+            }
         });
-        match urgency {
-            Urgency::Now => told.await.unwrap_or(Err(RecordError::Closed)),
-            Urgency::Soon => Ok(()),
+        match told {
+            Some(told) => told.await.unwrap_or(Err(RecordError::Closed)),
+            None => Ok(()),
         }
     }
 
