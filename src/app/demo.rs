@@ -53,7 +53,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
     Config {
         listen: any_port,
         tls: None,
-        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        upstream: Upstream::tcp(upstream),
         admin: Admin { listen: any_port, token: None, hosts: Vec::new() },
         data_dir: folder.join("data"),
         key_file: folder.join("earwitness.key"),

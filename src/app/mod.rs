@@ -68,6 +68,10 @@ impl App {
         let metrics = Metrics::new();
         let entrance = Entrance::new(&config, &metrics)?;
         let tls = entrance.tls.clone();
+        if config.upstream.is_unverified() {
+            metrics.upstream_unverified.set(1);
+            tracing::warn!("upstream_tls.insecure: whoever answers is believed to be the application");
+        }
         let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
         let blind = Blind::open(&config.data_dir);
@@ -148,8 +152,7 @@ fn memory(config: &Config, rules: &RuleSet) -> Option<Snapshots> {
     if !resources.any(|resource| resource.is_remembered) {
         return None;
     }
-    let upstream = format!("{}:{}", config.upstream.host, config.upstream.port);
-    let shelf = SledShelf::open(&config.data_dir, &upstream)
+    let shelf = SledShelf::open(&config.data_dir, &config.upstream.to_string())
         .inspect_err(|error| tracing::error!(%error, "snapshots are remembered until the next start only"));
     let shelf = shelf.ok().map(|shelf| Box::new(shelf) as Box<dyn Shelf>);
     let (count_max, bytes_max) = (config.limits.snapshots_max, config.limits.snapshots_bytes_max);

@@ -57,6 +57,7 @@ async fn run(loaded: Loaded, origin: Origin) -> Result<()> {
     let Loaded { config, rules, .. } = loaded;
     let is_open = config.admin.token.is_none();
     let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let is_unverified = config.upstream.is_unverified();
     let app = App::start(config, rules, origin).await?;
     let following = follow(Arc::clone(&app.reloader)).await?;
     let mut out = std::io::stdout();
@@ -67,6 +68,9 @@ async fn run(loaded: Loaded, origin: Origin) -> Result<()> {
             out,
             "no admin.token is set: the audit log is open to every user of this machine, and to no other"
         )?;
+    }
+    if is_unverified {
+        writeln!(out, "upstream_tls.insecure is set: whoever answers is believed to be the application")?;
     }
     out.flush()?;
     stop_asked().await?;

@@ -3,21 +3,20 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use http::Uri;
 use ipnet::IpNet;
 
 use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, Secret, Upstream, credentials, methods, packs, tls};
+use super::{Admin, Config, Limits, Secret, Upstream, credentials, methods, packs, tls, upstream};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
 pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Config> {
     let listen = required(settings, "listen", "127.0.0.1:8080", problems, address);
     let tls = tls::tls(settings, problems);
-    let upstream = required(settings, "upstream", "http://127.0.0.1:3000", problems, upstream);
+    let upstream = upstream::upstream(settings, problems);
     let admin = admin(settings, problems);
     let data_dir = data_dir(settings, problems);
     let key_file = key_file(settings, &data_dir, problems);
@@ -77,48 +76,6 @@ fn address(setting: &Setting<'_>, problems: &mut Problems) -> Option<SocketAddr>
         setting.wrong(problems, "is not an address with a port", cure);
     }
     address.ok()
-}
-
-fn upstream(setting: &Setting<'_>, problems: &mut Problems) -> Option<Upstream> {
-    let cure = "write it as `http://127.0.0.1:3000`";
-    let text = setting.text(problems, cure)?;
-    match parse_upstream(text) {
-        Ok(upstream) => Some(upstream),
-        Err((what, cure)) => {
-            setting.wrong(problems, what, cure);
-            None
-        }
-    }
-}
-
-/// The application's host and port, or what is wrong with the text and the cure.
-fn parse_upstream(text: &str) -> Result<Upstream, (&'static str, &'static str)> {
-    const EXAMPLE: &str = "write it as `http://127.0.0.1:3000`";
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.as_deref() {
-        Some("http") => {}
-        Some("https") => {
-            let cure = "use its plain port with `http://`, on this machine or a trusted network";
-            return Err(("is https: TLS to the upstream comes in a later version", cure));
-        }
-        Some(_) | None => return Err(("does not begin with `http://`", EXAMPLE)),
-    }
-    let uri: Uri = text.parse().map_err(|_| ("is not a URL", EXAMPLE))?;
-    let authority = uri.authority().ok_or(("names no host", EXAMPLE))?;
-    if authority.as_str().contains('@') {
-        return Err(("holds a user name or password", "leave it out: clients bring their own"));
-    }
-    if uri.path() != "/" || uri.query().is_some() || text.contains('#') {
-        return Err(("has a path", "leave it out: paths are passed on as they come"));
-    }
-    let host = authority.host();
-    let port = authority.port_u16().unwrap_or(80);
-    let has_odd_port = authority.port().is_none() && authority.as_str().len() > host.len();
-    if host.is_empty() || port == 0 || has_odd_port {
-        return Err(("names no host and port that can be connected to", EXAMPLE));
-    }
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    Ok(Upstream { host, port })
 }
 
 fn admin(settings: &Settings, problems: &mut Problems) -> Admin {
@@ -334,14 +291,7 @@ fn refuse_collisions(
     if let (true, Some(setting)) = (same_port && (everywhere || listen.ip() == admin.listen.ip()), place) {
         setting.wrong(problems, "collides: `listen` and `admin.listen` are one place", "change one port");
     }
-    let host = if upstream.host == "localhost" { "127.0.0.1" } else { &upstream.host };
-    let is_ours = host.parse().is_ok_and(|ip: IpAddr| {
-        let reaches = |ours: SocketAddr| {
-            let is_here = ours.ip() == ip || (ours.ip().is_unspecified() && ip.is_loopback());
-            is_here && ours.port() == upstream.port
-        };
-        reaches(listen) || reaches(admin.listen)
-    });
+    let is_ours = upstream.is(listen) || upstream.is(admin.listen);
     if let (true, Some(setting)) = (is_ours, settings.find("upstream")) {
         let cure = "name the application's own address";
         setting.wrong(problems, "is Earwitness itself: requests would go round in circles", cure);

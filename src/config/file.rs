@@ -13,7 +13,7 @@ use crate::yaml::{Key, Node, Problems, Source, Span, Yaml, nearest, parse};
 use super::bounds::BOUNDS;
 use super::env::Environment;
 use super::mask::mask;
-use super::settings::{ADMIN, Settings, TOP, keys};
+use super::settings::{SECTIONS, Settings, TOP, keys};
 use super::{Config, check, credentials, tls};
 
 impl Config {
@@ -81,23 +81,29 @@ fn hidden_values(root: &Node) -> Vec<&Node> {
     let mut hidden = Vec::new();
     for (key, node) in members {
         match key.text.as_str() {
-            "admin" => {
-                let inside = node.as_map().unwrap_or_default().iter();
-                let secret = inside.filter(|(key, _)| !matches!(key.text.as_str(), "listen" | "hosts"));
-                hidden.extend(secret.map(|(_, node)| node));
-            }
             "limits" => {}
             "credentials" => hidden.extend(credentials::hidden_values(node)),
-            // Somebody may have put a key's text where its file is named.
-            "tls" => {
-                let inside = node.as_map().unwrap_or_default().iter().map(|(_, node)| node);
-                hidden.extend(inside.filter(|node| node.as_text().is_some_and(tls::is_pem)));
-            }
             name if TOP.contains(&name) => {}
-            _ => hidden.push(node),
+            name => match section(name) {
+                Some((_, known)) => {
+                    let is_open = |(key, node): &&(Key, Node)| {
+                        let is_known = known.contains(&key.text.as_str()) && key.text != "token";
+                        // Somebody may have put a key's text where its file is named.
+                        is_known && !node.as_text().is_some_and(tls::is_pem)
+                    };
+                    let inside = node.as_map().unwrap_or_default().iter();
+                    hidden.extend(inside.filter(|member| !is_open(member)).map(|(_, node)| node));
+                }
+                None => hidden.push(node),
+            },
         }
     }
     hidden
+}
+
+/// A key that holds other keys, and these.
+fn section(name: &str) -> Option<(&'static str, &'static [&'static str])> {
+    SECTIONS.into_iter().find(|(known, _)| *known == name)
 }
 
 fn refuse_unknown_keys(root: &Node, source: &Arc<Source>, problems: &mut Problems) {
@@ -108,19 +114,14 @@ fn refuse_unknown_keys(root: &Node, source: &Arc<Source>, problems: &mut Problem
             // It looks at its own members.
             "credentials" => continue,
             name if TOP.contains(&name) => continue,
-            "admin" => ("admin", ADMIN.as_slice()),
-            "tls" => ("tls", tls::KEYS.as_slice()),
             "limits" => ("limits", limits.as_slice()),
-            _ => {
-                unknown(
-                    key,
-                    "",
-                    &[TOP.as_slice(), &["admin", "credentials", "limits", "tls"]].concat(),
-                    source,
-                    problems,
-                );
-                continue;
-            }
+            name => match section(name) {
+                Some(section) => section,
+                None => {
+                    unknown(key, "", &at_the_top(), source, problems);
+                    continue;
+                }
+            },
         };
         for (key, _) in self::members(node, &format!("`{inside}`"), source, problems).unwrap_or_default() {
             if !known.contains(&key.text.as_str()) {
@@ -128,6 +129,12 @@ fn refuse_unknown_keys(root: &Node, source: &Arc<Source>, problems: &mut Problem
             }
         }
     }
+}
+
+/// Every key that may stand at the top.
+fn at_the_top() -> Vec<&'static str> {
+    let sections = SECTIONS.into_iter().map(|(name, _)| name);
+    TOP.into_iter().chain(sections).chain(["credentials", "limits"]).collect()
 }
 
 /// The members of a mapping; nothing at all counts as an empty one.

@@ -13,6 +13,7 @@ mod packs;
 mod secret;
 mod settings;
 mod tls;
+mod upstream;
 
 pub use changes::Changes;
 pub use credentials::Credential;
@@ -21,6 +22,7 @@ pub use limits::Limits;
 pub use packs::PackPlace;
 pub use secret::Secret;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFaults, TlsVersion};
+pub use upstream::{HostPort, Transport, Upstream, UpstreamTls};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,15 +61,6 @@ pub struct Config {
     pub workers: usize,
     /// Whether rules and configuration are loaded anew when their files change.
     pub watch: bool,
-}
-
-/// The application behind the proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// Host name or address; an IPv6 address without brackets.
-    pub host: String,
-    /// Port.
-    pub port: u16,
 }
 
 /// The audit listener.

@@ -50,10 +50,9 @@ pub(super) struct Item {
 /// Every key, dotted.
 pub(super) fn keys() -> Vec<String> {
     let plain = TOP.iter().map(|key| (*key).to_owned());
-    let admin = ADMIN.iter().map(|key| format!("admin.{key}"));
-    let tls = tls::KEYS.iter().map(|key| format!("tls.{key}"));
+    let inside = SECTIONS.iter().flat_map(|(name, keys)| keys.iter().map(move |key| format!("{name}.{key}")));
     let limits = BOUNDS.iter().map(|bound| format!("limits.{}", bound.name));
-    plain.chain(admin).chain(tls).chain(limits).collect()
+    plain.chain(inside).chain(limits).collect()
 }
 
 impl Settings {
@@ -117,6 +116,19 @@ impl Setting<'_> {
         text.map(str::trim)
     }
 
+    /// Whether it is `true`; anything but `true` and `false` is a problem.
+    pub(super) fn flag(&self, problems: &mut Problems) -> bool {
+        match &self.node.value {
+            Yaml::Bool(flag) => *flag,
+            Yaml::Text(text) if text.trim() == "true" => true,
+            Yaml::Text(text) if text.trim() == "false" => false,
+            Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
+                self.wrong(problems, "is neither `true` nor `false`", "write `true` or `false`");
+                false
+            }
+        }
+    }
+
     /// The elements: of a list of texts, or one text, which in the environment is split at `separators`.
     pub(super) fn items(&self, separators: &[char], problems: &mut Problems, cure: &str) -> Vec<Item> {
         match (&self.node.value, self.origin) {
@@ -175,5 +187,9 @@ pub(super) const TOP: [&str; 10] = [
     "workers",
     "watch",
 ];
-/// Keys under `admin`.
-pub(super) const ADMIN: [&str; 3] = ["listen", "token", "hosts"];
+/// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
+pub(super) const SECTIONS: [(&str, &[&str]); 3] = [
+    ("admin", &["listen", "token", "hosts"]),
+    ("tls", &tls::KEYS),
+    ("upstream_tls", &["ca", "server_name", "certificate", "key", "insecure"]),
+];

@@ -215,11 +215,11 @@ impl Worker {
         );
         // hyper asks the client for the body as soon as the connection to the application takes it.
         parts.headers.remove(EXPECT);
-        if parts.version == Version::HTTP_10 && !parts.headers.contains_key(HOST) {
-            let upstream = &self.proxy.config.upstream;
-            if let Ok(host) = HeaderValue::from_str(&format!("{}:{}", upstream.host, upstream.port)) {
-                parts.headers.insert(HOST, host);
-            }
+        if parts.version == Version::HTTP_10
+            && !parts.headers.contains_key(HOST)
+            && let Ok(host) = HeaderValue::from_str(&self.proxy.config.upstream.host())
+        {
+            parts.headers.insert(HOST, host);
         }
         if parts.uri.authority().is_some() {
             parts.uri = parts.uri.path_and_query().cloned().map_or(Uri::from_static("/"), Uri::from);

@@ -73,6 +73,12 @@ pub struct Metrics {
     pub rules_loaded_timestamp_seconds: IntGauge,
     /// 1 while the rules in force are older than the last attempt to load them.
     pub rules_stale: IntGauge,
+    /// Connections to the application that were tried, by outcome.
+    pub upstream_connections: IntCounterVec,
+    /// Connections to the application that nothing is under way on.
+    pub upstream_idle: IntGauge,
+    /// 1 while whoever answers is believed to be the application.
+    pub upstream_unverified: IntGauge,
     /// Ceilings reached, by name in `limits`.
     pub limits_hit: IntCounterVec,
 }
@@ -190,6 +196,22 @@ impl Metrics {
                 &registry,
                 "rules_stale",
                 "1 while the rules in force are older than the last attempt to load them.",
+            ),
+            upstream_connections: counters(
+                &registry,
+                "upstream_connections_total",
+                "Connections to the application that were tried, by outcome.",
+                &["outcome"],
+            ),
+            upstream_idle: gauge(
+                &registry,
+                "upstream_connections_idle",
+                "Connections to the application that nothing is under way on.",
+            ),
+            upstream_unverified: gauge(
+                &registry,
+                "upstream_unverified",
+                "1 while TLS to the application is not verified (upstream_tls.insecure).",
             ),
             limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),
             registry,

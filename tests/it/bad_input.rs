@@ -218,7 +218,7 @@ fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn a_bad_configuration_starts_nothing_and_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let config = "listen: localhost\nupstream: https://app\nadmin: { listen: \"0.0.0.0:1\" }\nrules: gone\nlisen: x\nlimits: { before_ms: 0 }\n";
+    let config = "listen: localhost\nupstream: ftp://app\nadmin: { listen: \"0.0.0.0:1\" }\nrules: gone\nlisen: x\nlimits: { before_ms: 0 }\n";
     std::fs::write(folder.path().join("bad.yaml"), config).unwrap();
     let (code, out, told) = run(folder.path(), &["serve", "--config", "bad.yaml"]);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{told}");

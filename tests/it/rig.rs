@@ -130,7 +130,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
     Config {
         listen: any,
         tls: None,
-        upstream: Upstream { host: upstream.ip().to_string(), port: upstream.port() },
+        upstream: Upstream::tcp(upstream),
         admin: Admin { listen: any, token: None, hosts: Vec::new() },
         data_dir: PathBuf::new(),
         key_file: PathBuf::new(),

@@ -39,8 +39,8 @@ impl Tls {
     /// Everything that is wrong with them.
     pub fn load(&self) -> Result<ServerConfig, TlsFaults> {
         let provider = Arc::new(ring::default_provider());
-        let (chain, key) = (certificates(CERTIFICATE, &self.certificate), private_key(&self.key));
-        let roots = self.clients.issuers().map(|file| roots(file)).transpose();
+        let (chain, key) = (certificates(CERTIFICATE, &self.certificate), private_key(KEY, &self.key));
+        let roots = self.clients.issuers().map(|file| roots(CLIENT_CA, file)).transpose();
         let (chain, key, roots) = match (chain, key, roots) {
             (Ok(chain), Ok(key), Ok(roots)) => (chain, key, roots),
             (chain, key, roots) => {
@@ -61,14 +61,19 @@ impl Tls {
             .with_protocol_versions(self.min_version.and_later())
             .map_err(|error| fault(MIN_VERSION, error.to_string(), "write \"1.2\""))?;
         let Some(roots) = roots else {
-            return builder.with_no_client_auth().with_single_cert(chain, key).map_err(of_pair);
+            return builder
+                .with_no_client_auth()
+                .with_single_cert(chain, key)
+                .map_err(|error| of_pair(error, CERTIFICATE, KEY));
         };
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
         let verifier = self.clients.asked(verifier).build().map_err(|error| {
             fault(CLIENT_CA, format!("cannot be used: {error}"), "give certificates of authorities")
         })?;
-        let mut config =
-            builder.with_client_cert_verifier(verifier).with_single_cert(chain, key).map_err(of_pair)?;
+        let mut config = builder
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(|error| of_pair(error, CERTIFICATE, KEY))?;
         // A resumed session would bring a certificate along that is not looked at again, though it may have
         // expired since (THREATS D11).
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -95,17 +100,22 @@ impl TlsVersion {
     }
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, TlsFault> {
+/// The authorities in the file that a setting names.
+pub(in crate::config) fn roots(key: &'static str, file: &Path) -> Result<RootCertStore, TlsFault> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(CLIENT_CA, file)? {
+    for certificate in certificates(key, file)? {
         roots.add(certificate).map_err(|error| {
-            fault(CLIENT_CA, format!("holds no authority's certificate: {error}"), "give the issuer's own")
+            fault(key, format!("holds no authority's certificate: {error}"), "give the issuer's own")
         })?;
     }
     Ok(roots)
 }
 
-fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+/// The certificates in the file that a setting names, first to last; at least one.
+pub(in crate::config) fn certificates(
+    key: &'static str,
+    file: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     const CURE: &str = "it must hold `-----BEGIN CERTIFICATE-----` and what follows";
     let text = read(key, file)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
@@ -118,11 +128,15 @@ fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'st
     }
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
-    let text = read(KEY, file)?;
+/// The private key in the file that a setting names.
+pub(in crate::config) fn private_key(
+    key: &'static str,
+    file: &Path,
+) -> Result<PrivateKeyDer<'static>, TlsFault> {
+    let text = read(key, file)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
         let what = format!("{} holds no private key in PEM", file.display());
-        fault(KEY, what, "it must hold `-----BEGIN PRIVATE KEY-----` and what follows, without a password")
+        fault(key, what, "it must hold `-----BEGIN PRIVATE KEY-----` and what follows, without a password")
     })
 }
 
@@ -142,15 +156,15 @@ fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsFault> {
 }
 
 /// Which of the two is to blame for what rustls says of them.
-fn of_pair(error: Error) -> TlsFault {
+pub(in crate::config) fn of_pair(error: Error, certificate: &'static str, key: &'static str) -> TlsFault {
     match error {
         Error::InconsistentKeys(_) => {
-            fault(KEY, "does not belong to the certificate".to_owned(), "give the key it was issued for")
+            fault(key, "does not belong to the certificate".to_owned(), "give the key it was issued for")
         }
         Error::InvalidCertificate(error) => {
-            fault(CERTIFICATE, format!("cannot be used: {error}"), "put the server's own certificate first")
+            fault(certificate, format!("cannot be used: {error}"), "put one's own certificate first")
         }
-        error => fault(KEY, format!("cannot be used: {error}"), "use an RSA, ECDSA or Ed25519 key"),
+        error => fault(key, format!("cannot be used: {error}"), "use an RSA, ECDSA or Ed25519 key"),
     }
 }
 

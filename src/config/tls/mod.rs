@@ -1,6 +1,6 @@
 //! `tls`: with what clients are met over TLS, and which of them must show a certificate.
 
-mod files;
+pub(super) mod files;
 
 pub use files::{TlsFault, TlsFaults};
 
@@ -107,7 +107,8 @@ fn clients(settings: &Settings, problems: &mut Problems) -> Option<ClientCertifi
     }
 }
 
-fn file(setting: &Setting<'_>, problems: &mut Problems) -> Option<PathBuf> {
+/// The path of a file that a setting names.
+pub(super) fn file(setting: &Setting<'_>, problems: &mut Problems) -> Option<PathBuf> {
     let cure = "name a file with PEM text";
     let text = setting.text(problems, cure)?;
     if is_pem(text) {

@@ -12,3 +12,4 @@ mod reads;
 mod script;
 mod tls;
 mod tunnels;
+mod upstream;

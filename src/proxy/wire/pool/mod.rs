@@ -5,6 +5,8 @@
 //! only when not a byte of it was written, or when it is idempotent, has no body, and met a connection that
 //! had been idle (D08).
 
+mod dial;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -15,10 +17,10 @@ use http::header::HeaderMap;
 use http::{HeaderName, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::answer_gate::{HeadLimits, Sender, Switched, Unanswered};
+use self::dial::Dialer;
+use super::answer_gate::{Sender, Switched, Unanswered};
 use super::failure::Failure;
 use crate::config::{Limits, Upstream};
 use crate::proxy::bodies::RequestBody;
@@ -27,9 +29,7 @@ use crate::telemetry::Metrics;
 /// One worker's connections.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    upstream: Upstream,
-    connect: Duration,
-    heads: HeadLimits,
+    dialer: Dialer,
     metrics: Arc<Metrics>,
     /// The most recently used at the back.
     idle: RefCell<VecDeque<Idle>>,
@@ -54,9 +54,7 @@ pub(crate) struct Lease {
 impl Pool {
     pub(crate) fn new(upstream: &Upstream, limits: &Limits, metrics: &Arc<Metrics>) -> Rc<Pool> {
         Rc::new(Pool {
-            upstream: upstream.clone(),
-            connect: Duration::from_millis(limits.connect_ms),
-            heads: HeadLimits::from(limits),
+            dialer: Dialer::new(upstream, limits, metrics),
             metrics: Arc::clone(metrics),
             idle: RefCell::new(VecDeque::new()),
         })
@@ -98,8 +96,10 @@ impl Pool {
         // The oldest, one at a time: enough to let go of what a burst left behind.
         if idle.front().is_some_and(|oldest| oldest.is_stale(now)) {
             idle.pop_front();
+            self.metrics.upstream_idle.dec();
         }
         while let Some(latest) = idle.pop_back() {
+            self.metrics.upstream_idle.dec();
             if !latest.is_stale(now) {
                 let has_rested = now.duration_since(latest.since) > REST;
                 return Some((
@@ -112,33 +112,21 @@ impl Pool {
     }
 
     async fn dial(self: &Rc<Self>) -> Result<Lease, Failure> {
-        let address = (self.upstream.host.as_str(), self.upstream.port);
-        let socket = match timeout(self.connect, TcpStream::connect(address)).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the application cannot be reached");
-                return Err(Failure::Unreachable);
-            }
-            Err(_) => {
-                tracing::warn!("connecting to the application took longer than connect_ms");
-                return Err(Failure::Unreachable);
-            }
-        };
-        crate::serve::prepare(&socket);
-        let (sender, connection) =
-            Sender::begin(socket, self.heads, &self.metrics).await.map_err(|_| Failure::Unreachable)?;
-        // Its owner is the sender: the connection ends when that is dropped.
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the application ended early");
-            }
-        });
+        let sender = self.dialer.http1().await?;
         Ok(Lease { sender, pool: Rc::clone(self), keep: KEEP })
     }
 
     fn put_back(&self, sender: Sender, keep: Duration) {
         let now = Instant::now();
         self.idle.borrow_mut().push_back(Idle { sender, since: now, until: now + keep });
+        self.metrics.upstream_idle.inc();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let left = i64::try_from(self.idle.borrow().len()).unwrap_or(i64::MAX);
+        self.metrics.upstream_idle.sub(left);
     }
 }
 
