@@ -175,9 +175,10 @@ fn split(text: &str, span: Span, separators: &[char]) -> Vec<Item> {
 }
 
 /// Keys at the top that hold a value.
-pub(super) const TOP: [&str; 10] = [
+pub(super) const TOP: [&str; 11] = [
     "listen",
     "upstream",
+    "upstream_http2",
     "data_dir",
     "key_file",
     "rules",

@@ -29,7 +29,7 @@ use super::bodies::{AnswerBody, Begun, Copy, End, Held, Hold, RequestBody, Share
 use super::missed::Passing;
 use super::reads::{Turn, recall};
 use super::wire::forwarding::Peer;
-use super::wire::{Failure, Lease, answer, hops};
+use super::wire::{Bond, Failure, Lease, Reply, answer, hops};
 use super::{Worker, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
@@ -46,6 +46,8 @@ type Waiting = oneshot::Sender<Response<AnswerBody>>;
 #[derive(Debug)]
 pub(crate) struct Story {
     worker: Rc<Worker>,
+    /// What ties the client's connection to one of the application's.
+    bond: Rc<Bond>,
     plan: Plan,
     answers: Answers,
     /// What this request changes, and that it is its turn.
@@ -97,7 +99,7 @@ pub(crate) async fn serve(
     if plan.candidates.is_empty() {
         // The head excludes every rule.
         let passing = Passing::new(&worker.proxy, &parts, peer, Answered::Unrecorded);
-        return worker.pass_through(parts, body, &id, &passing).await;
+        return worker.pass_through(parts, body, &id, &passing, peer).await;
     }
     let limits = &worker.proxy.config.limits;
     let story = Box::new(Story {
@@ -113,6 +115,7 @@ pub(crate) async fn serve(
         received_at: Timestamp::now(),
         begun: Instant::now(),
         worker: Rc::clone(&worker),
+        bond: Rc::clone(&peer.bond),
     });
     let (told, answered) = oneshot::channel();
     worker.tasks.spawn(story.run(parts, body, told));
@@ -154,11 +157,7 @@ impl Story {
         }
     }
 
-    async fn forward(
-        &mut self,
-        parts: Parts,
-        mut frames: Incoming,
-    ) -> Result<(Response<Incoming>, Lease), Failure> {
+    async fn forward(&mut self, parts: Parts, mut frames: Incoming) -> Result<Reply, Failure> {
         if let (Some(copy), Some(length)) = (&mut *self.copy.borrow_mut(), frames.size_hint().exact()) {
             copy.expect(length);
         }
@@ -167,7 +166,7 @@ impl Story {
         let bytes_max = self.worker.proxy.config.limits.request_body_bytes_max;
         let (body, progress) = RequestBody::teed(held, frames, &self.copy, bytes_max);
         let added = self.begun.elapsed();
-        let result = self.worker.ask(Request::from_parts(parts, body), progress.as_deref()).await;
+        let result = self.worker.ask(Request::from_parts(parts, body), progress.as_deref(), &self.bond).await;
         self.worker.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
         result
     }

@@ -47,7 +47,7 @@ use self::reads::{Brake, Identities, Reader, Turns};
 use self::tasks::Tasks;
 use self::tunnel::Connection;
 use self::wire::forwarding::{self, Peer};
-use self::wire::{Failure, Ids, Lease, Pool, Unsound, answer, hops};
+use self::wire::{Bond, Failure, Ids, Pool, Reply, Unsound, answer, hops};
 use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;
@@ -180,7 +180,7 @@ impl Worker {
         match self.prepare(&mut parts, peer) {
             Ok(id) => {
                 let passing = Passing::new(&self.proxy, &parts, peer, Answered::Unmatched);
-                self.pass_through(parts, body, &id, &passing).await
+                self.pass_through(parts, body, &id, &passing, peer).await
             }
             Err(failure) => self.fail(failure, &self.ids.header()),
         }
@@ -236,8 +236,9 @@ impl Worker {
         body: Incoming,
         id: &HeaderValue,
         passing: &Passing,
+        peer: &Peer,
     ) -> Response<AnswerBody> {
-        match self.pass(parts, body, passing).await {
+        match self.pass(parts, body, passing, peer).await {
             Ok(response) => {
                 self.proxy.metrics.request(RequestKind::Passed);
                 response
@@ -252,12 +253,14 @@ impl Worker {
         parts: Parts,
         body: Incoming,
         passing: &Passing,
+        peer: &Peer,
     ) -> Result<Response<AnswerBody>, Failure> {
         let begun = Instant::now();
         let marks = self.proxy.identities.marks(&parts.headers);
         let (body, progress) = RequestBody::streamed(body, self.proxy.config.limits.request_body_bytes_max);
         let sent = Instant::now();
-        let (response, lease) = self.ask(Request::from_parts(parts, body), progress.as_deref()).await?;
+        let (response, lease) =
+            self.ask(Request::from_parts(parts, body), progress.as_deref(), &peer.bond).await?;
         let answered = Instant::now();
         let (mut head, frames) = response.into_parts();
         self.proxy.identities.heard(&marks, head.status.as_u16(), &head.headers);
@@ -282,10 +285,11 @@ impl Worker {
         &self,
         request: Request<RequestBody>,
         progress: Option<&Progress>,
-    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        bond: &Rc<Bond>,
+    ) -> Result<Reply, Failure> {
         let patience = Duration::from_millis(self.proxy.config.limits.upstream_ms);
         let is_upgrade = request.headers().contains_key(UPGRADE);
-        let mut sending = std::pin::pin!(self.pool.send(request));
+        let mut sending = std::pin::pin!(self.pool.send(request, Some(bond)));
         let mut deadline = Instant::now() + patience;
         let result = loop {
             match timeout_at(deadline, sending.as_mut()).await {
@@ -300,10 +304,7 @@ impl Worker {
             Ok((response, _)) if !tunnel::may_be(&response, is_upgrade) => {
                 Err(Failure::Unsound(Unsound::Switch))
             }
-            Ok((response, mut lease)) => {
-                lease.heed(response.headers());
-                Ok((response, lease))
-            }
+            Ok(reply) => Ok(reply),
             Err(Failure::Gone) if progress.is_some_and(|progress| progress.is_too_large.get()) => {
                 Err(Failure::BodyTooLarge)
             }

@@ -26,6 +26,8 @@ use super::settings::{Setting, Settings};
 pub struct Upstream {
     /// What the bytes go over.
     pub transport: Transport,
+    /// True: HTTP/2 is spoken with it, over TLS where it agrees. False: HTTP/1.1.
+    pub is_http2: bool,
 }
 
 /// What the bytes to the application go over.
@@ -52,7 +54,7 @@ impl Upstream {
     /// An application that is reached by TCP in clear.
     pub fn tcp(address: SocketAddr) -> Upstream {
         let (host, port) = (address.ip().to_string(), address.port());
-        Upstream { transport: Transport::Tcp(HostPort { host, port }) }
+        Upstream { transport: Transport::Tcp(HostPort { host, port }), is_http2: false }
     }
 
     /// What stands in `Host` where a client gives none.
@@ -122,7 +124,9 @@ pub(super) fn upstream(settings: &Settings, problems: &mut Problems) -> Option<U
         Place::Https(at) => Transport::Tls(at, tls?),
         Place::Unix(path) => Transport::Unix(path),
     };
-    Some(Upstream { transport })
+    let http2 = settings.get("upstream_http2", problems);
+    let is_http2 = http2.is_some_and(|setting| setting.flag(problems));
+    Some(Upstream { transport, is_http2 })
 }
 
 /// What `upstream` says.

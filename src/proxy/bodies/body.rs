@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::kept::Kept;
 use super::tee::{Copy, End};
 use super::teed::Teed;
 use crate::proxy::audited::end_copy;
@@ -43,6 +44,8 @@ pub(crate) enum RequestBody {
         /// Shared with the story, which takes it when it ends.
         copy: Rc<RefCell<Option<Copy>>>,
     },
+    /// One of the above, whose beginning may have to go once more.
+    Kept(Kept),
 }
 
 /// How far a streamed request body has come.
@@ -156,6 +159,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            RequestBody::Kept(kept) => kept.poll_frame(context),
             RequestBody::Streamed { frames, progress } => {
                 let frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
                 if matches!(frame, Some(Err(_))) {
@@ -196,6 +200,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             RequestBody::Whole(bytes) => bytes.is_none(),
+            RequestBody::Kept(kept) => kept.is_end_stream(),
             RequestBody::Streamed { frames, .. } => frames.is_end_stream(),
             RequestBody::Teed { held, frames, .. } => held.len() == 0 && frames.is_end_stream(),
         }
@@ -209,6 +214,7 @@ impl Body for RequestBody {
             RequestBody::Streamed { frames, .. } => frames.size_hint(),
             // The head says how long it is, and hyper goes by that.
             RequestBody::Teed { .. } => SizeHint::default(),
+            RequestBody::Kept(kept) => kept.size_hint(),
         }
     }
 }

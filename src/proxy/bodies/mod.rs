@@ -1,14 +1,16 @@
 //! Bodies on their way, and the copies of those that a rule may concern.
 //!
-//! [`body`] has both directions. The rest is for audited requests only: [`tee`] makes bounded copies,
+//! [`body`] has both directions, [`kept`] what HTTP/2 may send twice. The rest is for audited requests only: [`tee`] makes bounded copies,
 //! [`held`] keeps a request's body back until it is read, [`teed`] ends the story with the answer's.
 
 mod body;
 mod held;
+mod kept;
 mod tee;
 mod teed;
 
 pub(super) use body::{AnswerBody, Progress, RequestBody};
 pub(super) use held::Held;
+pub(super) use kept::Keeper;
 pub(super) use tee::{Budget, Copy, End, Share};
 pub(super) use teed::{Begun, Hold, Teed, begin};

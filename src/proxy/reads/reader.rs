@@ -22,8 +22,8 @@ use crate::config::Credential;
 use crate::derive::{Answer, Answers, Purpose, ReadFailure, ReadRequest};
 use crate::proxy::Proxy;
 use crate::proxy::bodies::{Budget, Copy, End, RequestBody};
-use crate::proxy::wire::Pool;
 use crate::proxy::wire::forwarding::READ_MARK;
+use crate::proxy::wire::{Pool, is_bound};
 use crate::telemetry::Metrics;
 
 /// One worker's reader.
@@ -161,8 +161,7 @@ impl Reader {
     }
 
     async fn read_whole(&self, request: Request<RequestBody>) -> Result<Answer, ReadFailure> {
-        let (response, mut lease) = self.pool.send(request).await.map_err(|_| ReadFailure::Refused)?;
-        lease.heed(response.headers());
+        let (response, lease) = self.pool.send(request, None).await.map_err(|_| ReadFailure::Refused)?;
         let (mut head, mut frames) = response.into_parts();
         let mut copy = Copy::new(self.answer_bytes_max, &self.budget, OURSELVES);
         while let Some(frame) = frames.frame().await {
@@ -184,7 +183,8 @@ impl Reader {
 }
 
 /// The read as it goes over the wire: what the rule names, and who asks, as the request itself says it.
-/// `None` when the target is not path and query: then nothing is asked (THREATS B02).
+/// `None` when the target is not path and query (THREATS B02), or when who asks would have to be proved to a
+/// connection: such a proof is good once, and it is the caller's (E35). Then nothing is asked.
 fn request(read: &ReadRequest, head: &HeaderMap) -> Option<Request<RequestBody>> {
     let mut request =
         Request::new(RequestBody::Whole(Some(read.body.clone()).filter(|body| !body.is_empty())));
@@ -205,7 +205,7 @@ fn request(read: &ReadRequest, head: &HeaderMap) -> Option<Request<RequestBody>>
     for (name, value) in &read.headers {
         request.headers_mut().append(name, value.clone());
     }
-    Some(request)
+    (!is_bound(request.headers())).then_some(request)
 }
 
 /// What a read is for, as the application is told. The mark means nothing to us when it comes back.

@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     /// `request_body_bytes_max`.
     #[error("the request's body is too large")]
     BodyTooLarge,
-    /// No connection could be made: the application has not seen the request.
+    /// No connection could be made, or the application refused to look: it has not seen the request.
     #[error("the application could not be reached")]
     Unreachable,
     /// The connection broke before the head of an answer: the application may have acted.

@@ -7,12 +7,14 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use http::header::{FORWARDED, HOST, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
+use super::Bond;
 use super::ids::Ids;
 use crate::serve::Arrival;
 use crate::telemetry::Metrics;
@@ -32,6 +34,8 @@ pub(crate) struct Peer {
     pub(crate) scheme: &'static str,
     /// `X-Forwarded-For` when nothing is appended to.
     for_value: HeaderValue,
+    /// What ties it to a connection of the application's.
+    pub(crate) bond: Rc<Bond>,
     /// The last `Host` of this connection and the `Forwarded` made of it: it seldom changes.
     last: RefCell<Option<(HeaderValue, HeaderValue)>>,
 }
@@ -48,6 +52,7 @@ impl Peer {
             is_trusted: is_trusted(ip, trusted),
             scheme: arrival.scheme,
             for_value: value(&ip.to_string()),
+            bond: Rc::default(),
             last: RefCell::new(None),
         }
     }

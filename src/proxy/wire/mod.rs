@@ -12,4 +12,4 @@ mod pool;
 pub(super) use answer_gate::Unsound;
 pub(super) use failure::{Failure, answer};
 pub(super) use ids::Ids;
-pub(super) use pool::{Lease, Pool};
+pub(super) use pool::{Bond, Lease, Pool, Reply, is_bound};

@@ -4,6 +4,7 @@
 mod blind;
 mod reload;
 mod restart;
+mod upstream;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,9 +37,14 @@ impl Process {
 
     /// The same with further lines of configuration; its `admin` takes the place of the usual one.
     pub(crate) fn start_as(folder: &Path, upstream: SocketAddr, rules: &str, more: &str) -> Process {
+        Process::start_before(folder, &format!("http://{upstream}"), rules, more)
+    }
+
+    /// The same before an application that is written so.
+    pub(crate) fn start_before(folder: &Path, upstream: &str, rules: &str, more: &str) -> Process {
         let admin = if more.contains("admin:") { "" } else { "admin: { listen: \"127.0.0.1:0\" }\n" };
         let config = format!(
-            "listen: 127.0.0.1:0\nupstream: http://{upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}"
+            "listen: 127.0.0.1:0\nupstream: {upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}"
         );
         std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_earwitness"))

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod combined;
+mod connections;
 mod envelopes;
 mod hostile;
 mod hosts;

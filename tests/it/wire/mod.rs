@@ -12,4 +12,4 @@ mod reads;
 mod script;
 mod tls;
 mod tunnels;
-mod upstream;
+pub(crate) mod upstream;

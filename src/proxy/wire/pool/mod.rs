@@ -1,11 +1,18 @@
-//! Connections to the application: each worker keeps its own, as many idle ones as it had use for at once.
+//! Connections to the application: each worker keeps its own, as many idle ones as it had use for at once;
+//! or, with HTTP/2, few that its requests share.
 //!
 //! The address comes from the configuration and from nowhere else (THREATS D09). A connection goes back
-//! only after hyper has found both messages complete and no byte left over (D07); a request is sent again
-//! only when not a byte of it was written, or when it is idempotent, has no body, and met a connection that
-//! had been idle (D08).
+//! only after hyper has found both messages complete and no byte left over (D07), and never once it may stand
+//! for somebody ([`bond`], E35). A request is sent again only when not a byte of it was written, when the
+//! application said that it has not looked at it, or when it is idempotent, has no body, and met a connection
+//! that had been idle (D08).
 
+mod bond;
 mod dial;
+mod http2;
+mod own;
+
+pub(crate) use bond::{Bond, is_bound};
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,17 +20,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HeaderMap;
-use http::{HeaderName, Method, Request, Response};
+use http::header::UPGRADE;
+use http::{Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
-use self::dial::Dialer;
-use super::answer_gate::{Sender, Switched, Unanswered};
+use self::dial::{Dialed, Dialer};
+use self::http2::{Place, Shared};
+use self::own::{Home, Idle, Own, Tried};
+use super::answer_gate::Switched;
 use super::failure::Failure;
 use crate::config::{Limits, Upstream};
-use crate::proxy::bodies::RequestBody;
+use crate::proxy::bodies::{Keeper, RequestBody};
 use crate::telemetry::Metrics;
 
 /// One worker's connections.
@@ -31,63 +40,166 @@ use crate::telemetry::Metrics;
 pub(crate) struct Pool {
     dialer: Dialer,
     metrics: Arc<Metrics>,
-    /// The most recently used at the back.
+    /// Those that speak HTTP/1.1, the most recently used at the back.
     idle: RefCell<VecDeque<Idle>>,
+    /// Those that speak HTTP/2, where that is wanted.
+    shared: Option<Shared>,
 }
 
+/// What an answer comes over, until it has ended. Dropped, it ends what is under way: a connection of
+/// one's own is closed, a stream among others is reset.
 #[derive(Debug)]
-struct Idle {
-    sender: Sender,
-    since: Instant,
-    /// The application closes it then, as its `Keep-Alive` header says.
-    until: Instant,
+pub(crate) enum Lease {
+    /// A connection that speaks HTTP/1.1.
+    Own(Own),
+    /// A place on one that speaks HTTP/2.
+    Shared(Place),
 }
 
-/// A connection in use. Dropped, it is closed.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    sender: Sender,
-    pool: Rc<Pool>,
-    keep: Duration,
+/// The head of an answer, and what its body comes over.
+pub(crate) type Reply = (Response<Incoming>, Lease);
+
+/// Where a request that may share a connection goes.
+enum Line {
+    Shared(Place),
+    Own(Own),
+    /// The application wants HTTP/1.1.
+    Declined,
 }
 
 impl Pool {
     pub(crate) fn new(upstream: &Upstream, limits: &Limits, metrics: &Arc<Metrics>) -> Rc<Pool> {
+        let patience = Duration::from_millis(limits.upstream_ms);
         Rc::new(Pool {
             dialer: Dialer::new(upstream, limits, metrics),
             metrics: Arc::clone(metrics),
             idle: RefCell::new(VecDeque::new()),
+            shared: upstream.is_http2.then(|| Shared::new(&metrics.upstream_idle, patience)),
         })
     }
 
     /// Sends a request and waits for the head of its answer, without a limit of its own but for
-    /// connecting. Dropped before it ends, it closes the connection.
+    /// connecting. `client` is what ties the client's connection to one of the application's; none for a
+    /// request of our own. Dropped before it ends, it ends the request.
     pub(crate) async fn send(
         self: &Rc<Self>,
         request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Lease), Failure> {
-        let mut request = request;
-        while let Some((mut lease, has_rested)) = self.checkout() {
-            let again = if has_rested { repeatable(&request) } else { None };
-            match lease.sender.send(request).await {
-                Ok(response) => return Ok((response, lease)),
-                Err(Unanswered::Unsent(unsent)) => request = *unsent,
-                Err(Unanswered::Sent(failure)) => {
-                    request = again.filter(|_| failure == Failure::Gone).ok_or(failure)?;
+        client: Option<&Rc<Bond>>,
+    ) -> Result<Reply, Failure> {
+        let (response, mut lease) =
+            if client.is_some_and(|bond| bond.is_tied()) || is_bound(request.headers()) {
+                self.send_bound(request, client).await?
+            } else {
+                match &self.shared {
+                    // A switch of protocols is HTTP/1.1's.
+                    Some(shared) if !shared.is_declined() && !request.headers().contains_key(UPGRADE) => {
+                        self.send_shared(shared, request).await?
+                    }
+                    Some(_) | None => self.send_own(request).await?,
                 }
+            };
+        if let Lease::Own(own) = &mut lease {
+            own.heed(response.headers());
+        }
+        if bond::is_challenge(response.headers()) {
+            lease.bind(client);
+        }
+        Ok((response, lease))
+    }
+
+    async fn send_own(self: &Rc<Self>, mut request: Request<RequestBody>) -> Result<Reply, Failure> {
+        while let Some((own, has_rested)) = self.checkout() {
+            match own.try_send(request, has_rested).await? {
+                Tried::Answered(answered) => return Ok(answered),
+                Tried::Again(again) => request = again,
             }
         }
-        let mut lease = self.dial().await?;
-        match lease.sender.send(request).await {
-            Ok(response) => Ok((response, lease)),
-            Err(Unanswered::Unsent(_)) => Err(Failure::Gone),
-            Err(Unanswered::Sent(failure)) => Err(failure),
+        self.dial().await?.send(request).await
+    }
+
+    /// Over the connection that stands for this client, or else over a new one that will.
+    async fn send_bound(
+        self: &Rc<Self>,
+        mut request: Request<RequestBody>,
+        client: Option<&Rc<Bond>>,
+    ) -> Result<Reply, Failure> {
+        let home = || client.map_or(Home::Nowhere, |bond| Home::Client(Rc::clone(bond)));
+        if let Some((idle, has_rested)) = client.and_then(|bond| bond.take()) {
+            match Own::new(idle, home()).try_send(request, has_rested).await? {
+                Tried::Answered(answered) => return Ok(answered),
+                Tried::Again(again) => request = again,
+            }
+        }
+        Own::new(self.dialer.http1().await?, home()).send(request).await
+    }
+
+    async fn send_shared(
+        self: &Rc<Self>,
+        shared: &Shared,
+        mut request: Request<RequestBody>,
+    ) -> Result<Reply, Failure> {
+        for _ in 0..TRIES_MAX {
+            let mut place = match self.line(shared).await? {
+                Line::Shared(place) => place,
+                Line::Own(own) => {
+                    http2::over_http1(&mut request);
+                    return own.send(request).await;
+                }
+                Line::Declined => {
+                    http2::over_http1(&mut request);
+                    return self.send_own(request).await;
+                }
+            };
+            http2::over_http2(&mut request, self.dialer.scheme());
+            let (sent, spare) = Spare::of(request);
+            let mut error = match place.sender().try_send_request(sent).await {
+                Ok(response) => {
+                    place.answered();
+                    return Ok((response, Lease::Shared(place)));
+                }
+                Err(error) => error,
+            };
+            tracing::debug!(error = %error.error(), "the application did not answer");
+            let is_unseen = http2::is_unseen(error.error());
+            request = match error.take_message() {
+                Some(unsent) => unsent,
+                None if is_unseen => spare.again().ok_or(Failure::Unreachable)?,
+                None if place.has_rested && spare.is_repeatable() => spare.again().ok_or(Failure::Gone)?,
+                None => return Err(Failure::Gone),
+            };
+            place.retire();
+        }
+        Err(Failure::Unreachable)
+    }
+
+    /// A place for a request on a connection that speaks HTTP/2. One worker makes one at a time: who waits
+    /// for it shares it, within `connect_ms`.
+    async fn line(self: &Rc<Self>, shared: &Shared) -> Result<Line, Failure> {
+        if let Some(place) = shared.place() {
+            return Ok(Line::Shared(place));
+        }
+        let deadline = Instant::now() + self.dialer.connect;
+        let Ok(_turn) = timeout_at(deadline, shared.turn.acquire()).await else {
+            return Err(Failure::Unreachable);
+        };
+        if let Some(place) = shared.place() {
+            return Ok(Line::Shared(place));
+        }
+        if shared.is_declined() {
+            return Ok(Line::Declined);
+        }
+        match self.dialer.any(deadline).await? {
+            Dialed::Http2(opened) => Ok(Line::Shared(shared.add(opened))),
+            Dialed::Http1(sender) => {
+                shared.decline();
+                Ok(Line::Own(Own::new(sender, Home::Pool(Rc::clone(self)))))
+            }
         }
     }
 
     /// An idle connection that is still good, and whether it rested so long that the application may be
     /// closing it at this moment.
-    fn checkout(self: &Rc<Self>) -> Option<(Lease, bool)> {
+    fn checkout(self: &Rc<Self>) -> Option<(Own, bool)> {
         let mut idle = self.idle.borrow_mut();
         if idle.is_empty() {
             return None;
@@ -101,24 +213,19 @@ impl Pool {
         while let Some(latest) = idle.pop_back() {
             self.metrics.upstream_idle.dec();
             if !latest.is_stale(now) {
-                let has_rested = now.duration_since(latest.since) > REST;
-                return Some((
-                    Lease { sender: latest.sender, pool: Rc::clone(self), keep: KEEP },
-                    has_rested,
-                ));
+                let has_rested = latest.has_rested(now);
+                return Some((Own::new(latest.sender, Home::Pool(Rc::clone(self))), has_rested));
             }
         }
         None
     }
 
-    async fn dial(self: &Rc<Self>) -> Result<Lease, Failure> {
-        let sender = self.dialer.http1().await?;
-        Ok(Lease { sender, pool: Rc::clone(self), keep: KEEP })
+    async fn dial(self: &Rc<Self>) -> Result<Own, Failure> {
+        Ok(Own::new(self.dialer.http1().await?, Home::Pool(Rc::clone(self))))
     }
 
-    fn put_back(&self, sender: Sender, keep: Duration) {
-        let now = Instant::now();
-        self.idle.borrow_mut().push_back(Idle { sender, since: now, until: now + keep });
+    fn put_back(&self, idle: Idle) {
+        self.idle.borrow_mut().push_back(idle);
         self.metrics.upstream_idle.inc();
     }
 }
@@ -130,67 +237,90 @@ impl Drop for Pool {
     }
 }
 
-impl Idle {
-    fn is_stale(&self, now: Instant) -> bool {
-        self.sender.is_closed() || !self.sender.is_ready() || now >= self.until
-    }
-}
-
 impl Lease {
-    /// Takes note of how long the application says it keeps the connection.
-    pub(crate) fn heed(&mut self, headers: &HeaderMap) {
-        if let Some(value) = headers.get(&KEEP_ALIVE).and_then(|value| value.to_str().ok()) {
-            let seconds = value
-                .split(',')
-                .filter_map(|part| part.trim().strip_prefix("timeout="))
-                .find_map(|seconds| seconds.trim().parse::<u64>().ok());
-            if let Some(seconds) = seconds {
-                // A second less: our last request and its close must not cross.
-                self.keep = KEEP.min(Duration::from_secs(seconds.saturating_sub(1)));
-            }
+    /// Gives back what the answer came over, after its clean end.
+    pub(crate) fn give_back(self) {
+        match self {
+            Lease::Own(own) => own.give_back(),
+            // hyper knows that the stream has ended.
+            Lease::Shared(place) => drop(place),
         }
     }
 
     /// The socket after a 101; `None` when it broke meanwhile.
     pub(crate) async fn into_socket(self) -> Option<Switched> {
-        self.sender.into_socket().await
+        match self {
+            Lease::Own(own) => own.into_socket().await,
+            // HTTP/2 has no 101 (RFC 9113 section 8.6).
+            Lease::Shared(_) => None,
+        }
     }
 
-    /// Gives the connection back after the clean end of an answer: at once when hyper is ready for the next
-    /// request, else when the rest of ours has gone out.
-    pub(crate) fn give_back(self) {
-        let Lease { mut sender, pool, keep } = self;
-        if sender.is_ready() {
-            pool.put_back(sender, keep);
-        } else if !sender.is_closed() {
-            tokio::task::spawn_local(async move {
-                if let Ok(Ok(())) = timeout(SETTLE, sender.ready()).await {
-                    pool.put_back(sender, keep);
-                }
-            });
+    /// The application wants to know who is at the other end of this connection: from now on it stands for
+    /// this client and for no other. A stream among others cannot; the client's next request gets a
+    /// connection of its own.
+    fn bind(&mut self, client: Option<&Rc<Bond>>) {
+        if let Some(bond) = client {
+            bond.tie();
+        }
+        match self {
+            Lease::Own(own) => own.bind(client),
+            Lease::Shared(_) => {}
         }
     }
 }
 
-/// A copy of a request that may be sent twice: an idempotent method (RFC 9110 section 9.2.2, RFC 4918)
-/// without a body.
-fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        || matches!(request.method().as_str(), "PROPFIND" | "REPORT");
-    if !is_safe || !request.body().is_end_stream() {
-        return None;
+/// A request to be sent in the place of one that the application has not looked at.
+struct Spare {
+    head: Request<RequestBody>,
+    body: Option<Keeper>,
+}
+
+impl Spare {
+    /// The request to send, and the spare one.
+    fn of(request: Request<RequestBody>) -> (Request<RequestBody>, Spare) {
+        let head = head_of(&request);
+        if request.body().is_end_stream() {
+            return (request, Spare { head, body: None });
+        }
+        let (parts, body) = request.into_parts();
+        let (body, keeper) = Keeper::keep(body);
+        (Request::from_parts(parts, body), Spare { head, body: Some(keeper) })
     }
+
+    /// Whether doing it twice is doing it once.
+    fn is_repeatable(&self) -> bool {
+        self.body.is_none() && is_idempotent(&self.head)
+    }
+
+    /// `None` when too much of its body is gone.
+    fn again(mut self) -> Option<Request<RequestBody>> {
+        if let Some(keeper) = self.body {
+            *self.head.body_mut() = keeper.again()?;
+        }
+        Some(self.head)
+    }
+}
+
+/// A copy of a request's head, without a body.
+fn head_of(request: &Request<RequestBody>) -> Request<RequestBody> {
     let mut copy = Request::new(RequestBody::empty());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    copy
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+/// RFC 9110 section 9.2.2, RFC 4918.
+fn is_idempotent(request: &Request<RequestBody>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        || matches!(request.method().as_str(), "PROPFIND" | "REPORT")
+}
+
 /// How long an idle connection is kept when the application says nothing.
 const KEEP: Duration = Duration::from_secs(60);
 /// A connection that rested this long may be closing at the other end.
 const REST: Duration = Duration::from_millis(250);
-/// How long a connection may take to finish our request after its answer is complete.
-const SETTLE: Duration = Duration::from_secs(5);
+/// How often one request is tried while the application refuses it without a look.
+const TRIES_MAX: usize = 3;

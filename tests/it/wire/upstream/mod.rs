@@ -1,6 +1,9 @@
 //! Connections to the application by other ways than TCP in clear, each configured as an operator would:
 //! with files and settings.
 
+mod frames;
+mod http2;
+mod streams;
 mod tls;
 mod unix;
 
@@ -34,19 +37,19 @@ fn upstream(address: &str, settings: &[(&str, String)]) -> Upstream {
 }
 
 /// Somebody who signs certificates, and the folder where all of them lie.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 
 /// A certificate and its key, as the test's application holds them.
-struct Certified {
+pub(crate) struct Certified {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub(crate) fn new() -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -55,12 +58,12 @@ impl Authority {
         Authority { issuer, folder }
     }
 
-    fn ca(&self) -> String {
+    pub(crate) fn ca(&self) -> String {
         path(self.folder.path(), "ca.pem")
     }
 
     /// A certificate for that name, changed before it is signed.
-    fn certify(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certified {
+    pub(crate) fn certify(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certified {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -87,7 +90,7 @@ fn path(folder: &Path, name: &str) -> String {
 }
 
 /// How the test's application speaks TLS.
-fn server(certified: Certified, clients: Option<&Authority>) -> ServerConfig {
+pub(crate) fn server(certified: Certified, clients: Option<&Authority>) -> ServerConfig {
     let builder = ServerConfig::builder();
     let builder = match clients {
         None => builder.with_no_client_auth(),
@@ -105,7 +108,7 @@ type Hello = (Option<String>, Option<Vec<u8>>);
 type Stream = StreamOwned<ServerConnection, TcpStream>;
 
 /// An application behind TLS, one thread for each connection.
-struct TlsApp {
+pub(crate) struct TlsApp {
     address: SocketAddr,
     hellos: Arc<Mutex<Vec<Hello>>>,
 }
@@ -138,14 +141,14 @@ impl TlsApp {
     }
 
     /// Answers every request with that.
-    fn answering(server: ServerConfig, response: &'static str) -> TlsApp {
+    pub(crate) fn answering(server: ServerConfig, response: &'static str) -> TlsApp {
         TlsApp::scripted(server, move |stream| {
             while next_head(stream).is_some() && stream.write_all(response.as_bytes()).is_ok() {}
         })
     }
 
     /// Its address under a name that a certificate can be for.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 

@@ -167,6 +167,18 @@ fn an_application_without_tls_is_not_reached_by_it() {
     assert_eq!((outcome(&rig, "tls"), outcome(&rig, "opened")), (1, 0));
 }
 
+#[test]
+fn a_handshake_that_does_not_end_is_given_up_after_connect_ms() {
+    let app = crate::rig::App::scripted(|wire| drop(wire.read_to_end()));
+    let url = format!("https://localhost:{}", app.address.port());
+    let rig = Rig::with(nowhere(), |config| {
+        config.upstream = upstream(&url, &[("TLS_CA", Authority::new().ca())]);
+        config.limits.connect_ms = 50;
+    });
+    assert!(rig.exchange(GET).starts_with("HTTP/1.1 502 "));
+    assert_eq!(outcome(&rig, "timeout"), 1);
+}
+
 /// Reads the request and its body, answers with the head of a body that ends with the connection, and ends it.
 fn until_the_end(is_cut: bool) -> impl Fn(&mut super::Stream) + Send + Sync + 'static {
     move |stream| {
