@@ -16,6 +16,7 @@ use super::events::{self, limits};
 use super::read::answer::Decoded;
 use super::read::{Learned, Lesson};
 use super::rule::{self, Recorded};
+use super::thing::drift::Sighting;
 use super::who::access::Rests;
 use super::who::session;
 use super::{Answers, Plan, Step, Trace};
@@ -68,6 +69,8 @@ pub struct Derived {
     pub cut: usize,
     /// What was shown of things that are remembered, by their keys.
     pub learned: Vec<(String, Learned)>,
+    /// Things as they were read, to be compared with what is remembered before that is learned.
+    pub sightings: Vec<Sighting>,
     /// Rules whose derivation failed, so that only the least could be recorded.
     pub failed: Vec<String>,
     /// What it taught about sessions.
@@ -222,6 +225,7 @@ impl Engine {
 
     pub(super) fn add(&self, case: &Case<'_>, recorded: Recorded, derived: &mut Derived) {
         derived.learned.extend(recorded.learned);
+        derived.sightings.extend(recorded.sightings);
         derived.missing.extend(recorded.missing.into_iter().map(|field| (case.rule.id.clone(), field)));
         if case.rule.mode == Mode::Shadow {
             let room = EVENTS_MAX.saturating_sub(derived.shadowed.len());

@@ -26,6 +26,7 @@ pub use read::{
     Answer, Answers, LOGIN_KEPT_S, Learned, Lesson, Logins, Meanwhile, Person, Purpose, ReadFailure, ReadKey,
     ReadRequest, Recall, Write,
 };
+pub use thing::drift::Sighting;
 pub use trace::{Step, Trace};
 
 #[cfg(test)]

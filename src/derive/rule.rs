@@ -10,6 +10,7 @@ use super::engine::EVENTS_MAX;
 use super::events::{self, carry};
 use super::read::Learned;
 use super::read::answer::Decoded;
+use super::thing::drift::{self, Sighting};
 use super::thing::{self, Before, Ended, Situation, learn};
 use super::who::{self, Who};
 use crate::event::{Event, Note, NoteCode, Outcome};
@@ -29,6 +30,8 @@ pub(super) struct Recorded {
     pub(super) cut: usize,
     /// What was shown of things that are remembered, by their keys.
     pub(super) learned: Vec<(String, Learned)>,
+    /// Things as they were read, to be compared with what is remembered.
+    pub(super) sightings: Vec<Sighting>,
 }
 
 /// All that stands when an entry fires.
@@ -142,7 +145,9 @@ fn derive_item(
     stage.lose_no_change(&mut drafts);
     recorded.cut += stage.cut.get();
     if let Some(first) = drafts.first() {
-        recorded.learned.extend(learn::from_action(case, &before, stage.situation(first.ended)));
+        let situation = stage.situation(first.ended);
+        recorded.learned.extend(learn::from_action(case, &before, situation));
+        recorded.sightings.extend(drift::sighting(case, &before, situation, &first.event));
     }
     for draft in drafts {
         recorded.missing.extend(draft.missing);

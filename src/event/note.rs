@@ -66,6 +66,8 @@ pub enum NoteCode {
     TargetUncertain,
     /// The target's identifier, or a snapshot, that the rule asks for was not there.
     ValueMissing,
+    /// The thing was changed by something that nobody saw.
+    ChangedUnseen,
     /// The thing could not be read before the action.
     BeforeUnavailable,
     /// Values before are kept back: the reader was not allowed to see them.

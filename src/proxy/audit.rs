@@ -191,14 +191,24 @@ impl Audit for Auditor {
     ) -> Vec<Event> {
         let derived = self.engine.derive(plan, exchange, answers, ids);
         self.count(&derived);
+        // What was noticed happened before what was done.
+        let mut events = Vec::new();
         if let Some(memory) = &self.memory {
+            for sighting in &derived.sightings {
+                let read_at_ms = u64::try_from(sighting.seen_at.as_millisecond()).unwrap_or_default();
+                let known = memory.see(&sighting.key, sighting.value.clone(), read_at_ms);
+                events.extend(
+                    known.and_then(|(known, age_ms)| self.engine.drift(sighting, &known, age_ms, ids)),
+                );
+            }
             memory.learn(derived.learned);
         }
         derived.lessons.into_iter().for_each(|lesson| self.sessions.learn(lesson));
         if derived.events.is_empty() {
             self.unrecorded(exchange);
         }
-        derived.events
+        events.extend(derived.events);
+        events
     }
 
     fn is_listed(&self, head: &HeadView<'_>) -> bool {

@@ -226,6 +226,7 @@ pub fn of_resource<'r>(resource: &'r Resource, visit: &mut Visit<'r, '_>) {
         is_serialized: _,
         is_remembered: _,
         is_observed: _,
+        tells_drift: _,
         key: _,
     } = resource;
     read(asked, visit);

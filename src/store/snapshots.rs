@@ -142,6 +142,10 @@ impl Snapshots {
                 return;
             }
         };
+        self.keep_whole(&mut state, key, value);
+    }
+
+    fn keep_whole(&self, state: &mut State, key: String, value: Value) {
         let bytes = value.to_string().len() + key.len();
         if bytes > SNAPSHOT_BYTES_MAX {
             state.forget(&key);
@@ -150,6 +154,19 @@ impl Snapshots {
         }
         state.unwritten.insert(key);
         self.0.changed.notify_one();
+    }
+
+    /// Puts what was read of a thing at that time in the place of what is remembered, and gives that back with its
+    /// age in milliseconds: so no two who see one difference tell it. Nothing where the memory is younger.
+    pub fn see(&self, key: &str, value: Value, read_at_ms: u64) -> Option<(Value, u64)> {
+        let mut state = self.0.state.lock();
+        let known = state.kept.get(key);
+        if known.is_some_and(|known| known.at_ms > read_at_ms) {
+            return None;
+        }
+        let known = known.map(|known| (known.value.clone(), now_ms().saturating_sub(known.at_ms)));
+        self.keep_whole(&mut state, key.to_owned(), value);
+        known
     }
 
     /// The last seen form of a thing, and its age in milliseconds.

@@ -118,6 +118,10 @@ impl<'a> Decoded<'a> {
         if let Some(age) = head.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u64>().ok()) {
             document["ageS"] = age.into();
         }
+        // For what compares it with a memory; a rule cannot name it.
+        if !decoded.doubts.is_empty() {
+            document["isDoubtful"] = true.into();
+        }
         if let Some(mut value) = decoded.value {
             redactor.value(&["answer", "body"], &mut value);
             document["body"] = value;

@@ -23,6 +23,10 @@ pub(in crate::derive) fn from_action(
     let learned = match situation.ending {
         Ended::Done => from_after(case, before, situation),
         Ended::Unsure => Learned::Lost,
+        // What was kept from this caller is still to be compared with what is known, when somebody else sees it.
+        Ended::Failed | Ended::Denied if situation.before.is_none() && case.resource()?.tells_drift => {
+            return None;
+        }
         Ended::Failed | Ended::Denied => match (before.facts.state, before.value.as_deref()) {
             (BeforeState::Read, Some(value)) => Learned::Whole(value.clone()),
             (BeforeState::Absent, _) => Learned::Lost,

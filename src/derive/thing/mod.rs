@@ -2,6 +2,7 @@
 //! of it for the next action.
 
 pub(super) mod changes;
+pub(super) mod drift;
 pub(super) mod learn;
 
 use std::borrow::Cow;
@@ -28,6 +29,8 @@ pub(super) struct Before<'s> {
     pub(super) id: Option<String>,
     /// Which version of the thing was read.
     pub(super) validators: Validators,
+    /// The answer can be read in more than one way.
+    is_doubtful: bool,
     /// Under which key the thing is remembered, if it is.
     snapshot_key: Option<String>,
     /// What went on with the thing while the request was under way.
@@ -95,6 +98,7 @@ pub(super) fn before<'s>(case: &'s Case<'_>, scope: &Scope<'s>, decoded: &'s Dec
                 Some(Unread::AnotherThing.into())
             }
             Some(value) => {
+                before.is_doubtful = answer.get("isDoubtful").is_some();
                 before.facts.state = BeforeState::Read;
                 before.value = Some(value);
                 before.validators = validators;

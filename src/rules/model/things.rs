@@ -33,6 +33,8 @@ pub struct Resource {
     pub is_remembered: bool,
     /// The application's own users show it too, when they read it at its address.
     pub is_observed: bool,
+    /// What differs from what was remembered when it is read again is told.
+    pub tells_drift: bool,
     /// Under which address it is remembered; by default that of the read.
     pub key: Option<Vec<SegmentPattern>>,
 }

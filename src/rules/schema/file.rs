@@ -109,6 +109,8 @@ struct Resource {
     remember: Option<bool>,
     /// Requests that change it take turns.
     serialize: Option<bool>,
+    /// Tell what changed while nobody looked, by what is remembered of it.
+    drift: Option<bool>,
 }
 
 /// A field of a resource.

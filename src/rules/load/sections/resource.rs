@@ -34,6 +34,11 @@ pub(in crate::rules::load) fn resource(
     if let (true, Some(read), Some(node)) = (is_observed, &read, node.member("remember")) {
         refuse_unobservable(node, read, page);
     }
+    let tells_drift = node.member("drift").is_some_and(|node| flag(node, "`drift`", page));
+    if let (true, true, Some(node)) = (is_observed, tells_drift, node.member("drift")) {
+        let message = "`drift` beside `remember: true`: what users read would hide what changed unseen";
+        page.error("E03", node.span, message, "keep one of the two");
+    }
     let is_serialized = node.member("serialize").is_some_and(|node| flag(node, "`serialize`", page));
     let name = key.text.clone();
     Some(Resource {
@@ -47,8 +52,9 @@ pub(in crate::rules::load) fn resource(
         fields,
         ignore,
         is_serialized,
-        is_remembered: is_observed,
+        is_remembered: is_observed || tells_drift,
         is_observed,
+        tells_drift,
         key: address,
     })
 }
@@ -236,7 +242,7 @@ fn whole_answer(span: Span, names: &Names, page: &mut Page<'_>) -> Option<Expr> 
     page.value(&Node { value: Yaml::Text("$.answer.body".to_owned()), span }, names)
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "read",
     "select",
     "type",
@@ -248,6 +254,7 @@ const KEYS: [&str; 11] = [
     "ignore",
     "remember",
     "serialize",
+    "drift",
 ];
 const READ_KEYS: [&str; 8] =
     ["request", "query", "headers", "forward", "body", "credentials", "timeout_ms", "safe"];
