@@ -132,7 +132,8 @@ def main():
         folder = pathlib.Path(name)
         office = Office(folder)
         try:
-            limits = f"limits: {{ head_ms: {HEAD_MS}, connections_max: {connections_max(times)} }}\n"
+            client = f"client_connections_max: {connections_max(times)}"
+            limits = f"limits: {{ head_ms: {HEAD_MS}, connections_max: {connections_max(times)}, {client} }}\n"
             sidecar = Earwitness(folder, office.port, RULES, limits)
             story = Story(sidecar, office, times)
             return tell([(step.__name__, lambda step=step: step(story)) for step in Story.STEPS], sidecar, office)

@@ -34,7 +34,8 @@ def main():
         folder = pathlib.Path(name)
         office = Office(folder)
         try:
-            sidecar = Earwitness(folder, office.port, RULES, f"limits: {{ connections_max: {CONNECTIONS + 1000} }}\n")
+            limits = f"connections_max: {CONNECTIONS + 1000}, client_connections_max: {CONNECTIONS + 1000}"
+            sidecar = Earwitness(folder, office.port, RULES, f"limits: {{ {limits} }}\n")
             steps = [ten_thousand_idle_connections_are_cheap]
             return tell([(step.__name__, lambda step=step: step(sidecar)) for step in steps], sidecar, office)
         finally:
