@@ -124,6 +124,7 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(proxy_header_ms, Milliseconds, 10, MINUTE),
     bound!(connections_max, Count, 1, 1_000_000),
     bound!(client_connections_max, Count, 1, 1_000_000),
+    bound!(streams_max, Count, 1, 10_000),
     bound!(connection_requests_max, Count, 1, 1_000_000_000),
     bound!(request_body_bytes_max, Bytes, KIB, 1 << 50),
     bound!(tail_bytes_max, Bytes, MIB, 64 * GIB),

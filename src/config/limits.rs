@@ -59,6 +59,8 @@ pub struct Limits {
     /// Connections of one client at a time: an IPv4 address, or 64 bits of IPv6. Trusted proxies are not
     /// counted.
     pub client_connections_max: usize,
+    /// Streams of one HTTP/2 connection at a time.
+    pub streams_max: u32,
     /// Requests on one connection; after the last it is closed.
     pub connection_requests_max: u64,
     /// A request's body.
@@ -105,6 +107,7 @@ impl Default for Limits {
             proxy_header_ms: 1_000,
             connections_max: 10_000,
             client_connections_max: 1_000,
+            streams_max: 100,
             connection_requests_max: 100_000,
             request_body_bytes_max: 1 << 40,
             tail_bytes_max: 64 << 20,

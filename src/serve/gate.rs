@@ -77,6 +77,14 @@ impl<S> Gate<S> {
         (!self.wire.taking.awaits_client()).then_some((self.socket, self.held))
     }
 
+    /// Takes in what was read of the socket before: what of it may be seen now is `ready`.
+    pub(super) fn take_in(&mut self, mut start: Vec<u8>) {
+        let passed = self.look_at(&start);
+        start.truncate(passed);
+        start.append(&mut self.ready);
+        self.ready = start;
+    }
+
     /// Looks at newly read bytes; says how many of them hyper may see now.
     fn look_at(&mut self, new: &[u8]) -> usize {
         let mut at = 0;
@@ -174,13 +182,10 @@ impl<S> Gate<S> {
         }
     }
 
-    /// What of the held bytes may be seen now is `ready`.
+    /// The same with what was held back.
     fn look_at_held(&mut self) {
         let all = std::mem::take(&mut self.held);
-        let passed = self.look_at(&all);
-        let stand_in = std::mem::take(&mut self.ready);
-        self.ready.extend_from_slice(&all[..passed]);
-        self.ready.extend_from_slice(&stand_in);
+        self.take_in(all);
     }
 
     fn read_ready(&mut self, into: &mut ReadBuf<'_>) {
@@ -328,7 +333,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
 }
 
 /// How much an attempt to write moved; `None` when it has to wait.
-fn written(attempt: &Poll<io::Result<usize>>) -> Option<usize> {
+pub(super) fn written(attempt: &Poll<io::Result<usize>>) -> Option<usize> {
     match attempt {
         Poll::Ready(result) => Some(result.as_ref().map_or(0, |bytes| *bytes)),
         Poll::Pending => None,

@@ -2,12 +2,15 @@
 //!
 //! One thread per worker, each with a runtime of its own, all accepting on one socket: a request lives and
 //! dies on one thread, so nothing it touches needs a lock. What answers is a [`Face`]; this folder knows
-//! neither rules nor records. Every head passes the gate before hyper reads it.
+//! neither rules nor records. Every head of HTTP/1 passes the gate before hyper reads it, every one of HTTP/2 is
+//! looked at before the face does.
 
 pub(crate) mod chunks;
 mod clock;
+mod first;
 mod gate;
 mod head;
+mod http2;
 pub(crate) mod lines;
 mod pace;
 mod places;
@@ -18,6 +21,7 @@ mod refusal;
 #[path = "../../tests/raw/table.rs"]
 pub(crate) mod table;
 mod tls;
+mod welcome;
 mod wire;
 mod worker;
 
@@ -60,7 +64,7 @@ pub trait Face: 'static {
     /// What it keeps for a client's connection.
     type Connection: 'static;
     /// The body of its answers.
-    type Body: http_body::Body<Data = Bytes, Error = BodyError> + 'static;
+    type Body: http_body::Body<Data = Bytes, Error = BodyError> + Unpin + 'static;
 
     /// Whether that peer passes on what others send: then it may have any number of connections, and send a
     /// PROXY header.

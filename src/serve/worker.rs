@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONNECTION;
@@ -21,10 +20,9 @@ use tokio::time::{sleep, timeout};
 
 use super::clock::{Clock, Strike};
 use super::gate::Gate;
-use super::places::Place;
-use super::proxied;
+use super::welcome::welcome;
 use super::wire::Wire;
-use super::{Arrival, Face, Shared, Tls};
+use super::{Arrival, Face, Shared};
 use crate::config::Limits;
 
 /// Runs a worker until it is told to stop and its connections have ended.
@@ -101,90 +99,12 @@ fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Serves one client, after a handshake where TLS is spoken. It holds its place until it ends. Dropped, it
-/// closes the socket at once.
-async fn welcome<F: Face>(
-    mut socket: TcpStream,
-    peer: SocketAddr,
-    mut place: Place,
-    shared: Shared,
-    face: Rc<F>,
-) {
-    prepare(&socket);
-    let client = if shared.entrance.is_proxied {
-        // In boxes: who speaks plainly does not pay for their size.
-        let Some(client) = Box::pin(introduced(&mut socket, peer, &shared, &*face)).await else { return };
-        client
-    } else {
-        peer
-    };
-    if !face.trusts(client.ip()) && place.count_for(client.ip()).is_err() {
-        return turn_away(socket, &shared);
-    }
-    let arrival = Arrival { peer, client, scheme: "http" };
-    match shared.entrance.tls.clone() {
-        None => serve_connection(socket, arrival, shared, face).await,
-        Some(tls) => Box::pin(welcome_securely(tls, socket, arrival, shared, face)).await,
-    }
-}
-
-/// Whom a connection is from, as its PROXY header says; `None` when it is not let in. A stranger is turned
-/// away before a byte of his is read (THREATS E52).
-async fn introduced<F: Face>(
-    socket: &mut TcpStream,
-    peer: SocketAddr,
-    shared: &Shared,
-    face: &F,
-) -> Option<SocketAddr> {
-    let refused = |reason: &str| {
-        shared.metrics.proxy_headers_refused.with_label_values(&[reason]).inc();
-        tracing::warn!(%peer, reason, "a connection without a proper PROXY header was closed");
-        None
-    };
-    if !face.trusts(peer.ip()) {
-        return refused("untrusted");
-    }
-    let limit = Duration::from_millis(shared.entrance.limits.proxy_header_ms);
-    match timeout(limit, proxied::client_of(socket)).await {
-        Ok(Ok(client)) => Some(client.unwrap_or(peer)),
-        Ok(Err(_)) => refused("malformed"),
-        Err(_) => {
-            shared.metrics.limits_hit.with_label_values(&["proxy_header_ms"]).inc();
-            refused("slow")
-        }
-    }
-}
-
-async fn welcome_securely<F: Face>(
-    tls: Arc<Tls>,
-    socket: TcpStream,
-    arrival: Arrival,
-    shared: Shared,
-    face: Rc<F>,
-) {
-    let peer = arrival.peer;
-    let mut stop = shared.stop.clone();
-    let handshake = timeout(Duration::from_millis(shared.entrance.limits.handshake_ms), tls.accept(socket));
-    let shaken = tokio::select! {
-        shaken = handshake => shaken,
-        () = wait_for_stop(&mut stop) => return,
-    };
-    match shaken {
-        Ok(Ok(socket)) => {
-            serve_connection(socket, Arrival { scheme: "https", ..arrival }, shared, face).await
-        }
-        Ok(Err(error)) => {
-            shared.metrics.handshakes_failed.inc();
-            tracing::debug!(%error, %peer, "a TLS handshake failed");
-        }
-        Err(_) => shared.metrics.limits_hit.with_label_values(&["handshake_ms"]).inc(),
-    }
-}
-
-/// Serves one client until it leaves, is idle for too long, or everything stops. Over whatever it comes: the
-/// compiler makes one for plain sockets that knows nothing of TLS.
-async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
+/// Serves one HTTP/1 client until it leaves, is idle for too long, or everything stops. `start` is what was read
+/// of the socket already. Over whatever it comes: the compiler makes one for plain sockets that knows nothing
+/// of TLS.
+pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
     socket: S,
+    start: Vec<u8>,
     arrival: Arrival,
     shared: Shared,
     face: Rc<F>,
@@ -192,7 +112,8 @@ async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
     let peer = arrival.peer;
     let limits = &shared.entrance.limits;
     let wire = Rc::new(Wire::new());
-    let gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
+    let mut gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
+    gate.take_in(start);
     let client = Rc::new(face.connected(arrival));
     let requests_max = limits.connection_requests_max;
     let service = service_fn(|request: Request<Incoming>| {
@@ -269,13 +190,13 @@ pub(crate) fn prepare(socket: &TcpStream) {
     }
 }
 
-async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone: nobody waits for us, so we leave too.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Too many connections: told so in one write that does not wait, then closed.
-fn turn_away(socket: TcpStream, shared: &Shared) {
+pub(super) fn turn_away(socket: TcpStream, shared: &Shared) {
     // Over TLS there is no saying it without a handshake, which is what cannot be afforded.
     if shared.entrance.tls.is_some() {
         return;

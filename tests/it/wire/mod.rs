@@ -4,6 +4,7 @@
 mod audited;
 mod endings;
 mod framing;
+mod http2;
 mod limits;
 mod proxied;
 mod proxying;
