@@ -96,7 +96,7 @@ fn exchange() -> Exchange {
     Exchange {
         id: Uuid::now_v7(),
         received_at: Timestamp::now(),
-        client: Client { ip, port: Some(40_000), peer: ip, is_trusted: false },
+        client: Client { ip, port: Some(40_000), peer: ip, is_trusted: false, certificate: None },
         request: Request {
             method: "POST".to_owned(),
             target: "/v2/bookings/bk_7f3a9/reschedule".to_owned(),

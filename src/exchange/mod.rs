@@ -4,10 +4,12 @@
 //! captures; how each ended is part of the data, because an exchange that broke off is recorded too.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// One request and what became of it.
@@ -40,6 +42,36 @@ pub struct Client {
     pub peer: IpAddr,
     /// True when the peer is one of `trusted_proxies`.
     pub is_trusted: bool,
+    /// What the client's certificate says. A trusted proxy's is left out: it speaks for others.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// What a client's certificate says: issued by somebody whom the operator named, and the client has shown that
+/// it holds the key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificate {
+    /// Whom it names, in full (RFC 4514).
+    pub subject: String,
+    /// Who issued it, likewise.
+    pub issuer: String,
+    /// The subject's common name: for people to read, no proof of anything by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The subject's e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// SHA-256 of its public key with its algorithm (SubjectPublicKeyInfo), in hex.
+    #[serde(default)]
+    pub key_hash: String,
+}
+
+impl Certificate {
+    /// Issuer and full subject as one: two certificates with one common name differ (THREATS E65). A `;` within
+    /// a name is written `\\;`.
+    pub fn id(&self) -> String {
+        format!("{}; issued by {}", self.subject, self.issuer)
+    }
 }
 
 /// What was asked. Headers are the client's, before we removed or set any.

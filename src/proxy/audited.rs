@@ -85,6 +85,7 @@ pub(crate) async fn serve(
         port: (ip == peer.ip).then(|| peer.address.port()),
         peer: peer.socket_ip,
         is_trusted: peer.is_trusted,
+        certificate: peer.certificate.clone(),
     };
     let request = exchange::Request {
         method,

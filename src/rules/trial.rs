@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::exchange::Certificate;
 use crate::value::Value;
 use crate::yaml::{Node, Source, Span};
 
@@ -70,6 +71,8 @@ pub struct TrialClient {
     pub ip: Option<IpAddr>,
     /// True when it is a trusted peer.
     pub trusted: bool,
+    /// What its certificate says.
+    pub certificate: Option<Certificate>,
 }
 
 /// What the application says to a read in a test.

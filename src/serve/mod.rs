@@ -7,26 +7,23 @@
 
 pub(crate) mod chunks;
 mod clock;
-mod first;
 mod gate;
 mod head;
 mod http2;
 pub(crate) mod lines;
 mod pace;
 mod places;
-mod proxied;
 mod refusal;
 /// The tables of raw messages, which the tests of both gates read.
 #[cfg(test)]
 #[path = "../../tests/raw/table.rs"]
 pub(crate) mod table;
-mod tls;
 mod welcome;
 mod wire;
 mod worker;
 
 pub use refusal::Refusal;
-pub use tls::Tls;
+pub use welcome::Tls;
 pub(crate) use worker::prepare;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -41,8 +38,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use self::places::Places;
-use self::tls::Watch;
+use self::welcome::Watch;
 use crate::config::{Config, Limits, TlsFaults};
+use crate::exchange::Certificate;
 use crate::telemetry::Metrics;
 
 /// Any error of a body.
@@ -57,6 +55,8 @@ pub struct Arrival {
     pub client: SocketAddr,
     /// `http` or `https`.
     pub scheme: &'static str,
+    /// What the client's certificate says, if it showed one; it is verified.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// What answers requests. There is one on each worker; it never leaves its thread.

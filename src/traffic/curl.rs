@@ -169,7 +169,7 @@ impl Seen {
         Exchange {
             id: Uuid::from_u128(number as u128),
             received_at: Timestamp::UNIX_EPOCH,
-            client: Client { ip: unknown, port: None, peer: unknown, is_trusted: false },
+            client: Client { ip: unknown, port: None, peer: unknown, is_trusted: false, certificate: None },
             request: Request {
                 method: self.method,
                 target: self.target,

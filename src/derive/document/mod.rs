@@ -12,7 +12,7 @@ use self::credential::Credential;
 use self::sight::{Side, Sight};
 use crate::capture::{self, Doubtful, Forced};
 use crate::event::{Note, NoteCode};
-use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
+use crate::exchange::{Capture, Certificate, Client, Ending, Exchange, Request, Response};
 use crate::rules::expr::Doubt;
 use crate::rules::model::Pack;
 use crate::rules::redact::{Key, Redactor};
@@ -98,6 +98,9 @@ impl Document {
         members.insert("trusted", client.is_trusted.into());
         if let Some(port) = client.port {
             members.insert("port", port.into());
+        }
+        if let Some(certificate) = &client.certificate {
+            members.insert("certificate", shown_certificate(certificate));
         }
         let cut = shown.is_cut.then(|| Note::with(NoteCode::FieldCut, "credential.claims.act"));
         let notes = doubts.iter().map(|doubt| Note::with(doubt.code, doubt.path.join(".")));
@@ -200,6 +203,15 @@ impl Document {
         }
         self.response = whole.get_mut("response").map(Value::take);
     }
+}
+
+/// `$.client.certificate`.
+fn shown_certificate(certificate: &Certificate) -> Value {
+    let mut shown = Value::of(certificate).unwrap_or_default();
+    if let Some(members) = shown.as_object_mut() {
+        members.insert("id", certificate.id().into());
+    }
+    shown
 }
 
 /// True when the application may have acted without our seeing its answer.

@@ -85,7 +85,7 @@ mod tests {
         let exchange = Exchange {
             id: Uuid::nil(),
             received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-            client: Client { ip, port: None, peer: ip, is_trusted: false },
+            client: Client { ip, port: None, peer: ip, is_trusted: false, certificate: None },
             request: Request {
                 method: "PUT".to_owned(),
                 target: "/x".to_owned(),

@@ -50,7 +50,7 @@ fn play(rules: &str, line: &str, body: &str) -> Play {
     let exchange = Exchange {
         id: Uuid::from_u128(1),
         received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        client: Client { ip: address, port: Some(1), peer: address, is_trusted: false },
+        client: Client { ip: address, port: Some(1), peer: address, is_trusted: false, certificate: None },
         request,
         response: None,
         ending: Ending::Complete,

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::event::{Assurance, Evidence};
+use crate::exchange::Certificate;
 use crate::value::json;
 
 const OFFICE: &str = r#"
@@ -62,6 +63,37 @@ fn claims_are_claims_until_a_route_that_needs_them_accepts_the_token() {
     let deep = format!(r#"{{"sub":"a","act":{}1{}}}"#, r#"{"act":"#.repeat(4_000), "}".repeat(4_000));
     let deep = format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(deep));
     play(OFFICE, "POST /closed", "").header("authorization", &deep).says(200, "").event();
+}
+
+// THREATS E65
+#[test]
+fn a_certificate_is_proof_whatever_the_application_answers_unless_the_request_adds_to_it() {
+    let certificate = Certificate {
+        subject: "O=Sales,CN=Ada".to_owned(),
+        issuer: "CN=Our CA".to_owned(),
+        ..Certificate::default()
+    };
+    let id = "O=Sales,CN=Ada; issued by CN=Our CA";
+    let check = |more: &str,
+                 shown: Option<&Certificate>,
+                 status: u16,
+                 expected: (Option<&str>, Assurance)| {
+        let pack = format!(
+            "actors: [{{ name: certificate, actor: {{ type: user, id: $.client.certificate.id{more} }} }}]\n\
+             rules: [{{ id: open, match: POST /open, action: OPENED }}]"
+        );
+        let mut play = play(&pack, "POST /open", r#"{"email":"ceo@x.org"}"#);
+        play.exchange.client.certificate = shown.cloned().map(Arc::new);
+        let actor = play.says(status, "").event().actor;
+        assert_eq!((actor.id.as_deref(), actor.assurance), expected, "{more} {status}");
+        let is_proven = actor.evidence == Some(Evidence::Certificate);
+        assert_eq!(is_proven, expected.1 == Assurance::Verified);
+    };
+    for status in [200, 401, 500] {
+        check("", Some(&certificate), status, (Some(id), Assurance::Verified));
+        check("", None, status, (None, Assurance::None));
+    }
+    check(", email: $.request.body.email", Some(&certificate), 200, (Some(id), Assurance::Claimed));
 }
 
 // THREATS E54, E62

@@ -14,6 +14,8 @@ pub(super) enum Ground {
     Credential,
     /// The application's answer to a question.
     Answer,
+    /// The client's certificate, which was verified before the request was read.
+    Certificate,
     /// The rule's own words.
     Rule,
 }
@@ -66,10 +68,12 @@ fn identifying(members: &[(String, Expr)]) -> impl Iterator<Item = &Expr> {
 }
 
 fn of(reach: &Reach) -> Ground {
+    let is_certificate = reach.steps.first() == Some(&ReachStep::Name("certificate".to_owned()));
     let is_header = reach.steps.first() == Some(&ReachStep::Name("headers".to_owned()));
     match reach.root {
         Root::Answer => Ground::Answer,
         Root::Credential => Ground::Credential,
+        Root::Client if is_certificate => Ground::Certificate,
         Root::Request if is_header => Ground::Header,
         Root::Request
         | Root::Path

@@ -214,7 +214,7 @@ fn acting(case: &Case<'_>, members: &[(String, Expr)]) -> Option<Option<Actor>> 
 fn ambiguities(case: &Case<'_>, members: &[(String, Expr)]) -> Option<String> {
     match ground(members) {
         Ground::Answer | Ground::Credential => case.document.shown.ambiguity.clone(),
-        Ground::Request | Ground::Header | Ground::Rule => None,
+        Ground::Request | Ground::Header | Ground::Certificate | Ground::Rule => None,
     }
 }
 
@@ -285,7 +285,9 @@ fn sight(actor: &Actor, members: &[(String, Expr)]) -> Visibility {
         let expr = members.iter().find(|(member, _)| member == name).map(|(_, expr)| weakest(expr));
         match expr {
             Some(Ground::Rule) => true,
-            Some(Ground::Answer | Ground::Credential) => actor.assurance >= Assurance::LookedUp,
+            Some(Ground::Answer | Ground::Credential | Ground::Certificate) => {
+                actor.assurance >= Assurance::LookedUp
+            }
             Some(Ground::Header) => actor.evidence == Some(Evidence::Peer),
             Some(Ground::Request) | None => false,
         }
@@ -331,6 +333,7 @@ fn judge(
     let is_trusted = case.document.client.get("trusted") == Some(&Value::Bool(true));
     let (assurance, evidence) = match ground(members) {
         Ground::Answer => (Assurance::LookedUp, Some(Evidence::Application)),
+        Ground::Certificate => (Assurance::Verified, Some(Evidence::Certificate)),
         Ground::Credential if is_accepted => (Assurance::Verified, Some(Evidence::Accepted)),
         Ground::Header if is_trusted => (Assurance::LookedUp, Some(Evidence::Peer)),
         Ground::Credential | Ground::Header | Ground::Request => {

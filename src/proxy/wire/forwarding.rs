@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::header::{FORWARDED, HOST, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -16,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::Bond;
 use super::ids::Ids;
+use crate::exchange::Certificate;
 use crate::serve::Arrival;
 use crate::telemetry::Metrics;
 
@@ -32,6 +34,8 @@ pub(crate) struct Peer {
     pub(crate) is_trusted: bool,
     /// `http` or `https`: how this connection came, whatever the peer says of others.
     pub(crate) scheme: &'static str,
+    /// Who is recorded as having shown it: nobody where the peer speaks for others.
+    pub(crate) certificate: Option<Arc<Certificate>>,
     /// `X-Forwarded-For` when nothing is appended to.
     for_value: HeaderValue,
     /// What ties it to a connection of the application's.
@@ -45,11 +49,13 @@ impl Peer {
     pub(crate) fn new(arrival: &Arrival, trusted: &[IpNet]) -> Peer {
         let address = arrival.client;
         let ip = address.ip().to_canonical();
+        let is_trusted = is_trusted(ip, trusted);
         Peer {
             address,
             ip,
             socket_ip: arrival.peer.ip().to_canonical(),
-            is_trusted: is_trusted(ip, trusted),
+            is_trusted,
+            certificate: arrival.certificate.clone().filter(|_| !is_trusted),
             scheme: arrival.scheme,
             for_value: value(&ip.to_string()),
             bond: Rc::default(),
@@ -259,7 +265,7 @@ mod tests {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
         let peer = SocketAddr::new(peer.parse().unwrap(), 1);
-        let arrival = Arrival { peer, client: peer, scheme: "http" };
+        let arrival = Arrival { peer, client: peer, scheme: "http", certificate: None };
         let peer = Peer::new(&arrival, &trusted);
         peer.client_ip(&headers, &trusted).to_string()
     }

@@ -18,6 +18,7 @@ pub(super) fn refuse_dead_end(root: Root, steps: &[ReachStep]) -> Result<(), Fla
         (Root::Request | Root::Response | Root::Answer, "headers") => header(below),
         (Root::Request | Root::Response, "cookies") => cookie(root, below),
         (Root::Request, "query") => parameter(below),
+        (Root::Client, "certificate") => certificate(below),
         (Root::Path | Root::Client | Root::Request | Root::Response | Root::Credential, _)
             if is_plain(root, first) && !below.is_empty() =>
         {
@@ -90,6 +91,20 @@ fn parameter(below: &[ReachStep]) -> Result<(), Flaw> {
     }
 }
 
+fn certificate(below: &[ReachStep]) -> Result<(), Flaw> {
+    match below {
+        [ReachStep::Name(name), ..] if !CERTIFICATE.contains(&name.as_str()) => {
+            let flaw = Flaw::word("E23", name, format!("never matches: a certificate has no `{name}` here"));
+            Err(match crate::yaml::nearest(name, CERTIFICATE) {
+                Some(near) => flaw.cure(format!("did you mean `{near}`?")),
+                None => flaw.cure(format!("known are {}", CERTIFICATE.join(", "))),
+            })
+        }
+        [_, below, ..] => Err(nothing_below(below, "what a certificate says is text")),
+        [_] | [] => Ok(()),
+    }
+}
+
 fn is_plain(root: Root, first: &str) -> bool {
     root == Root::Path && !first.is_empty() || PLAIN.contains(&(root, first))
 }
@@ -108,6 +123,8 @@ fn nothing_below(step: &ReachStep, why: &str) -> Flaw {
     };
     flaw.cure("leave the rest of the path out")
 }
+
+const CERTIFICATE: [&str; 6] = ["id", "subject", "issuer", "name", "email", "keyHash"];
 
 const PLAIN: [(Root, &str); 18] = [
     (Root::Request, "method"),

@@ -75,6 +75,22 @@ struct Client {
     ip: Option<String>,
     /// True for a peer that the configuration trusts.
     trusted: Option<bool>,
+    /// What its certificate says.
+    certificate: Option<Certificate>,
+}
+
+/// What a client's certificate says.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Certificate {
+    /// Whom it names, in full: `CN=Ada,O=Example`.
+    subject: String,
+    /// Who issued it, in full.
+    issuer: String,
+    /// The subject's common name.
+    name: Option<String>,
+    /// The subject's e-mail address.
+    email: Option<String>,
 }
 
 /// What the application says to a read.

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::traffic::Traffic;
-use crate::serve::first::PREFACE;
 use crate::serve::gate::written;
+use crate::serve::welcome::PREFACE;
 
 /// A client's socket, looked at.
 #[derive(Debug)]

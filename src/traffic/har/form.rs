@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::exchange::{CaptureState, Ending};
+use crate::exchange::{CaptureState, Certificate, Ending};
 
 /// One of `log.entries`.
 #[derive(Debug, Deserialize)]
@@ -72,6 +72,8 @@ pub(super) struct Own {
     pub(super) ip: IpAddr,
     pub(super) peer: IpAddr,
     pub(super) is_trusted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<Certificate>,
     pub(super) ending: OwnEnding,
     pub(super) request_body: OwnBody,
     pub(super) response_body: Option<OwnBody>,

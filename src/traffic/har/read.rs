@@ -2,6 +2,7 @@
 //! killed leaves such files, and so do full disks.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -150,8 +151,14 @@ fn exchange(entry: form::Entry, number: usize, body_bytes_max: usize) -> Result<
     }
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let client = match &own {
-        Some(own) => Client { ip: own.ip, port: None, peer: own.peer, is_trusted: own.is_trusted },
-        None => Client { ip: unknown, port: None, peer: unknown, is_trusted: false },
+        Some(own) => Client {
+            ip: own.ip,
+            port: None,
+            peer: own.peer,
+            is_trusted: own.is_trusted,
+            certificate: own.certificate.clone().map(Arc::new),
+        },
+        None => Client { ip: unknown, port: None, peer: unknown, is_trusted: false, certificate: None },
     };
     let mut head = headers(request.headers)?;
     let sent = request_body(request.post_data, request.body_size, body_bytes_max, &mut head)?;

@@ -68,6 +68,7 @@ impl Writing<'_> {
             ip: exchange.client.ip,
             peer: exchange.client.peer,
             is_trusted: exchange.client.is_trusted,
+            certificate: exchange.client.certificate.as_deref().cloned(),
             ending: exchange.ending.into(),
             request_body: own_body(&request.body, sent),
             response_body: received.map(|(body, kept)| own_body(body, kept)),

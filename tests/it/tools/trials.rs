@@ -177,3 +177,24 @@ fn check_compares_with_a_description_and_prints_what_is_revealed() {
     let (code, out, _) = run(folder.path(), &["schema", "--actions", "own.yaml"]);
     assert_eq!((code, out.as_str()), (Some(0), "MOVED\town/moved\nSEEN_WHOLE\town/seen\n"));
 }
+
+#[test]
+fn the_client_of_a_test_can_show_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = r#"version: 1
+actors: [{ name: certificate, actor: { type: user, id: $.client.certificate.id, name: $.client.certificate.name } }]
+rules:
+  - id: made
+    match: POST /things
+    action: MADE
+    tests:
+      - name: who shows a certificate is the actor
+        request: { line: POST /things }
+        client: { certificate: { subject: "CN=Ada", issuer: "CN=Our CA", name: Ada } }
+        response: { status: 200 }
+        expect: [{ actor: { id: CN=Ada; issued by CN=Our CA, name: Ada, assurance: verified } }]
+"#;
+    fs::write(folder.path().join("pack.yaml"), rules).unwrap();
+    let (code, told, problems) = run(folder.path(), &["test", "pack.yaml"]);
+    assert_eq!(code, Some(0), "{told}{problems}");
+}

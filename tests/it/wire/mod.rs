@@ -2,6 +2,7 @@
 //! first without an audit, then with one that is scripted too. Rules and log have no part in it.
 
 mod audited;
+mod certificates;
 mod endings;
 mod framing;
 mod http2;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -99,7 +100,13 @@ impl Stage {
 
 fn client(trial: &Trial) -> Client {
     let ip = trial.client.ip.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-    Client { ip, port: None, peer: ip, is_trusted: trial.client.trusted }
+    Client {
+        ip,
+        port: None,
+        peer: ip,
+        is_trusted: trial.client.trusted,
+        certificate: trial.client.certificate.clone().map(Arc::new),
+    }
 }
 
 fn request(trial: &Trial) -> Result<Request, String> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::exchange::Certificate;
 use crate::rules::load::keys::Page;
 use crate::rules::trial::{
     Trial, TrialAnswer, TrialBody, TrialClient, TrialFailure, TrialOutcome, TrialRequest, TrialResponse,
@@ -206,7 +207,7 @@ fn file(node: &Node, page: &mut Page<'_>) -> Option<TrialBody> {
 
 fn client(node: &Node, page: &mut Page<'_>) -> TrialClient {
     let mut client = TrialClient::default();
-    let Some(node) = page.mapping(node, "`client`", &["ip", "trusted"]) else { return client };
+    let Some(node) = page.mapping(node, "`client`", &["ip", "trusted", "certificate"]) else { return client };
     if let Some(node) = node.member("ip") {
         let text = page.text(node, "`ip`");
         client.ip = text.as_ref().and_then(|text| text.parse().ok());
@@ -222,7 +223,18 @@ fn client(node: &Node, page: &mut Page<'_>) -> TrialClient {
             }
         }
     }
+    client.certificate = node.member("certificate").and_then(|node| certificate(node, page));
     client
+}
+
+fn certificate(node: &Node, page: &mut Page<'_>) -> Option<Certificate> {
+    let node = page.mapping(node, "`certificate`", &["subject", "issuer", "name", "email"])?;
+    let subject =
+        page.required(node, "subject", "a certificate").and_then(|node| page.text(node, "`subject`"));
+    let issuer = page.required(node, "issuer", "a certificate").and_then(|node| page.text(node, "`issuer`"));
+    let name = node.member("name").and_then(|node| page.text(node, "`name`"));
+    let email = node.member("email").and_then(|node| page.text(node, "`email`"));
+    Some(Certificate { subject: subject?, issuer: issuer?, name, email, key_hash: String::new() })
 }
 
 fn expect(node: &Node, page: &mut Page<'_>) -> Vec<Node> {

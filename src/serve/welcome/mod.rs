@@ -1,6 +1,15 @@
 //! How a client is met: whom it is from where a PROXY header says so, a handshake where TLS is spoken, and then
 //! in the protocol that it chose, by ALPN over TLS (RFC 7301) and by its first bytes in clear.
 
+mod certificate;
+mod first;
+mod proxied;
+mod tls;
+
+pub(super) use first::PREFACE;
+pub use tls::Tls;
+pub(super) use tls::Watch;
+
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,14 +17,15 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 
-use super::first::First;
+use self::first::First;
 use super::places::Place;
 use super::worker::{prepare, serve_connection, turn_away, wait_for_stop};
-use super::{Arrival, Face, Shared, Tls, http2, proxied};
+use super::{Arrival, Face, Shared, http2};
+use crate::exchange::Certificate;
 
-/// Serves one client. It holds its place until it ends. Dropped, it
-/// closes the socket at once.
+/// Serves one client. It holds its place until it ends. Dropped, it closes the socket at once.
 pub(super) async fn welcome<F: Face>(
     mut socket: TcpStream,
     peer: SocketAddr,
@@ -34,7 +44,7 @@ pub(super) async fn welcome<F: Face>(
     if !face.trusts(client.ip()) && place.count_for(client.ip()).is_err() {
         return turn_away(socket, &shared);
     }
-    let arrival = Arrival { peer, client, scheme: "http" };
+    let arrival = Arrival { peer, client, scheme: "http", certificate: None };
     match shared.entrance.tls.clone() {
         None => welcome_in_clear(socket, arrival, shared, face).await,
         Some(tls) => Box::pin(welcome_securely(tls, socket, arrival, shared, face)).await,
@@ -102,7 +112,8 @@ async fn welcome_securely<F: Face>(
     };
     match shaken {
         Ok(Ok(socket)) => {
-            let arrival = Arrival { scheme: "https", ..arrival };
+            let certificate = certificate_of(&socket).map(Arc::new);
+            let arrival = Arrival { scheme: "https", certificate, ..arrival };
             if socket.get_ref().1.alpn_protocol() == Some(b"h2") {
                 http2::serve(socket, Vec::new(), arrival, shared, face).await;
             } else {
@@ -115,4 +126,14 @@ async fn welcome_securely<F: Face>(
         }
         Err(_) => shared.metrics.limits_hit.with_label_values(&["handshake_ms"]).inc(),
     }
+}
+
+/// What the client has shown and rustls has verified.
+fn certificate_of(socket: &TlsStream<TcpStream>) -> Option<Certificate> {
+    let shown = socket.get_ref().1.peer_certificates()?.first()?;
+    let read = certificate::read(shown);
+    if read.is_none() {
+        tracing::warn!("a client's certificate names nobody in a way that can be read");
+    }
+    read
 }

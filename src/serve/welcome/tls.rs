@@ -100,14 +100,14 @@ fn stamp(file: &Path) -> Option<Stamp> {
 /// The thread that looks whether the files have changed. Polling, because certificates are also renewed by
 /// moving links and on file systems that tell nobody.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::serve) struct Watch {
     thread: JoinHandle<()>,
     /// Dropped, it ends the thread.
     stop: mpsc::Sender<()>,
 }
 
 impl Watch {
-    pub(super) fn start(tls: Arc<Tls>) -> io::Result<Watch> {
+    pub(in crate::serve) fn start(tls: Arc<Tls>) -> io::Result<Watch> {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("certificates".to_owned());
         let thread = thread.spawn(move || {
@@ -122,7 +122,7 @@ impl Watch {
     }
 
     /// Blocking, for no longer than reading the files takes.
-    pub(super) fn stop(self) {
+    pub(in crate::serve) fn stop(self) {
         drop(self.stop);
         if self.thread.join().is_err() {
             tracing::error!("the thread that watches certificates panicked");

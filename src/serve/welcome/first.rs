@@ -40,7 +40,7 @@ fn could_be_both(start: &[u8]) -> bool {
     !start.is_empty() && start.len() < PREFACE.len() && PREFACE.starts_with(start)
 }
 
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(in crate::serve) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for most heads, so that they take one read as before.
 const START_BYTES: usize = 1 << 10;
 
