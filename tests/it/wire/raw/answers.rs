@@ -83,6 +83,10 @@ fn every_answer_in_the_table_is_refused_or_reaches_the_client_as_the_table_says(
     let wrong: Vec<_> =
         cases.iter().filter_map(|case| Some((case.clone(), wrong(case, &speaker, &rig)?))).collect();
     tell(&wrong, cases.len());
+    for reason in ["status_line", "message", "interim", "switch", "unasked"] {
+        let metric = format!("earwitness_answers_refused_total{{reason=\"{reason}\"}}");
+        assert!(rig.metric(&metric) > 0, "{metric}");
+    }
 }
 
 /// What went wrong with a case, if anything did.
