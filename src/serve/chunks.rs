@@ -1,6 +1,7 @@
 //! Finds the end of a chunked body (RFC 9112 section 7.1) without touching it, and refuses every spelling
 //! of a chunk that two parsers may read differently.
 
+use super::lines::is_token;
 use super::refusal::Refusal;
 
 /// Whose body it is.
@@ -30,10 +31,14 @@ pub(crate) enum Chunks {
     DataCr,
     /// Before the LF that ends a chunk's data.
     DataLf,
-    /// In a trailer line: how many bytes of it, and of the trailers together.
-    Trailer { line: u32, all: u32 },
+    /// In a trailer's name: how many bytes of it, and of the trailers together.
+    TrailerName { name: u32, all: u32 },
+    /// In a trailer's value.
+    TrailerValue { all: u32 },
     /// After the CR of a trailer line.
-    TrailerEnd { line: u32, all: u32 },
+    TrailerEnd { all: u32 },
+    /// After the CR of the last, empty line.
+    End,
     /// The body is over.
     Done,
 }
@@ -84,25 +89,34 @@ impl Chunks {
                 }
                 _ => Err(Refusal::BadChunk),
             },
-            Chunks::SizeEnd { size: 0 } if byte == b'\n' => Ok(Chunks::Trailer { line: 0, all: 0 }),
+            Chunks::SizeEnd { size: 0 } if byte == b'\n' => Ok(Chunks::TrailerName { name: 0, all: 0 }),
             Chunks::SizeEnd { size } if byte == b'\n' => Ok(Chunks::Data { left: size }),
             Chunks::DataCr if byte == b'\r' => Ok(Chunks::DataLf),
             Chunks::DataLf if byte == b'\n' => Ok(Chunks::START),
-            Chunks::Trailer { line, all } => match byte {
-                b'\r' => Ok(Chunks::TrailerEnd { line, all }),
-                b' ' | b'\t' if line == 0 => Err(Refusal::FoldedHeader),
-                b'\t' | 0x20..=0x7e | 0x80.. if all < TRAILER_BYTES_MAX => {
-                    Ok(Chunks::Trailer { line: line + 1, all: all + 1 })
+            Chunks::TrailerName { name, all } => match byte {
+                b'\r' if name == 0 => Ok(Chunks::End),
+                b' ' | b'\t' if name == 0 => Err(Refusal::FoldedHeader),
+                b':' if name > 0 => Ok(Chunks::TrailerValue { all }),
+                _ if is_token(byte) && all < TRAILER_BYTES_MAX => {
+                    Ok(Chunks::TrailerName { name: name + 1, all: all + 1 })
                 }
                 _ => Err(Refusal::BadChunk),
             },
-            Chunks::TrailerEnd { line: 0, .. } if byte == b'\n' => Ok(Chunks::Done),
-            Chunks::TrailerEnd { all, .. } if byte == b'\n' => Ok(Chunks::Trailer { line: 0, all }),
+            Chunks::TrailerValue { all } => match byte {
+                b'\r' => Ok(Chunks::TrailerEnd { all }),
+                b'\t' | 0x20..=0x7e | 0x80.. if all < TRAILER_BYTES_MAX => {
+                    Ok(Chunks::TrailerValue { all: all + 1 })
+                }
+                _ => Err(Refusal::BadChunk),
+            },
+            Chunks::TrailerEnd { all } if byte == b'\n' => Ok(Chunks::TrailerName { name: 0, all }),
+            Chunks::End if byte == b'\n' => Ok(Chunks::Done),
             Chunks::SizeEnd { .. }
             | Chunks::Data { .. }
             | Chunks::DataCr
             | Chunks::DataLf
             | Chunks::TrailerEnd { .. }
+            | Chunks::End
             | Chunks::Done => Err(Refusal::BadChunk),
         }
     }
@@ -154,6 +168,9 @@ mod tests {
             b"5\r\rhello",
             b"fffffffffffffffff\r\n",
             b"0\r\nA: b\n\r\n",
+            b"0\r\nA\r\n\r\n",
+            b"0\r\nA : b\r\n\r\n",
+            b"0\r\n: b\r\n\r\n",
             b"0\r\n\rX",
             b"5;\x00\r\n",
         ];
