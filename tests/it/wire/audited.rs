@@ -353,7 +353,8 @@ fn an_application_that_stops_taking_the_body_is_not_waited_for_for_ever() {
         while std::io::Write::write_all(&mut writer, &piece).is_ok() {}
     });
     assert!(client.read_head().is_some_and(|head| head.contains(" 504 ")));
-    client.socket.shutdown(Shutdown::Both).unwrap();
+    // The proxy, which takes no more of the body, may have closed it already.
+    let _ = client.socket.shutdown(Shutdown::Both);
     sending.join().unwrap();
     drop(answered);
 }
