@@ -108,7 +108,12 @@ fn exchange() -> Exchange {
                 r#"{"start":"2026-01-15T10:00:00Z","reschedulingReason":"ill","rescheduledBy":"a@x.org"}"#,
             ),
         },
-        response: Some(Response { status: 201, headers: self::headers(), body: capture(AFTER) }),
+        response: Some(Response {
+            status: 201,
+            headers: self::headers(),
+            body: capture(AFTER),
+            stream: None,
+        }),
         ending: Ending::Complete,
         duration_ms: 12,
     }

@@ -23,7 +23,7 @@ use super::{Answers, Plan, Step, Trace};
 use crate::capture::Forced;
 use crate::config::Limits;
 use crate::event::{Event, MatchedBy, Note, NoteCode};
-use crate::exchange::{Exchange, Request};
+use crate::exchange::{Exchange, Request, Response, Stream};
 use crate::rules::expr::{EvalLog, Verdicts};
 use crate::rules::model::{Entry, Mode, Pack, Rule, RuleSet};
 use crate::rules::reaches;
@@ -52,6 +52,7 @@ struct RuleFacts {
     vars: Vec<usize>,
     /// What organization and team of its entries rest on, that of `otherwise` last.
     rests: Vec<Rests>,
+    watches_streams: bool,
 }
 
 /// What came of an exchange.
@@ -97,6 +98,7 @@ impl Engine {
                 sight: Sight::of(pack, rule),
                 vars: reaches::needed_vars(pack, rule),
                 rests: entries_of(rule).map(|entry| Rests::of(pack, rule, entry)).collect(),
+                watches_streams: reaches::watches_streams(pack, rule),
             };
             let secrets = Secrets::new(&pack.redact, &pack.reveal);
             PackFacts { secrets, rules: pack.rules.iter().map(of_rule).collect() }
@@ -132,6 +134,9 @@ impl Engine {
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Derived {
         let Plan { mut candidates, reads, head, .. } = plan;
+        if is_closing(exchange) {
+            candidates.retain(|one| self.watches_streams(one));
+        }
         let envelopes: Vec<Candidate> = candidates.extract_if(.., |one| self.opens(one)).collect();
         let mut derived = Derived::default();
         if !candidates.is_empty() {
@@ -277,6 +282,12 @@ impl Engine {
         place.zip(of_rule).and_then(|(place, rule)| rule.rests.get(place).copied()).unwrap_or(Rests::UNKNOWN)
     }
 
+    /// Whether its rule is derived by again when a stream closes.
+    pub(super) fn watches_streams(&self, candidate: &Candidate) -> bool {
+        let of_rule = self.packs.get(candidate.pack).and_then(|pack| pack.rules.get(candidate.rule));
+        of_rule.is_some_and(|rule| rule.watches_streams)
+    }
+
     /// How an exchange is read that may concern these candidates.
     pub(super) fn reading(&self, candidates: &[Candidate], request: &Request) -> Reading<'_> {
         let mut secrets: SmallVec<[&Secrets; 4]> = SmallVec::new();
@@ -332,6 +343,11 @@ pub(super) fn is_a_miss(candidate: &Candidate, exchange: &Exchange) -> bool {
     };
     is_loosened
         && exchange.response.as_ref().is_some_and(|response| matches!(response.status, 404 | 405 | 421))
+}
+
+/// True when what opened is recorded already.
+fn is_closing(exchange: &Exchange) -> bool {
+    matches!(exchange.response, Some(Response { stream: Some(Stream::Closed { .. }), .. }))
 }
 
 /// Events of one exchange.

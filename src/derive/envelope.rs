@@ -337,7 +337,7 @@ fn alone(
 ) -> (Exchange, Option<crate::capture::Document>) {
     let (response, body) = match reply {
         Some(Reply { status, headers, body }) => {
-            (Some(Response { status, headers, body: Capture::default() }), Some(body))
+            (Some(Response { status, headers, body: Capture::default(), stream: None }), Some(body))
         }
         None => (None, None),
     };

@@ -26,6 +26,8 @@ pub struct Plan {
     pub is_durable: bool,
     /// True when a rule that stands begins or ends a session: what was known of it does not count afterwards.
     pub changes_session: bool,
+    /// True when a rule that stands looks at how far a stream has come: then its end is derived by, too.
+    pub watches_streams: bool,
     /// What is known without asking.
     pub known: Answers,
     /// What the head shows, for deriving: where all of it is redacted as these candidates ask.
@@ -99,6 +101,7 @@ impl Engine {
             let case = Case::new(self, pack, rule, candidate, request, document, &reading.redactor, &log);
             let stands = plan_rule(&case, now, &mut plan);
             plan.changes_session |= stands && rule.session.is_some();
+            plan.watches_streams |= stands && self.watches_streams(candidate);
             plan.is_durable |= stands && rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
             stands
         });

@@ -102,6 +102,24 @@ pub struct Response {
     pub headers: HeaderMap,
     /// A bounded copy.
     pub body: Capture,
+    /// How far it has come, where it stays open.
+    pub stream: Option<Stream>,
+}
+
+/// How far an exchange has come that stays open: a WebSocket, an event stream. It is looked at twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// The head of its answer is there.
+    Opened,
+    /// It is over, however it ended.
+    Closed {
+        /// From the client to the application.
+        bytes_in: u64,
+        /// From the application to the client.
+        bytes_out: u64,
+        /// Since it opened, in milliseconds.
+        duration_ms: u64,
+    },
 }
 
 /// A bounded copy of a body, content codings and all.

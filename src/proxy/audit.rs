@@ -189,6 +189,9 @@ impl Audit for Auditor {
         answers: &Answers,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Vec<Event> {
+        // A rule that looks at both ends of a stream may record either.
+        let has_stream = exchange.response.as_ref().is_some_and(|response| response.stream.is_some());
+        let is_watched = has_stream && plan.watches_streams;
         let derived = self.engine.derive(plan, exchange, answers, ids);
         self.count(&derived);
         // What was noticed happened before what was done.
@@ -204,7 +207,7 @@ impl Audit for Auditor {
             memory.learn(derived.learned);
         }
         derived.lessons.into_iter().for_each(|lesson| self.sessions.learn(lesson));
-        if derived.events.is_empty() {
+        if derived.events.is_empty() && !is_watched {
             self.unrecorded(exchange);
         }
         events.extend(derived.events);

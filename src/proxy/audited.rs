@@ -9,6 +9,8 @@
 //! once. With a durable plan the client gets the last of the answer only when the record is synced, at most
 //! `record_ms` later; a body past its copy's limit and an event stream are never held.
 
+mod closing;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -25,6 +27,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
+pub(super) use self::closing::{Closing, Counts};
 use super::bodies::{AnswerBody, Begun, Copy, End, Held, Hold, RequestBody, Share, Teed, begin};
 use super::missed::Passing;
 use super::reads::{Turn, recall};
@@ -34,7 +37,7 @@ use super::{Worker, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
-use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange};
+use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange, Stream};
 use crate::record::Urgency;
 use crate::rules::router::Candidate;
 use crate::telemetry::RequestKind;
@@ -221,18 +224,25 @@ impl Story {
             status: head.status.as_u16(),
             headers: head.headers.clone(),
             body: Capture::default(),
+            stream: None,
         };
         head.version = Version::HTTP_11;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            let body = tunnel::begin(&mut head, lease);
-            let response = Response::from_parts(head, body);
+            seen.stream = Some(Stream::Opened);
+            let counts = Rc::default();
+            let tunnel = tunnel::begin(&mut head, lease, &counts).watched(self.closing(&seen, counts));
+            let response = Response::from_parts(head, AnswerBody::tunnel(tunnel));
             return self.record_and_send(Some(seen), Ending::Complete, response, client).await;
         }
         hops::strip_answer(&mut head.headers);
         if is_event_stream(&head.headers) && !frames.is_end_stream() {
             // It may go on for hours (THREATS E47).
             seen.body.state = CaptureState::Skipped;
-            let response = Response::from_parts(head, AnswerBody::streamed(frames, lease));
+            seen.stream = Some(Stream::Opened);
+            let counts = Rc::new(Counts::default());
+            counts.bytes_in.set(self.copy.borrow().as_ref().map_or(0, Copy::seen_bytes));
+            let body = AnswerBody::streamed(frames, lease).watched(self.closing(&seen, counts));
+            let response = Response::from_parts(head, body);
             drop(client.send(response));
             return self.record(Some(seen), Ending::Complete).await;
         }
@@ -329,7 +339,9 @@ impl Story {
         let copy = copy.borrow_mut().take();
         // The shares live until the copies do not.
         let (body, _share) = copy.map(Copy::finish).unzip();
-        request.body = body.unwrap_or_default();
+        if let Some(body) = body {
+            request.body = body;
+        }
         let proxy = &worker.proxy;
         for (side, state) in [
             ("request", Some(request.body.state)),

@@ -38,6 +38,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
@@ -131,8 +132,14 @@ impl Face for Worker {
         request: Request<Incoming>,
     ) -> Response<AnswerBody> {
         let mut response = self.respond(&connection.peer, request).await;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            connection.expect(response.body_mut().take_tunnel());
+        match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => connection.expect(response.body_mut().take_tunnel()),
+            StatusCode::NOT_MODIFIED => {
+                let (head, body) = response.into_parts();
+                let body = body.told_by(&head);
+                response = Response::from_parts(head, body);
+            }
+            _ => {}
         }
         response
     }
@@ -225,7 +232,8 @@ impl Worker {
             parts.uri = parts.uri.path_and_query().cloned().map_or(Uri::from_static("/"), Uri::from);
         }
         parts.version = Version::HTTP_11;
-        parts.extensions.clear();
+        // What else hyper put there is how the names of headers were written, which it reads when it writes.
+        parts.extensions.remove::<OnUpgrade>();
         Ok(id)
     }
 
@@ -266,7 +274,9 @@ impl Worker {
         self.proxy.identities.heard(&marks, head.status.as_u16(), &head.headers);
         passing.end(&self.proxy, &head);
         let body = match head.status {
-            StatusCode::SWITCHING_PROTOCOLS => tunnel::begin(&mut head, lease),
+            StatusCode::SWITCHING_PROTOCOLS => {
+                AnswerBody::tunnel(tunnel::begin(&mut head, lease, &Rc::default()))
+            }
             _ => {
                 hops::strip_answer(&mut head.headers);
                 AnswerBody::streamed(frames, lease)

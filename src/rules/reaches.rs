@@ -65,6 +65,21 @@ pub fn needed_vars(pack: &Pack, rule: &Rule) -> Vec<usize> {
     places
 }
 
+/// Whether it looks at how far a stream has come: such a rule is derived by again when the stream closes.
+pub fn watches_streams(pack: &Pack, rule: &Rule) -> bool {
+    let mut watches = false;
+    let mut look = |reach: &Reach| {
+        let is_stream = matches!(reach.steps.first(), Some(ReachStep::Name(name)) if name == "stream");
+        watches |= reach.root == Root::Response && is_stream;
+    };
+    of_rule(rule, &mut |part| part.visit_reaches(&mut look));
+    let vars: Vec<_> = pack.vars.iter().chain(&rule.vars).collect();
+    for place in needed_vars(pack, rule) {
+        vars[place].1.visit_reaches(&mut look);
+    }
+    watches
+}
+
 /// Names of variables that something looks at.
 #[derive(Default)]
 struct Needed {
@@ -292,7 +307,7 @@ fn found<'r>(path: &'r Path, visit: &mut Visit<'r, '_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::needed_vars;
+    use super::{needed_vars, watches_streams};
     use crate::rules::model::RuleSet;
 
     #[test]
@@ -320,5 +335,22 @@ rules:
         one.sort_unstable();
         assert_eq!(one, ["middle", "own", "root", "who"]);
         assert_eq!(needed(1).len(), pack.vars.len());
+    }
+
+    #[test]
+    fn a_rule_that_looks_at_a_stream_watches_it() {
+        let text = r#"
+version: 1
+vars: { sent: "$.response.stream.bytesOut" }
+rules:
+  - { id: none, match: GET /none, action: NONE, details: { status: $.response.status } }
+  - { id: when, match: GET /when, when: { $.response.stream.state: closed }, action: WHEN }
+  - { id: entry, match: GET /entry, events: [{ action: ENTRY, details: { time: $.response.stream.durationMs } }] }
+  - { id: var, match: GET /var, action: VAR, message: "{{ vars.sent }} bytes" }
+"#;
+        let set = RuleSet::from_texts("pack", &[("rules.yaml", text)]).expect("the rules are sound").rules;
+        let pack = &set.packs[0];
+        let watching: Vec<bool> = pack.rules.iter().map(|rule| watches_streams(pack, rule)).collect();
+        assert_eq!(watching, [false, true, true, true]);
     }
 }

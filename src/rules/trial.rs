@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::exchange::Certificate;
+use crate::exchange::{Certificate, Stream};
 use crate::value::Value;
 use crate::yaml::{Node, Source, Span};
 
@@ -119,4 +119,6 @@ pub struct TrialResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: TrialBody,
+    /// How far it has come, where it stays open.
+    pub stream: Option<Stream>,
 }

@@ -6,7 +6,8 @@
 //! with the refusal, after the answers of all requests before it, and nothing that follows is read.
 //! What comes behind a head that asks for an upgrade is kept until its answer tells what it is: the next head,
 //! or after a 101 no concern of HTTP any more (THREATS E32).
-//! The gate must never change a byte of what it lets pass.
+//! The gate must never change a byte of what it lets pass. On the way out it writes interim answers, which hyper
+//! cannot, between answers.
 
 use std::io;
 use std::pin::Pin;
@@ -38,6 +39,8 @@ pub(super) struct Gate<S> {
     /// What may still be thrown away after a refusal, so that the client can read our answer before it sees
     /// the connection reset.
     discard_bytes_left: usize,
+    /// Interim answers that are being written.
+    interims: Vec<u8>,
 }
 
 /// What the next byte belongs to.
@@ -68,6 +71,7 @@ impl<S> Gate<S> {
             head_bytes_max,
             headers_max,
             discard_bytes_left: DISCARD_BYTES_MAX,
+            interims: Vec::new(),
         }
     }
 
@@ -296,18 +300,46 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Gate<S> {
+    /// Writes the rest of interim answers, if one is on its way: hyper must not write in its middle.
+    fn write_interims(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.interims.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while !self.interims.is_empty() {
+            let attempt = Pin::new(&mut self.socket).poll_write(context, &self.interims);
+            self.wire.taking.note(written(&attempt));
+            match ready!(attempt)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => drop(self.interims.drain(..count)),
+            }
+        }
+        self.wire.interims.written();
+        // The final answer waits for this, in the same task.
+        context.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.write_interims(context))?;
         let attempt = Pin::new(&mut self.socket).poll_write(context, bytes);
         self.wire.taking.note(written(&attempt));
         attempt
     }
 
+    /// hyper flushes when it has written all it had: then interim answers may be written, unless the answer
+    /// itself has begun.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.interims.is_empty() && self.wire.is_under_way() {
+            self.interims = self.wire.interims.take();
+        }
+        ready!(self.write_interims(context))?;
         let attempt = Pin::new(&mut self.socket).poll_flush(context);
         self.wire.taking.note(attempt.is_ready().then_some(0));
         attempt
@@ -322,6 +354,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.write_interims(context))?;
         let attempt = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
         self.wire.taking.note(written(&attempt));
         attempt

@@ -10,6 +10,7 @@ mod clock;
 mod gate;
 mod head;
 mod http2;
+mod interim;
 pub(crate) mod lines;
 mod pace;
 mod places;

@@ -1,11 +1,13 @@
 //! What a connection's gate and its service tell each other. Both live on one thread, so cells are enough.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::interim::Interims;
 use super::pace::Flow;
 use super::refusal::Refusal;
 
@@ -33,6 +35,8 @@ pub(super) struct Wire {
     is_switched: Cell<bool>,
     /// The gate, where it waits for the answer under way.
     waiting: RefCell<Option<Waker>>,
+    /// Interim answers for the client.
+    pub(super) interims: Arc<Interims>,
 }
 
 /// What a connection's clock finds.
@@ -59,6 +63,7 @@ impl Wire {
             taking: Flow::default(),
             is_switched: Cell::new(false),
             waiting: RefCell::new(None),
+            interims: Arc::default(),
         }
     }
 
@@ -120,6 +125,11 @@ impl Wire {
     /// Whether the connection has become something else.
     pub(super) fn is_switched(&self) -> bool {
         self.is_switched.get()
+    }
+
+    /// Whether a request is called, and its answer is still to come.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.idle_since.get().is_none()
     }
 
     /// Whether every head that hyper got is answered.

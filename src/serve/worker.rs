@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -121,7 +121,15 @@ pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>
         async move {
             let mut response = match wire.called() {
                 Some(refusal) => face.refuse(&connection, refusal),
-                None => face.answer(connection, request).await,
+                None => {
+                    let mut request = request;
+                    if request.version() == Version::HTTP_11 {
+                        wire.interims.listen(&mut request).await;
+                    }
+                    let response = face.answer(connection, request).await;
+                    wire.interims.finish().await;
+                    response
+                }
             };
             let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             if is_switching {
@@ -139,6 +147,9 @@ pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>
         // The gate has counted; hyper's own default would refuse at 100 without a word.
         .max_headers(limits.headers_max)
         .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN))
+        // Names as the application wrote them; ours as people write them.
+        .preserve_header_case(true)
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(gate), service);
     let mut stop = shared.stop.clone();
     let (mut is_leaving, mut clock) = (false, Clock::new(limits));

@@ -164,6 +164,7 @@ impl Seen {
             status,
             headers: self.answer_headers,
             body: received,
+            stream: None,
         });
         let ending = if response.is_some() { Ending::Complete } else { Ending::UpstreamGone };
         Exchange {

@@ -248,6 +248,11 @@ impl Wire {
         self.take(count.min(self.buffer.len()))
     }
 
+    /// How much was read and not taken yet.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Everything until the other end closes.
     pub(crate) fn read_to_end(&mut self) -> String {
         while self.fill() {}

@@ -12,7 +12,7 @@ use self::credential::Credential;
 use self::sight::{Side, Sight};
 use crate::capture::{self, Doubtful, Forced};
 use crate::event::{Note, NoteCode};
-use crate::exchange::{Capture, Certificate, Client, Ending, Exchange, Request, Response};
+use crate::exchange::{Capture, Certificate, Client, Ending, Exchange, Request, Response, Stream};
 use crate::rules::expr::Doubt;
 use crate::rules::model::Pack;
 use crate::rules::redact::{Key, Redactor};
@@ -255,7 +255,23 @@ fn response_parts(
         ("cookies", cookie_names(&response.headers, &http::header::SET_COOKIE)),
     ]));
     put_body(&mut document, &reading.redactor, "response", decoded);
+    if let (Some(stream), Some(members)) = (response.stream, document.as_object_mut()) {
+        members.insert("stream", stream_part(stream));
+    }
     (document, notes, doubts)
+}
+
+fn stream_part(stream: Stream) -> Value {
+    let members = match stream {
+        Stream::Opened => vec![("state", Value::from("opened"))],
+        Stream::Closed { bytes_in, bytes_out, duration_ms } => vec![
+            ("state", Value::from("closed")),
+            ("bytesIn", bytes_in.into()),
+            ("bytesOut", bytes_out.into()),
+            ("durationMs", duration_ms.into()),
+        ],
+    };
+    Value::Object(members.into_iter().collect())
 }
 
 fn of_response(note: Note) -> Note {

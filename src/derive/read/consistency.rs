@@ -95,7 +95,12 @@ mod tests {
                 headers: head(asked),
                 body: Capture::default(),
             },
-            response: Some(Response { status, headers: HeaderMap::new(), body: Capture::default() }),
+            response: Some(Response {
+                status,
+                headers: HeaderMap::new(),
+                body: Capture::default(),
+                stream: None,
+            }),
             ending: Ending::Complete,
             duration_ms: 1,
         };

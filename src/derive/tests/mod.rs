@@ -6,6 +6,7 @@ mod before;
 mod envelopes;
 mod examples;
 mod plans;
+mod streams;
 mod who;
 
 use std::sync::Arc;
@@ -84,7 +85,7 @@ impl Play {
 
     fn says(mut self, status: u16, body: &str) -> Play {
         let body = capture(body.as_bytes());
-        self.exchange.response = Some(Response { status, headers: HeaderMap::new(), body });
+        self.exchange.response = Some(Response { status, headers: HeaderMap::new(), body, stream: None });
         self
     }
 

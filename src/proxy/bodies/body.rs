@@ -8,7 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, header};
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -16,9 +18,10 @@ use tokio::time::Instant;
 use super::kept::Kept;
 use super::tee::{Copy, End};
 use super::teed::Teed;
-use crate::proxy::audited::end_copy;
+use super::trailers::without_forbidden_trailers;
+use crate::proxy::audited::{Closing, end_copy};
 use crate::proxy::tunnel::Tunnel;
-use crate::proxy::wire::{Lease, forwarding};
+use crate::proxy::wire::Lease;
 use crate::serve::BodyError;
 
 /// A request's body on its way to the application.
@@ -238,9 +241,13 @@ enum Answer {
         frames: Incoming,
         /// The connection it comes over; `None` once it went back.
         lease: Option<Lease>,
+        /// Records its end, where a rule watches it.
+        closing: Option<Box<Closing>>,
     },
     /// The application's to an audited request.
     Teed(Box<Teed>),
+    /// None, though the head tells the length that there could have been.
+    Told(u64),
     /// None: what follows is a tunnel, until it is taken out.
     Tunnel(Option<Box<Tunnel>>),
 }
@@ -261,11 +268,22 @@ impl AnswerBody {
         Answer::Tunnel(Some(Box::new(tunnel))).into()
     }
 
+    /// The same for a head that tells a length and has no body: hyper writes `Content-Length` of a 304 (RFC 9110
+    /// section 15.4.5) only for a body that claims to be so long.
+    #[must_use]
+    pub(in crate::proxy) fn told_by(self, head: &Parts) -> AnswerBody {
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        match (&self.answer, head.status, length) {
+            (Answer::Whole(None), StatusCode::NOT_MODIFIED, Some(length)) => Answer::Told(length).into(),
+            (_, _, _) => self,
+        }
+    }
+
     /// The tunnel that begins behind this answer, once.
     pub(in crate::proxy) fn take_tunnel(&mut self) -> Option<Box<Tunnel>> {
         match &mut self.answer {
             Answer::Tunnel(tunnel) => tunnel.take(),
-            Answer::Whole(_) | Answer::Streamed { .. } | Answer::Teed(_) => None,
+            Answer::Whole(_) | Answer::Streamed { .. } | Answer::Teed(_) | Answer::Told(_) => None,
         }
     }
 
@@ -275,7 +293,15 @@ impl AnswerBody {
             lease.give_back();
             return Answer::Whole(None).into();
         }
-        Answer::Streamed { frames, lease: Some(lease) }.into()
+        Answer::Streamed { frames, lease: Some(lease), closing: None }.into()
+    }
+
+    /// The same, with a record of its end.
+    pub(in crate::proxy) fn watched(mut self, record: Option<Closing>) -> AnswerBody {
+        if let Answer::Streamed { closing, .. } = &mut self.answer {
+            *closing = record.map(Box::new);
+        }
+        self
     }
 }
 
@@ -290,9 +316,16 @@ impl Answer {
         match self {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Answer::Teed(body) => body.poll_frame(context),
-            Answer::Tunnel(_) => Poll::Ready(None),
-            Answer::Streamed { frames, lease } => {
+            Answer::Tunnel(_) | Answer::Told(_) => Poll::Ready(None),
+            Answer::Streamed { frames, lease, closing } => {
                 let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
+                if let Some(closing) = closing {
+                    match &frame {
+                        Some(Ok(frame)) => closing.sent(frame.data_ref().map_or(0, Bytes::len)),
+                        Some(Err(_)) => closing.broke(),
+                        None => {}
+                    }
+                }
                 // hyper does not ask again once it knows that a frame was the last; nothing comes behind trailers.
                 let is_trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
                 if (frame.is_none() || is_trailers || frames.is_end_stream())
@@ -335,6 +368,7 @@ impl Body for AnswerBody {
             Answer::Whole(bytes) => bytes.is_none(),
             Answer::Teed(body) => body.is_end_stream(),
             Answer::Tunnel(_) => true,
+            Answer::Told(_) => false,
             Answer::Streamed { frames, .. } => frames.is_end_stream(),
         }
     }
@@ -346,37 +380,8 @@ impl Body for AnswerBody {
             }
             Answer::Teed(body) => body.size_hint(),
             Answer::Tunnel(_) => SizeHint::with_exact(0),
+            Answer::Told(length) => SizeHint::with_exact(*length),
             Answer::Streamed { frames, .. } => frames.size_hint(),
         }
     }
-}
-
-/// Takes fields out of trailers that an application could merge into the head: framing, routing,
-/// authentication, forwarding (RFC 9110 section 6.5.1; THREATS E31).
-pub(crate) fn without_forbidden_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
-    if let Some(trailers) = frame.trailers_mut() {
-        let forbidden: Vec<_> = trailers.keys().filter(|name| is_forbidden_trailer(name)).cloned().collect();
-        for name in forbidden {
-            trailers.remove(&name);
-        }
-    }
-    frame
-}
-
-fn is_forbidden_trailer(name: &HeaderName) -> bool {
-    let is_routing = [
-        header::HOST,
-        header::CONNECTION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::AUTHORIZATION,
-        header::PROXY_AUTHORIZATION,
-        header::COOKIE,
-        header::SET_COOKIE,
-        header::EXPECT,
-    ]
-    .contains(name);
-    is_routing || name.as_str().starts_with("content-") || forwarding::is_forwarding(name.as_str())
 }

@@ -1,6 +1,7 @@
 //! Bodies on their way, and the copies of those that a rule may concern.
 //!
-//! [`body`] has both directions, [`kept`] what HTTP/2 may send twice. The rest is for audited requests only: [`tee`] makes bounded copies,
+//! [`body`] has both directions, [`trailers`] what may stand behind a body, [`kept`] what HTTP/2 may send twice. The
+//! rest is for audited requests only: [`tee`] makes bounded copies,
 //! [`held`] keeps a request's body back until it is read, [`teed`] ends the story with the answer's.
 
 mod body;
@@ -8,6 +9,7 @@ mod held;
 mod kept;
 mod tee;
 mod teed;
+mod trailers;
 
 pub(super) use body::{AnswerBody, Progress, RequestBody};
 pub(super) use held::Held;

@@ -124,6 +124,11 @@ impl Copy {
         self.bytes.reserve_exact(room);
     }
 
+    /// How much has gone by.
+    pub(crate) fn seen_bytes(&self) -> u64 {
+        self.seen_bytes
+    }
+
     /// Bytes go by.
     pub(crate) fn push(&mut self, data: &[u8]) {
         self.seen_bytes += data.len() as u64;

@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Timeout;
 
-use super::body::without_forbidden_trailers;
 use super::tee::{Copy, End};
+use super::trailers::without_forbidden_trailers;
 use crate::exchange::{Ending, Response};
 use crate::proxy::audited::Story;
 use crate::proxy::wire::Lease;

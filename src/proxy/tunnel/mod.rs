@@ -11,6 +11,7 @@
 mod side;
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -19,7 +20,7 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 
 use self::side::Side;
-use super::bodies::AnswerBody;
+use super::audited::{Closing, Counts};
 use super::wire::forwarding::Peer;
 use super::wire::{Lease, hops};
 
@@ -68,15 +69,15 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     protocol.as_bytes().eq_ignore_ascii_case(b"websocket") && hops::has_option(headers, "upgrade")
 }
 
-/// Makes the application's 101 the client's; its body is the tunnel.
-pub(super) fn begin(head: &mut response::Parts, lease: Lease) -> AnswerBody {
+/// Makes the application's 101 the client's; its body is the tunnel, which counts what goes through.
+pub(super) fn begin(head: &mut response::Parts, lease: Lease, counts: &Rc<Counts>) -> Tunnel {
     let protocol = head.headers.get(UPGRADE).cloned();
     hops::strip_answer(&mut head.headers);
     head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     if let Some(protocol) = protocol {
         head.headers.insert(UPGRADE, protocol);
     }
-    AnswerBody::tunnel(Tunnel { lease })
+    Tunnel { lease, counts: Rc::clone(counts), closing: None }
 }
 
 /// A tunnel that is about to begin.
@@ -84,18 +85,26 @@ pub(super) fn begin(head: &mut response::Parts, lease: Lease) -> AnswerBody {
 pub(super) struct Tunnel {
     /// The connection that the 101 came over.
     lease: Lease,
+    counts: Rc<Counts>,
+    closing: Option<Closing>,
 }
 
 impl Tunnel {
+    /// The same, with a record of its end.
+    pub(super) fn watched(self, closing: Option<Closing>) -> Tunnel {
+        Tunnel { closing, ..self }
+    }
+
     /// Joins both sockets until both have ended, or one broke.
     pub(super) async fn run(self: Box<Self>, client: impl AsyncRead + AsyncWrite + Unpin, early: Vec<u8>) {
         // It broke with the answer, or before it went out.
         let Some(application) = self.lease.into_socket().await else { return };
-        let mut client = Side::new(client, early);
-        let mut application = Side::new(application.socket, application.early);
+        let mut client = Side::new(client, early, &self.counts.bytes_out);
+        let mut application = Side::new(application.socket, application.early, &self.counts.bytes_in);
         if let Err(error) = copy_bidirectional(&mut client, &mut application).await {
             tracing::debug!(%error, "a tunnel broke");
         }
+        drop(self.closing);
     }
 }
 

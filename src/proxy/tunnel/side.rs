@@ -1,5 +1,6 @@
 //! One end of a tunnel: a socket, and what had been read of it before the tunnel began.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,18 +9,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A socket whose first bytes are already here.
 #[derive(Debug)]
-pub(super) struct Side<S> {
+pub(super) struct Side<'c, S> {
     socket: S,
     early: Vec<u8>,
+    /// How much was written to it.
+    taken: &'c Cell<u64>,
 }
 
-impl<S> Side<S> {
-    pub(super) fn new(socket: S, early: Vec<u8>) -> Side<S> {
-        Side { socket, early }
+impl<'c, S> Side<'c, S> {
+    pub(super) fn new(socket: S, early: Vec<u8>, taken: &'c Cell<u64>) -> Side<'c, S> {
+        Side { socket, early, taken }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Side<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Side<'_, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -35,13 +38,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Side<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Side<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Side<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let attempt = Pin::new(&mut self.socket).poll_write(context, bytes);
+        if let Poll::Ready(Ok(written)) = &attempt {
+            self.taken.set(self.taken.get() + *written as u64);
+        }
+        attempt
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

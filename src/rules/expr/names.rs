@@ -75,7 +75,7 @@ impl Names {
             Root::Client => &["ip", "port", "trusted", "certificate"],
             Root::Credential => &["kind", "user", "claims", "verified", "hash"],
             Root::Actor | Root::OnBehalfOf => &PERSON,
-            Root::Response => &["status", "headers", "cookies", "body", "format", "bodyState"],
+            Root::Response => &["status", "headers", "cookies", "body", "format", "bodyState", "stream"],
             Root::Answer => &["status", "headers", "body"],
             Root::Vars => return Some(self.vars.iter().map(|(name, _)| name.as_str()).collect()),
             Root::Path => return self.parts.as_ref().map(|parts| parts.iter().map(String::as_str).collect()),

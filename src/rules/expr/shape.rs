@@ -19,6 +19,7 @@ pub(super) fn refuse_dead_end(root: Root, steps: &[ReachStep]) -> Result<(), Fla
         (Root::Request | Root::Response, "cookies") => cookie(root, below),
         (Root::Request, "query") => parameter(below),
         (Root::Client, "certificate") => certificate(below),
+        (Root::Response, "stream") => stream(below),
         (Root::Path | Root::Client | Root::Request | Root::Response | Root::Credential, _)
             if is_plain(root, first) && !below.is_empty() =>
         {
@@ -32,12 +33,13 @@ pub(super) fn refuse_dead_end(root: Root, steps: &[ReachStep]) -> Result<(), Fla
 /// E23 for a test on a word out of a fixed list that is none of them.
 pub(super) fn refuse_unknown_word(path: &Path, test: &Test) -> Result<(), Flaw> {
     let [Reach { root, steps, .. }] = path.reaches() else { return Ok(()) };
-    let first = match steps.as_slice() {
-        [] => "",
-        [ReachStep::Name(first)] => first.as_str(),
+    let place = match steps.as_slice() {
+        [] => String::new(),
+        [ReachStep::Name(first)] => first.clone(),
+        [ReachStep::Name(first), ReachStep::Name(second)] => format!("{first}.{second}"),
         _ => return Ok(()),
     };
-    let Some((_, words)) = WORDS.iter().find(|((of, name), _)| of == root && *name == first) else {
+    let Some((_, words)) = WORDS.iter().find(|((of, name), _)| of == root && *name == place) else {
         return Ok(());
     };
     let mut unknown = None;
@@ -105,6 +107,20 @@ fn certificate(below: &[ReachStep]) -> Result<(), Flaw> {
     }
 }
 
+fn stream(below: &[ReachStep]) -> Result<(), Flaw> {
+    match below {
+        [ReachStep::Name(name), ..] if !STREAM.contains(&name.as_str()) => {
+            let flaw = Flaw::word("E23", name, format!("never matches: a stream has no `{name}`"));
+            Err(match crate::yaml::nearest(name, STREAM) {
+                Some(near) => flaw.cure(format!("did you mean `{near}`?")),
+                None => flaw.cure(format!("known are {}", STREAM.join(", "))),
+            })
+        }
+        [_, below, ..] => Err(nothing_below(below, "it is one value")),
+        [_] | [] => Ok(()),
+    }
+}
+
 fn is_plain(root: Root, first: &str) -> bool {
     root == Root::Path && !first.is_empty() || PLAIN.contains(&(root, first))
 }
@@ -125,6 +141,7 @@ fn nothing_below(step: &ReachStep, why: &str) -> Flaw {
 }
 
 const CERTIFICATE: [&str; 6] = ["id", "subject", "issuer", "name", "email", "keyHash"];
+const STREAM: [&str; 4] = ["state", "bytesIn", "bytesOut", "durationMs"];
 
 const PLAIN: [(Root, &str); 18] = [
     (Root::Request, "method"),
@@ -147,7 +164,8 @@ const PLAIN: [(Root, &str); 18] = [
     (Root::Response, "bodyState"),
 ];
 
-const WORDS: [((Root, &str), &[&str]); 2] = [
+const WORDS: [((Root, &str), &[&str]); 3] = [
+    ((Root::Response, "stream.state"), &["opened", "closed"]),
     ((Root::Result, ""), &["success", "failure", "denied", "unknown"]),
     ((Root::BeforeState, ""), &["none", "read", "remembered", "absent", "unavailable"]),
 ];

@@ -24,7 +24,7 @@ fn every_key_that_the_loader_knows_stands_in_the_schema_and_none_more() {
         let _ = RuleSet::from_texts("pack", &[("pack.yaml", text)]);
     }
     let own = "version: 1\noverrides: { p/r: { mode: shadow } }\ntests: { r: [{ name: n, answers: { GET /x: { fail: timeout } }, \
-               client: { certificate: { subject: CN=a, issuer: CN=b } } }] }\n\
+               client: { certificate: { subject: CN=a, issuer: CN=b } }, response: { stream: { state: opened } } }] }\n\
                rules: [{ id: r, match: { request: POST /x }, action: A, scope: { team: t }, links: [{ rel: a, type: b, id: c }], \
                changes: { f: { label: l } }, session: { starts: { cookie: c } } }]";
     let folder = tempfile::tempdir().unwrap();

@@ -136,4 +136,30 @@ struct Response {
     body: Option<Any>,
     /// A file beside the rule file that holds the body.
     file: Option<String>,
+    /// How far a WebSocket or event stream has come.
+    stream: Option<Stream>,
+}
+
+/// How far a stream has come.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+struct Stream {
+    /// Whether it has ended.
+    state: StreamState,
+    /// From the client.
+    bytes_in: Option<u64>,
+    /// To the client.
+    bytes_out: Option<u64>,
+    /// Since it opened.
+    duration_ms: Option<u64>,
+}
+
+/// Whether a stream has ended.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum StreamState {
+    /// Its answer's head is there.
+    Opened,
+    /// It is over.
+    Closed,
 }

@@ -218,7 +218,7 @@ fn answer(
         None => absent(size),
     };
     let received = with_state(received, own.and_then(|own| own.response_body.as_ref()));
-    Ok(Response { status, headers: head, body: received })
+    Ok(Response { status, headers: head, body: received, stream: None })
 }
 
 fn request_body(

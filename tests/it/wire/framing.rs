@@ -39,7 +39,7 @@ fn a_refused_request_gets_a_400_that_says_why_and_reaches_nobody() {
         let answer = client.read_to_end();
         assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{request:?}: {answer}");
         assert!(
-            answer.contains("\r\nconnection: close\r\n") && answer.contains(reason),
+            answer.contains("\r\nConnection: close\r\n") && answer.contains(reason),
             "{request:?}: {answer}"
         );
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1 + usize::from(reason == "HTTP/1.1"), "{answer}");
@@ -84,7 +84,7 @@ fn chunked_bodies_are_framed_anew_and_their_content_is_the_same() {
         ));
         assert!(answer.ends_with("ok"), "{answer}");
         let seen = &app.requests()[0];
-        assert!(seen.contains("transfer-encoding: chunked\r\n"), "{seen}");
+        assert!(seen.contains("Transfer-Encoding: chunked\r\n"), "{seen}");
         let content: String =
             seen.split("\r\n\r\n").nth(1).unwrap().split("\r\n").skip(1).step_by(2).collect();
         assert_eq!(content, "hello world", "{seen}");

@@ -4,6 +4,7 @@
 mod audited;
 mod certificates;
 mod endings;
+mod fidelity;
 mod framing;
 mod http2;
 mod limits;

@@ -184,7 +184,7 @@ fn an_answer_streams_its_first_bytes_arrive_before_the_last_are_sent() {
     let rig = Rig::before(app.address);
     let mut client = rig.connect();
     client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(client.read_head().unwrap().contains("transfer-encoding: chunked"));
+    assert!(client.read_head().unwrap().contains("Transfer-Encoding: chunked"));
     assert_eq!(client.read_bytes(10), "5\r\nfirst\r\n");
     go_on.send(()).unwrap();
     assert_eq!(client.read_bytes(14), "4\r\nlast\r\n0\r\n\r\n");
@@ -223,9 +223,9 @@ fn trailers_pass_in_both_directions_but_for_those_that_could_pose_as_headers() {
          Trailer: X-Check, X-Forwarded-User, Authorization\r\n\r\n\
          3\r\nabc\r\n0\r\nX-Check: 9\r\nX-Forwarded-User: root\r\nAuthorization: x\r\n\r\n",
     );
-    assert!(answer.ends_with("1\r\na\r\n0\r\nx-sum: 7\r\n\r\n"), "{answer}");
+    assert!(answer.ends_with("1\r\na\r\n0\r\nX-Sum: 7\r\n\r\n"), "{answer}");
     let seen = &app.requests()[0];
-    assert!(seen.ends_with("3\r\nabc\r\n0\r\nx-check: 9\r\n\r\n"), "{seen}");
+    assert!(seen.ends_with("3\r\nabc\r\n0\r\nX-Check: 9\r\n\r\n"), "{seen}");
 }
 
 #[test]
@@ -242,9 +242,9 @@ fn a_client_that_expects_100_gets_it_and_then_its_answer() {
 #[test]
 fn answers_without_a_body_are_complete_at_their_head() {
     let cases = [
-        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 77\r\nX: y\r\n\r\n", "content-length: 77"),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 77\r\nX: y\r\n\r\n", "Content-Length: 77"),
         ("GET", "HTTP/1.1 204 No Content\r\nX: y\r\n\r\n", "204"),
-        ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n", "etag: \"a\""),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n", "ETag: \"a\""),
         ("GET", "HTTP/1.1 200 Fine By Me\r\nContent-Length: 0\r\n\r\n", "200 Fine By Me"),
         (
             "GET",

@@ -25,7 +25,7 @@ fn reads_are_asked_before_the_request_and_after_the_answer_and_their_cookies_are
     let reads = vec![("/before", Purpose::Before, 5_000), ("/after", Purpose::After, 5_000)];
     let (rig, script) = rig(&app, Script { reads, is_durable: true, ..Script::default() });
     let answer = rig.exchange(POST);
-    assert!(answer.ends_with("/a?b=c") && answer.contains("set-cookie: a=b"), "{answer}");
+    assert!(answer.ends_with("/a?b=c") && answer.contains("Set-Cookie: a=b"), "{answer}");
     for key in ["/before", "/after"] {
         match script.answer(key) {
             Answer::Answered { status, headers, body } => {

@@ -37,6 +37,8 @@ pub(super) struct Script {
     pub(super) gate: Option<Arc<tokio::sync::Semaphore>>,
     /// Paths of another method that it concerns itself with, by their start; none where empty.
     pub(super) concerns: &'static str,
+    /// Its rule looks at how far a stream has come.
+    pub(super) watches_streams: bool,
     /// Requests that nothing recorded.
     pub(super) missed: Mutex<Vec<String>>,
     /// Plans made from a held body.
@@ -111,6 +113,7 @@ impl Audit for Script {
         let mut plan = Plan::from(candidates);
         (plan.reads, plan.needs_body, plan.is_durable) = (reads, self.needs_body, self.is_durable);
         plan.writes.clone_from(&self.writes);
+        plan.watches_streams = self.watches_streams;
         plan
     }
 

@@ -1,6 +1,10 @@
 //! WebSockets: two sockets joined, and nothing else that calls itself an upgrade.
 
 use std::net::Shutdown;
+use std::sync::Arc;
+
+use earwitness::exchange::{Ending, Exchange, Stream};
+use earwitness::proxy::Audit;
 
 use super::script::{self, Script};
 use crate::rig::{App, Rig, Wire, eventually, value_of};
@@ -175,6 +179,75 @@ fn an_upgrade_without_a_rule_is_a_blind_spot_and_one_with_a_rule_is_recorded_at_
     let _client = opened(&rig, "");
     assert_eq!(script.only().response.unwrap().status, 101);
     assert_eq!(script.missed.lock().len(), 0);
+}
+
+/// Both records of a stream: how it opened, and what is told of its end.
+fn both_ends(script: &Script) -> (Exchange, Exchange) {
+    eventually("both ends are recorded", || script.seen.lock().len() == 2);
+    let mut all = script.exchanges();
+    let (closed, opened) = (all.remove(1), all.remove(0));
+    assert_eq!(opened.response.as_ref().unwrap().stream, Some(Stream::Opened));
+    assert_eq!((opened.id, opened.received_at), (closed.id, closed.received_at));
+    (opened, closed)
+}
+
+fn counts(closed: &Exchange) -> (u64, u64) {
+    match closed.response.as_ref().unwrap().stream {
+        Some(Stream::Closed { bytes_in, bytes_out, .. }) => (bytes_in, bytes_out),
+        Some(Stream::Opened) | None => panic!("{closed:?}"),
+    }
+}
+
+#[test]
+fn a_websocket_that_a_rule_watches_is_recorded_when_it_opens_and_with_its_bytes_when_it_closes() {
+    let app = echoing();
+    let watching =
+        || Script { concerns: "/ws", watches_streams: true, is_durable: true, ..Script::default() };
+    let (rig, script) = script::rig(&app, watching());
+    let mut client = opened(&rig, "early");
+    assert_eq!(script.exchanges().len(), 1);
+    client.send("and more");
+    assert_eq!(client.read_bytes(13), "earlyand more");
+    client.socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.read_to_end(), "bye");
+    let (_, closed) = both_ends(&script);
+    assert_eq!((counts(&closed), closed.response.unwrap().status), ((13, 21), 101));
+
+    // Cut by a stop, it is recorded all the same.
+    let script = Arc::new(watching());
+    let rig = Rig::audited(app.address, Arc::clone(&script) as Arc<dyn Audit>, |config| {
+        config.limits.shutdown_ms = 50;
+    });
+    let mut client = opened(&rig, "");
+    client.send("x");
+    assert_eq!(client.read_bytes(1), "x");
+    rig.stop();
+    assert_eq!(counts(&both_ends(&script).1), (1, 6));
+}
+
+#[test]
+fn an_event_stream_that_a_rule_watches_is_recorded_at_both_ends() {
+    const HEAD: &str =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (rest, ending) in [("0\r\n\r\n", Ending::Complete), ("", Ending::UpstreamGone)] {
+        let app = App::scripted(move |wire| {
+            wire.next_request();
+            wire.send([HEAD, "6\r\ndata: \r\n3\r\nx\n\n\r\n", rest].concat());
+            wire.socket.shutdown(Shutdown::Both).unwrap();
+        });
+        let (rig, script) = script::rig(&app, Script { watches_streams: true, ..Script::default() });
+        let mut client = rig.connect();
+        client.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+        client.read_head().unwrap();
+        client.read_bytes("6\r\ndata: \r\n3\r\nx\n\n\r\n".len() + rest.len());
+        drop(client);
+        let (opened, closed) = both_ends(&script);
+        assert_eq!((counts(&closed), closed.ending), ((5, 9), ending));
+        assert_eq!(
+            (&*opened.request.body.bytes, &*closed.request.body.bytes),
+            (&b"hello"[..], &b"hello"[..])
+        );
+    }
 }
 
 #[test]

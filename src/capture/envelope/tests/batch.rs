@@ -45,7 +45,7 @@ fn answers_are_paired_by_content_id() {
     );
     let replies_to = |opened: &Opened, status: u16, body: &str| {
         let headers = map(&[("content-type", "multipart/mixed; boundary=b")]);
-        let response = Response { status, headers, body: capture(body) };
+        let response = Response { status, headers, body: capture(body), stream: None };
         let replies = Replies::new(EnvelopeKind::HttpBatch, &opened.calls, &response, &[], 1 << 20);
         let status = |call| replies.to(call).map(|reply| (reply.status, reply.body.value));
         opened.calls.iter().map(status).collect::<Vec<_>>()

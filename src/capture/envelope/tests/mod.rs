@@ -62,7 +62,7 @@ fn calls(opened: &Opened) -> Vec<String> {
 /// Status and body of each call's answer.
 fn answers(kind: EnvelopeKind, opened: &Opened, status: u16, body: &Value) -> Vec<String> {
     let headers = map(&[("content-type", "application/json")]);
-    let response = Response { status, headers, body: capture(&body.to_string()) };
+    let response = Response { status, headers, body: capture(&body.to_string()), stream: None };
     let replies = Replies::new(kind, &opened.calls, &response, &[], 1 << 20);
     let shown = |reply: Reply| {
         format!("{} {}", reply.status, reply.body.value.map_or("-".to_owned(), |value| value.to_string()))
@@ -87,7 +87,7 @@ proptest! {
         let opened = opened(kind, &request);
         prop_assert!(opened.calls.len() <= CALLS_MAX && opened.rest.names.len() <= NAMES_MAX);
         let body = Capture { bytes: Bytes::from(answer), seen_bytes: 1, state: CaptureState::Complete };
-        let response = Response { status: 200, headers: HeaderMap::new(), body };
+        let response = Response { status: 200, headers: HeaderMap::new(), body, stream: None };
         let replies = Replies::new(kind, &opened.calls, &response, &[], 1 << 20);
         opened.calls.iter().for_each(|call| drop(replies.to(call)));
     }

@@ -35,7 +35,7 @@ fn a_fault_is_a_failure_whatever_the_status_says() {
     let opened = check("", "<Cancel/>", &["Cancel \"\""]);
     let answer = |status: u16, content: &str| {
         let headers = map(&[("content-type", "text/xml")]);
-        let response = Response { status, headers, body: capture(&message(content)) };
+        let response = Response { status, headers, body: capture(&message(content)), stream: None };
         let replies = Replies::new(EnvelopeKind::Soap, &opened.calls, &response, &[], 1 << 20);
         let reply = replies.to(&opened.calls[0]).unwrap();
         (reply.status, reply.body.value.unwrap())

@@ -141,7 +141,7 @@ fn exchange(trial: &Trial, request: Request, client: Client) -> Result<Exchange,
 fn response(trial: &Trial, given: &TrialResponse) -> Result<Response, String> {
     let mut headers = headers(&given.headers)?;
     let body = body(trial, &given.body, &mut headers)?;
-    Ok(Response { status: given.status, headers, body })
+    Ok(Response { status: given.status, headers, body, stream: given.stream })
 }
 
 /// The answers to these reads. An identity question without one is refused, so that the actor is unknown;
@@ -155,7 +155,7 @@ fn answers(trial: &Trial, reads: &[ReadRequest]) -> Result<Answers, String> {
         });
         let answer = match given.map(|given| &given.outcome) {
             Some(TrialOutcome::Answered(given)) => {
-                let Response { status, headers, body } = response(trial, given)?;
+                let Response { status, headers, body, .. } = response(trial, given)?;
                 Answer::Answered { status, headers, body }
             }
             Some(TrialOutcome::Failed(TrialFailure::Timeout)) => Answer::Failed(ReadFailure::Timeout),

@@ -63,6 +63,9 @@ impl Sender {
         let gate = Gate::new(stream, Rc::clone(&talk), limits, metrics);
         let (sender, connection): (_, Connection<_, RequestBody>) = http1::Builder::new()
             .max_headers(limits.headers_max)
+            // Names as the client wrote them; ours as people write them.
+            .preserve_header_case(true)
+            .title_case_headers(true)
             .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MAX))
             .handshake(TokioIo::new(gate))
             .await?;

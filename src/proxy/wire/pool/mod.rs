@@ -309,6 +309,8 @@ fn head_of(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
+    // How the client wrote its headers' names.
+    *copy.extensions_mut() = request.extensions().clone();
     copy
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::exchange::Certificate;
+use crate::exchange::{Certificate, Stream};
 use crate::rules::load::keys::Page;
 use crate::rules::trial::{
     Trial, TrialAnswer, TrialBody, TrialClient, TrialFailure, TrialOutcome, TrialRequest, TrialResponse,
@@ -139,7 +139,7 @@ fn answer(key: &Key, node: &Node, page: &mut Page<'_>) -> Option<TrialAnswer> {
 }
 
 fn response(node: &Node, page: &mut Page<'_>) -> Option<TrialResponse> {
-    let node = page.mapping(node, "an answer", &["status", "headers", "body", "file"])?;
+    let node = page.mapping(node, "an answer", &["status", "headers", "body", "file", "stream"])?;
     let status = match node.member("status") {
         Some(node) => page.number(node, "`status`", 100, 599)?,
         None => 200,
@@ -150,7 +150,20 @@ fn response(node: &Node, page: &mut Page<'_>) -> Option<TrialResponse> {
         (Some(node), _) => body(node),
         (None, None) => TrialBody::Empty,
     };
-    Some(TrialResponse { status: u16::try_from(status).unwrap_or(200), headers, body })
+    let stream = node.member("stream").and_then(|node| stream(node, page));
+    Some(TrialResponse { status: u16::try_from(status).unwrap_or(200), headers, body, stream })
+}
+
+fn stream(node: &Node, page: &mut Page<'_>) -> Option<Stream> {
+    let node = page.mapping(node, "`stream`", &STREAM)?;
+    let is_closed =
+        page.required(node, "state", "`stream`").and_then(|node| page.word(node, "`state`", &STATES))?;
+    let mut count = |key: &str| {
+        let node = node.member(key);
+        node.map_or(Some(0), |node| page.number(node, &format!("`{key}`"), 0, u64::MAX))
+    };
+    let (bytes_in, bytes_out, duration_ms) = (count("bytesIn")?, count("bytesOut")?, count("durationMs")?);
+    Some(if is_closed { Stream::Closed { bytes_in, bytes_out, duration_ms } } else { Stream::Opened })
 }
 
 fn headers(node: &Node, page: &mut Page<'_>) -> Vec<(String, String)> {
@@ -248,6 +261,9 @@ fn expect(node: &Node, page: &mut Page<'_>) -> Vec<Node> {
 const KEYS: [&str; 7] = ["name", "request", "client", "actor", "answers", "response", "expect"];
 const GIVEN: [&str; 4] = ["request", "answers", "client", "actor"];
 const REQUEST: [&str; 4] = ["line", "headers", "body", "file"];
+const STREAM: [&str; 4] = ["state", "bytesIn", "bytesOut", "durationMs"];
+/// Whether it is closed.
+const STATES: [(&str, bool); 2] = [("opened", false), ("closed", true)];
 const FAILURES: [(&str, TrialFailure); 3] = [
     ("timeout", TrialFailure::Timeout),
     ("refused", TrialFailure::Refused),
