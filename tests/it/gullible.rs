@@ -59,6 +59,8 @@ pub(crate) struct Deed {
     pub(crate) request_id: String,
     /// For whom, as its sessions have it.
     pub(crate) by: Option<String>,
+    /// For which team it was done.
+    pub(crate) team: Option<String>,
 }
 
 /// A request as it came: the bytes of its head, and its body without the framing.
@@ -180,6 +182,7 @@ fn serve(
         let body = match act(habits, &request) {
             Answer::Did(mut deed) => {
                 deed.by = accounts.user(habits.auth, &request);
+                deed.team = deed.by.as_deref().map(accounts::team_of);
                 let body = format!(r#"{{"data":{{"uid":{:?}}}}}"#, deed.targets[0]);
                 deeds.lock().push(deed);
                 ("200 OK", body)
@@ -248,7 +251,7 @@ fn act(habits: Habits, request: &Seen) -> Answer {
     let method = habits.methods.of(request, query);
     let did = |verb, targets: Vec<String>| {
         let request_id = request.header("x-request-id").unwrap_or_default();
-        Answer::Did(Deed { verb, targets, request_id, by: None })
+        Answer::Did(Deed { verb, targets, request_id, by: None, team: None })
     };
     let named = |name| habits.keys.values(query, name);
     let is_like = |segment: &str, text: &str| habits.paths.is_like(segment, text);

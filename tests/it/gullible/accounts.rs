@@ -91,7 +91,9 @@ impl Accounts {
                 (Me::Right, Some(Login { user, acts_as: Some(other) })) => {
                     ok(format!(r#"{{"id":"{other}","admin":"{user}","impersonated":true}}"#))
                 }
-                (Me::Right, Some(Login { user, acts_as: None })) => ok(format!(r#"{{"id":"{user}"}}"#)),
+                (Me::Right, Some(Login { user, acts_as: None })) => {
+                    ok(format!(r#"{{"id":"{user}","team":"{}"}}"#, team_of(&user)))
+                }
                 (Me::Right, None) => Some(Some(("401 Unauthorized".to_owned(), "{}".to_owned()))),
                 (Me::Page, _) => {
                     let page = r#"<html>{"id":"ceo"}<form action=/login></html>"#.to_owned();
@@ -128,6 +130,11 @@ impl Accounts {
     fn login(&self, pick: Pick, request: &Seen) -> Option<Login> {
         self.sessions.lock().get(&session(pick, request)?).cloned()
     }
+}
+
+/// Everybody is a team of his own, so that one in the wrong place is seen.
+pub(super) fn team_of(user: &str) -> String {
+    format!("team-of-{user}")
 }
 
 /// The session's id that a part of the application takes from a request.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use earwitness::config::{Config, Limits};
 use earwitness::derive::Engine;
-use earwitness::event::{Event, NoteCode};
+use earwitness::event::{Assurance, Event, NoteCode};
 use earwitness::proxy::{Audit, Auditor};
 use earwitness::record::Log;
 use earwitness::rules::model::RuleSet;
@@ -78,7 +78,8 @@ impl World {
         World { app, recorded }
     }
 
-    /// For every deed in the application's journal there is an event that names it and its targets.
+    /// For every deed in the application's journal there is an event that names it and its targets; whoever it names
+    /// as more than a doubt did it, and the team that it is filed under is the one that it was done for.
     pub(crate) fn assert_all_is_told(&self) {
         let deadline = Instant::now() + PATIENCE / 4;
         let mut events = self.events();
@@ -94,6 +95,13 @@ impl World {
                 );
                 std::thread::yield_now();
                 events = self.events();
+            }
+            let telling = |event: &&Event| event.request.id == deed.request_id && tells(event, &deed);
+            for event in events.iter().filter(telling) {
+                let is_sure = event.actor.assurance > Assurance::Claimed;
+                assert!(!is_sure || event.actor.id == deed.by, "{deed:?} is told of {:?}", event.actor);
+                let team = &event.scope.team;
+                assert!(team.is_none() || *team == deed.team, "{deed:?} is filed under {team:?}");
             }
         }
     }

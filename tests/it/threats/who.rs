@@ -24,7 +24,7 @@ const ASKED: &str = r#"actors:
     ask: GET /me
     actor: { type: user, id: $.answer.body.admin }
     on_behalf_of: { type: user, id: $.answer.body.id }
-  - { name: session, when: { $.credential.kind: [cookie, bearer] }, ask: GET /me, actor: { type: user, id: $.answer.body.id } }
+  - { name: session, when: { $.credential.kind: [cookie, bearer] }, ask: GET /me, actor: { type: user, id: $.answer.body.id, team: $.answer.body.team } }
   - { name: proxy, when: { $.client.trusted: true }, actor: { id: "$.request.headers['x-remote-user']" } }
 "#;
 const LEARNED: &str = "actors: [{ name: session, learned: true }]\n";
@@ -268,4 +268,63 @@ fn a_token_that_a_login_answers_with_is_known_afterwards_and_stands_nowhere() {
     assert_eq!(who(&event), (None, None));
     let stored = serde_json::to_string(&office.world.events()).unwrap();
     assert!(!stored.contains(&token), "{stored}");
+}
+
+// THREATS E57, E59, E60, E63, and the invariant of the rig: for every deed the actor and the team are right, or not
+// said to be certain.
+#[test]
+fn however_the_application_tells_its_users_apart_nobody_is_named_for_anothers_deed() {
+    let scopes = [
+        "{ team: $.actor.team }",
+        "{ team: { first: [$.request.query.team, $.request.body.team, $.actor.team] } }",
+    ];
+    for ids in [Ids::New, Ids::Kept] {
+        for (asked, deed) in
+            [(Pick::First, Pick::First), (Pick::First, Pick::Last), (Pick::Last, Pick::First)]
+        {
+            for (who, scope) in [(ASKED, scopes[0]), (ASKED, scopes[1]), (LEARNED, scopes[0])] {
+                let rules = format!("defaults: {{ scope: {scope} }}\n{who}");
+                let office = office(Auth { ids, asked, deed, ..Auth::PLAIN }, &rules);
+                let deeds = office.change_hands();
+                assert_eq!(office.world.app.deeds().len(), deeds);
+                office.world.assert_all_is_told();
+                let events = office.world.events();
+                let of_team = |event: &&Event| event.scope.team.is_some();
+                // That a team is told at all, where it is the application's word.
+                assert_eq!(events.iter().any(|event| of_team(&event)), (who, scope) == (ASKED, scopes[0]));
+            }
+        }
+    }
+}
+
+impl Office {
+    /// Sessions begin, are doubled, are taken over and given back, end, and begin again for somebody else; after
+    /// each there is a deed that also names another team. How many there are.
+    fn change_hands(&self) -> usize {
+        let mut count = 0;
+        let mut act = |headers: &[&str]| {
+            count += 1;
+            let line = "POST /v2/bookings/b1/cancel?team=team-of-eve";
+            self.send(line, &[headers, &["X-Team: team-of-eve"]].concat(), "team=team-of-eve");
+        };
+        let ada = self.log_in("ada", PLANTED);
+        let bob = self.log_in("bob", "another-another-another-another!");
+        act(&[&cookie(&ada)]);
+        act(&[&cookie(&bob)]);
+        for (one, other) in [(&ada, &bob), (&bob, &ada)] {
+            act(&[&format!("Cookie: session={one}; session={other}")]);
+            act(&[&format!("Cookie: session={one}"), &format!("Cookie: session={other}")]);
+            act(&[&format!("Authorization: Bearer {one}"), &cookie(other)]);
+        }
+        self.send("POST /impersonate/eve", &[&cookie(&bob)], "");
+        act(&[&cookie(&bob)]);
+        self.send("POST /impersonate", &[&cookie(&bob)], "");
+        act(&[&cookie(&bob)]);
+        self.send("POST /logout", &[&cookie(&ada)], "");
+        act(&[&cookie(&ada)]);
+        let eve = self.log_in("eve", &ada);
+        act(&[&cookie(&eve)]);
+        act(&[&cookie(&ada)]);
+        count
+    }
 }
