@@ -27,7 +27,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let methods = methods::methods(settings, problems);
     let limits = limits(settings, problems);
     let workers = workers(settings, problems);
-    let watch = settings.get("watch", problems).is_none_or(|setting| flag(&setting, problems));
+    let watch = settings.get("watch", problems).is_none_or(|setting| setting.flag(problems));
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let key_file = key_file?;
@@ -247,7 +247,7 @@ fn number(setting: &Setting<'_>, range: Range, cure: &str, problems: &mut Proble
 /// Whether connections begin with a PROXY header; somebody must be trusted to send it.
 fn proxy_protocol(settings: &Settings, trusted: &[IpNet], problems: &mut Problems) -> bool {
     let Some(setting) = settings.get("proxy_protocol", problems) else { return false };
-    let is_on = flag(&setting, problems);
+    let is_on = setting.flag(problems);
     if is_on && trusted.is_empty() {
         let cure = "name the balancers that send the header in `trusted_proxies`";
         setting.wrong(problems, "is on, and nobody may send the header", cure);
@@ -261,20 +261,6 @@ fn workers(settings: &Settings, problems: &mut Problems) -> usize {
     let cure = format!("{}; the default is the number of cores", WORKERS.cure());
     let value = number(&setting, WORKERS, &cure, problems);
     value.and_then(|value| usize::try_from(value).ok()).unwrap_or(cores)
-}
-
-/// True or false; what is neither counts as true once it is told.
-fn flag(setting: &Setting<'_>, problems: &mut Problems) -> bool {
-    let value = match &setting.node.value {
-        Yaml::Bool(value) => Some(*value),
-        // The environment has text only.
-        Yaml::Text(text) => text.trim().parse().ok(),
-        Yaml::Null | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => None,
-    };
-    if value.is_none() {
-        setting.wrong(problems, "is neither true nor false", "write `true` or `false`");
-    }
-    value.unwrap_or(true)
 }
 
 /// Two listeners on one place, or a proxy that forwards to itself.
