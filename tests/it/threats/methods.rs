@@ -142,7 +142,7 @@ fn a_method_that_the_operator_does_not_name_reaches_nobody() {
         let answer =
             world.rig.exchange(request(&format!("{method} /v2/bookings/b1/cancel"), method, &[], "a=1"));
         assert!(answer.starts_with("HTTP/1.1 405 "), "{method}: {answer}");
-        assert!(answer.contains("\r\nallow: GET, POST\r\n"), "{method}: {answer}");
+        assert!(answer.contains("\r\nAllow: GET, POST\r\n"), "{method}: {answer}");
         let refused = world.rig.metric("earwitness_requests_total{kind=\"refused\"}");
         assert_eq!(refused, count as u64 + 1, "{method}");
     }

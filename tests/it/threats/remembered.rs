@@ -31,7 +31,7 @@ fn application() -> App {
             let mut words = request.split(' ');
             let (method, target) = (words.next().unwrap(), words.next().unwrap());
             let (status, body) = match (method, target) {
-                ("GET", "/things/7") if request.contains("cookie: user") => {
+                ("GET", "/things/7") if request.contains("Cookie: user") => {
                     ("200 OK", r#"{"id":7,"a":1,"b":1}"#)
                 }
                 ("GET", "/things/7?view=short") => ("200 OK", r#"{"id":7}"#),
@@ -100,7 +100,7 @@ fn with_a_thing(thing: &Arc<Mutex<Value>>) -> App {
     App::scripted(move |wire| {
         while let Some(request) = wire.next_request() {
             let is_reading = request.starts_with("GET ");
-            let is_allowed = is_reading || request.contains("cookie: user");
+            let is_allowed = is_reading || request.contains("Cookie: user");
             let body = {
                 let mut thing = thing.lock();
                 if !is_reading && is_allowed {

@@ -92,7 +92,7 @@ fn over_tls_the_protocol_is_agreed_on_before() {
         assert_eq!((answer.status, answer.body.as_str()), (200, "ok"), "{names:?}");
     }
     assert!(Secure::connect(rig.address, offered(&["spdy/3"])).exchange(GET).is_err());
-    assert!(app.requests().iter().all(|request| request.contains("x-forwarded-proto: https\r\n")));
+    assert!(app.requests().iter().all(|request| request.contains("X-Forwarded-Proto: https\r\n")));
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn a_body_reaches_the_application_with_its_length_or_in_chunks() {
         let mut peer = connect(rig.address).await;
         let sized = [("content-length", "5")];
         let echoed = peer.send("POST", "http://x/a", &sized, &["he", "llo"], &[]).await.body;
-        assert!(echoed.contains("content-length: 5\r\n") && echoed.ends_with("\r\n\r\nhello"), "{echoed}");
+        assert!(echoed.contains("Content-Length: 5\r\n") && echoed.ends_with("\r\n\r\nhello"), "{echoed}");
         for method in ["POST", "GET", "DELETE"] {
             let echoed = peer.send(method, "http://x/a", &[], &["he", "llo"], &[]).await.body;
-            assert!(echoed.contains("transfer-encoding: chunked\r\n"), "{echoed}");
+            assert!(echoed.contains("Transfer-Encoding: chunked\r\n"), "{echoed}");
             assert!(echoed.ends_with("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), "{echoed}");
         }
     });

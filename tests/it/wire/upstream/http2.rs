@@ -106,7 +106,7 @@ fn trailers_pass_both_ways() {
          5\r\nhello\r\n0\r\nx-sum: 7\r\n\r\n",
     );
     assert!(
-        answer.contains("5\r\nhello\r\n") && answer.ends_with("x-sum: 7\r\ngrpc-status: 0\r\n\r\n"),
+        answer.contains("5\r\nhello\r\n") && answer.ends_with("X-Sum: 7\r\nGrpc-Status: 0\r\n\r\n"),
         "{answer}"
     );
 }

@@ -44,7 +44,7 @@ fn a_verified_application_is_spoken_to_under_its_own_name_and_told_the_clients_h
     for _ in 0..5 {
         client.send(GET);
         let answer = client.read_message();
-        assert!(answer.contains("\r\nhost: client.example\r\n"), "{answer}");
+        assert!(answer.contains("\r\nHost: client.example\r\n"), "{answer}");
     }
     // One connection, kept; in the handshake the name of the application, not the client's, and HTTP/1.1.
     let hellos = app.hellos.lock().clone();

@@ -42,7 +42,7 @@ fn a_socket_is_spoken_to_like_a_port_and_may_appear_later() {
     for _ in 0..3 {
         client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
         let answer = client.read_message();
-        assert!(answer.contains("\r\n\r\nGET /a HTTP/1.1\r\nhost: x\r\n"), "{answer}");
+        assert!(answer.contains("\r\n\r\nGET /a HTTP/1.1\r\nHost: x\r\n"), "{answer}");
     }
     assert_eq!(rig.metric("earwitness_upstream_connections_total{outcome=\"opened\"}"), 1);
 }
@@ -53,5 +53,5 @@ fn a_request_without_a_host_gets_one_that_names_no_file() {
     let path = folder.path().join("app.sock");
     listen(&path);
     let answer = before(&path).exchange("GET /a HTTP/1.0\r\n\r\n");
-    assert!(answer.contains("\r\nhost: localhost\r\n"), "{answer}");
+    assert!(answer.contains("\r\nHost: localhost\r\n"), "{answer}");
 }
