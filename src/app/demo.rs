@@ -21,6 +21,7 @@ use super::App;
 use super::ask::ask;
 use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
+use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
 use crate::config::{Admin, Config, Limits, Upstream};
 use crate::event::Event;
@@ -36,7 +37,8 @@ pub fn demo(args: &DemoArgs) -> Result<Exit> {
         let application = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let upstream = application.local_addr()?;
         tokio::spawn(legacy::serve(application));
-        let app = App::start(config(upstream, folder.path()), rules()?, Origin::Program).await?;
+        let app = App::start(config(upstream, folder.path()), rules()?, Origin::Program, Sockets::default())
+            .await?;
         let played = script::play(app.proxy).await.context("a request of the demonstration failed")?;
         let events = events(app.audit).await.context("the records cannot be read")?;
         show(&app, upstream, &played, &events)?;

@@ -11,6 +11,7 @@ mod recorder;
 mod recording;
 mod reload;
 mod serve;
+mod service;
 
 pub use blindspots::blindspots;
 pub use demo::demo;
@@ -19,6 +20,7 @@ pub use serve::serve;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -28,6 +30,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
+use self::service::Sockets;
 use crate::api::{self, Readiness, Reload, RulesState, Setup};
 use crate::blind::Blind;
 use crate::config::Config;
@@ -54,16 +57,19 @@ struct App {
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
+    /// Also read for `/readyz`.
+    is_stopping: Arc<AtomicBool>,
+    drain_ms: u64,
     shutdown_ms: u64,
 }
 
 impl App {
-    /// Opens the log, binds both listeners, and starts.
+    /// Opens the log, binds the listeners that nobody has opened for us, and starts.
     ///
     /// # Errors
     /// When the log cannot be opened, the key cannot be read, or an address cannot be bound: nothing runs
     /// then.
-    async fn start(config: Config, rules: RuleSet, origin: Origin) -> Result<App> {
+    async fn start(config: Config, rules: RuleSet, origin: Origin, sockets: Sockets) -> Result<App> {
         let key = key::load_or_create(&config.key_file)?;
         let metrics = Metrics::new();
         let entrance = Entrance::new(&config, &metrics)?;
@@ -75,20 +81,18 @@ impl App {
         let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
         let blind = Blind::open(&config.data_dir);
-        let clients = std::net::TcpListener::bind(config.listen)
-            .with_context(|| format!("cannot listen on {}", config.listen))?;
-        let readers = TcpListener::bind(config.admin.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.admin.listen))?;
+        let clients = listener(sockets.proxy, config.listen)?;
+        let readers = TcpListener::from_std(listener(sockets.audit, config.admin.listen)?)?;
         let (proxy, audit) = (clients.local_addr()?, readers.local_addr()?);
         let rules = Arc::new(rules);
         let rules_state = Arc::new(RwLock::new(reload::rules_state(&rules)));
+        let is_stopping = Arc::new(AtomicBool::new(false));
         let (stop_listener, stopped) = oneshot::channel();
         let state = api::State::new(Setup {
             reader: Arc::new(log.clone()),
             blind: blind.clone(),
             metrics: Arc::clone(&metrics),
-            readiness: readiness(&log, &rules_state),
+            readiness: readiness(&log, &rules_state, &is_stopping),
             admin: config.admin.clone(),
             limits: config.limits.clone(),
             key,
@@ -124,13 +128,18 @@ impl App {
             workers,
             listener,
             stop_listener,
+            is_stopping,
+            drain_ms: limits.drain_ms,
             shutdown_ms: limits.shutdown_ms,
         })
     }
 
-    /// Finishes what is in flight, within `limits.shutdown_ms`, and closes the log.
+    /// Says for `limits.drain_ms` that it is about to stop, and still serves whoever comes; then finishes what is in
+    /// flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
         let App { log, reloader, blind, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        self.is_stopping.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(self.drain_ms)).await;
         tokio::task::spawn_blocking(move || {
             workers.stop();
             reloader.close();
@@ -143,6 +152,18 @@ impl App {
         listener.await??;
         Ok(())
     }
+}
+
+/// The one that was opened for us, or one at that address.
+fn listener(opened: Option<std::net::TcpListener>, address: SocketAddr) -> Result<std::net::TcpListener> {
+    let listener = match opened {
+        Some(listener) => listener,
+        None => {
+            std::net::TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?
+        }
+    };
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// What was seen last of things, where a rule wants that. Without the disk it still works until the next
@@ -159,13 +180,18 @@ fn memory(config: &Config, rules: &RuleSet) -> Option<Snapshots> {
     Some(Snapshots::open(shelf, Ceiling { count_max, bytes_max }))
 }
 
-fn readiness(log: &Log, rules: &Arc<RwLock<RulesState>>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (log, rules) = (log.clone(), Arc::clone(rules));
+fn readiness(
+    log: &Log,
+    rules: &Arc<RwLock<RulesState>>,
+    is_stopping: &Arc<AtomicBool>,
+) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (log, rules, is_stopping) = (log.clone(), Arc::clone(rules), Arc::clone(is_stopping));
     Arc::new(move || {
         let journal = match log.state() {
             record::State::Ready | record::State::Troubled(_) => Ok(()),
             record::State::NotRecording(why) => Err(why),
         };
-        Readiness { rules: rules.read().clone(), is_stopping: false, journal }
+        let is_stopping = is_stopping.load(Ordering::Relaxed);
+        Readiness { rules: rules.read().clone(), is_stopping, journal }
     })
 }

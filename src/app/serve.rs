@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::App;
 use super::reload::{self, Loaded, Origin, follow, load};
-use crate::cli::{Exit, LogFormat, ServeArgs, show};
+use super::service::{self, Sockets};
+use crate::cli::{Exit, LogFormat, ServeArgs, show, trial_failures};
 use crate::config::Config;
 use crate::rules::model::RuleSet;
 use crate::telemetry;
@@ -30,8 +31,12 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         }
     };
     show(&loaded.warnings)?;
+    if args.check {
+        return check(loaded);
+    }
+    let sockets = Sockets::inherited()?;
     telemetry::init(format, &args.log)?;
-    runtime()?.block_on(run(loaded, Origin::Files(args.config.clone())))?;
+    runtime()?.block_on(run(loaded, Origin::Files(args.config.clone()), sockets))?;
     Ok(Exit::Done)
 }
 
@@ -53,12 +58,38 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be started")
 }
 
-async fn run(loaded: Loaded, origin: Origin) -> Result<()> {
+/// Runs the packs' tests, and tells what would be in force: what a reload would do, without one.
+fn check(loaded: Loaded) -> Result<Exit> {
+    let Loaded { config, rules, written, .. } = loaded;
+    let failures = trial_failures(written);
+    show(&failures)?;
+    if failures.error_count() > 0 {
+        return Ok(Exit::Failed);
+    }
+    let count: usize = rules.packs.iter().map(|pack| pack.rules.len()).sum();
+    let mut out = std::io::stdout();
+    writeln!(out, "{count} rules in {} packs, version {}", rules.packs.len(), rules.version())?;
+    for pack in &rules.packs {
+        writeln!(
+            out,
+            "  {} ({}), {} rules, version {}",
+            pack.name,
+            pack.title,
+            pack.rules.len(),
+            pack.version
+        )?;
+    }
+    writeln!(out, "proxy on {}, audit listener on {}", config.listen, config.admin.listen)?;
+    writeln!(out, "data in {}", config.data_dir.display())?;
+    Ok(Exit::Done)
+}
+
+async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
     let Loaded { config, rules, .. } = loaded;
     let is_open = config.admin.token.is_none();
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let is_unverified = config.upstream.is_unverified();
-    let app = App::start(config, rules, origin).await?;
+    let app = App::start(config, rules, origin, sockets).await?;
     let following = follow(Arc::clone(&app.reloader)).await?;
     let mut out = std::io::stdout();
     writeln!(out, "proxy listens on {scheme}://{}", app.proxy)?;
@@ -73,7 +104,10 @@ async fn run(loaded: Loaded, origin: Origin) -> Result<()> {
         writeln!(out, "upstream_tls.insecure is set: whoever answers is believed to be the application")?;
     }
     out.flush()?;
+    app.reloader.tell_manager();
+    let watchdog = service::watchdog();
     stop_asked().await?;
+    service::stopping();
     following.abort();
     tracing::info!("stopping: finishing what is in flight");
     tokio::spawn(async {
@@ -82,7 +116,12 @@ async fn run(loaded: Loaded, origin: Origin) -> Result<()> {
             std::process::exit(1);
         }
     });
-    app.stop().await
+    app.stop().await?;
+    // Until here: a stop that hangs is what it is for.
+    if let Some(watchdog) = watchdog {
+        watchdog.abort();
+    }
+    Ok(())
 }
 
 /// Returns at the next SIGTERM or SIGINT.

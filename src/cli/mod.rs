@@ -116,6 +116,9 @@ pub struct ServeArgs {
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+    /// Start nothing: check the configuration and its packs, run their tests, and tell what would be in force.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// How log lines look.

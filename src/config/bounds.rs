@@ -117,6 +117,7 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(head_ms, Milliseconds, 10, 10 * MINUTE),
     bound!(idle_ms, Milliseconds, 100, 60 * MINUTE),
     bound!(record_ms, Milliseconds, 10, 5 * MINUTE),
+    bound!(drain_ms, Milliseconds, 0, 10 * MINUTE),
     bound!(shutdown_ms, Milliseconds, 1, 10 * MINUTE),
     bound!(abandoned_ms, Milliseconds, 1, 10 * MINUTE),
     bound!(client_stall_ms, Milliseconds, 100, 60 * MINUTE),

@@ -43,6 +43,8 @@ pub struct Limits {
     pub idle_ms: u64,
     /// Waiting for a record to be synced before the end of an answer.
     pub record_ms: u64,
+    /// At shutdown, how long it says that it is about to stop before it accepts nobody any more; may be 0.
+    pub drain_ms: u64,
     /// Finishing what is in flight at shutdown.
     pub shutdown_ms: u64,
     /// After the client is gone: reading the application's answer for the record.
@@ -100,6 +102,7 @@ impl Default for Limits {
             head_ms: 15_000,
             idle_ms: 75_000,
             record_ms: 5_000,
+            drain_ms: 0,
             shutdown_ms: 20_000,
             abandoned_ms: 5_000,
             client_stall_ms: 60_000,

@@ -163,7 +163,7 @@ pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>
                 }
                 break;
             }
-            () = wait_for_stop(&mut stop), if !is_leaving => {
+            () = wait_to_leave(&mut stop, &wire), if !is_leaving => {
                 is_leaving = true;
                 clock.leave();
                 Pin::new(&mut connection).graceful_shutdown();
@@ -206,6 +206,20 @@ pub(super) async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Ends when a connection is to be closed because everything stops.
+async fn wait_to_leave(stop: &mut watch::Receiver<bool>, wire: &Wire) {
+    wait_for_stop(stop).await;
+    if wire.calls() == 0 {
+        sleep(NEWCOMER).await;
+    }
+}
+
+/// Ends when a client that has sent nothing yet is to be let go because everything stops.
+pub(super) async fn wait_for_newcomer(stop: &mut watch::Receiver<bool>) {
+    wait_for_stop(stop).await;
+    sleep(NEWCOMER).await;
+}
+
 /// Too many connections: told so in one write that does not wait, then closed.
 pub(super) fn turn_away(socket: TcpStream, shared: &Shared) {
     // Over TLS there is no saying it without a handshake, which is what cannot be afforded.
@@ -224,6 +238,9 @@ const REMOTE_INTERVAL: u32 = 4;
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
 content-length: 50\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
 503 Service Unavailable: too many connections now\n";
+/// Who was accepted just before the end has sent a request that we have not seen yet: it is waited for a moment, or
+/// it would be lost.
+const NEWCOMER: Duration = Duration::from_millis(250);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const RECORD_GRACE: Duration = Duration::from_secs(3);
 const KEEPALIVE: Duration = Duration::from_secs(60);

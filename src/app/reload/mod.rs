@@ -31,7 +31,7 @@ use uuid::Uuid;
 use self::difference::Difference;
 pub(super) use self::load::{Loaded, load, load_tested, rules};
 pub(super) use self::triggers::follow;
-use super::memory;
+use super::{memory, service};
 use crate::api::{self, Refused, Reload, Reloaded, RulesState};
 use crate::config::{Changes, Config};
 use crate::derive::Engine;
@@ -120,6 +120,7 @@ impl Reloader {
     /// it is in force or nothing; so the callers let it run to its end.
     pub(super) async fn reload(&self, trigger: Trigger) -> Result<Reloaded, Refused> {
         let mut running = self.running.lock().await;
+        service::reloading();
         let loaded = match &self.parts.origin {
             Origin::Program => Err(alone("these rules did not come from files")),
             Origin::Files(path) => {
@@ -128,7 +129,7 @@ impl Reloader {
                 loading.await.unwrap_or_else(|_| Err(alone("the loading of the rules panicked: report it")))
             }
         };
-        match loaded {
+        let outcome = match loaded {
             Ok((config, rules, warnings)) => {
                 let done = self.put(&mut running, trigger, config, rules, &warnings);
                 self.renew_certificates().await;
@@ -139,7 +140,20 @@ impl Reloader {
                 self.refuse(trigger, &version, &problems).await;
                 Err(Refused { problems: problems.to_json() })
             }
-        }
+        };
+        drop(running);
+        self.tell_manager();
+        outcome
+    }
+
+    /// Tells the service manager that it runs, and by which rules.
+    pub(super) fn tell_manager(&self) {
+        let RulesState { count, version, stale_since } = self.state.read().clone();
+        let version = version.get(..12).unwrap_or_default();
+        service::ready(&match stale_since {
+            None => format!("{count} rules, version {version}"),
+            Some(since) => format!("{count} rules, version {version}; newer ones were refused since {since}"),
+        });
     }
 
     /// They were read with the configuration and were sound a moment ago; what is wrong with them now is told there.

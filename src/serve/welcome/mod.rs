@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 
 use self::first::First;
 use super::places::Place;
-use super::worker::{prepare, serve_connection, turn_away, wait_for_stop};
+use super::worker::{prepare, serve_connection, turn_away, wait_for_newcomer};
 use super::{Arrival, Face, Shared, http2};
 use crate::exchange::Certificate;
 
@@ -83,7 +83,7 @@ async fn welcome_in_clear<F: Face>(mut socket: TcpStream, arrival: Arrival, shar
     let first = tokio::select! {
         biased;
         first = First::of(&mut socket, limits.head_ms) => first,
-        () = wait_for_stop(&mut stop) => return,
+        () = wait_for_newcomer(&mut stop) => return,
         () = sleep(Duration::from_millis(limits.idle_ms)) => {
             shared.metrics.limits_hit.with_label_values(&["idle_ms"]).inc();
             return;
@@ -108,7 +108,7 @@ async fn welcome_securely<F: Face>(
     let handshake = timeout(Duration::from_millis(shared.entrance.limits.handshake_ms), tls.accept(socket));
     let shaken = tokio::select! {
         shaken = handshake => shaken,
-        () = wait_for_stop(&mut stop) => return,
+        () = wait_for_newcomer(&mut stop) => return,
     };
     match shaken {
         Ok(Ok(socket)) => {

@@ -4,6 +4,7 @@
 mod blind;
 mod reload;
 mod restart;
+mod service;
 mod upstream;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -35,25 +36,21 @@ impl Process {
         Process::start_as(folder, upstream, rules, "")
     }
 
-    /// The same with further lines of configuration; its `admin` takes the place of the usual one.
+    /// The same with further lines of configuration.
     pub(crate) fn start_as(folder: &Path, upstream: SocketAddr, rules: &str, more: &str) -> Process {
-        Process::start_before(folder, &format!("http://{upstream}"), rules, more)
+        Process::start_before(folder, &url(upstream), rules, more)
     }
 
     /// The same before an application that is written so.
     pub(crate) fn start_before(folder: &Path, upstream: &str, rules: &str, more: &str) -> Process {
-        let admin = if more.contains("admin:") { "" } else { "admin: { listen: \"127.0.0.1:0\" }\n" };
-        let config = format!(
-            "listen: 127.0.0.1:0\nupstream: {upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}"
-        );
-        std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_earwitness"))
-            .args(["serve", "--config"])
-            .arg(folder.join("earwitness.yaml"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::from(std::fs::File::create(folder.join("log")).unwrap()))
-            .spawn()
-            .unwrap();
+        configure(folder, upstream, rules, more);
+        Process::run(command(folder), folder)
+    }
+
+    /// Runs this command, and waits until it listens.
+    pub(crate) fn run(mut command: Command, folder: &Path) -> Process {
+        let log = std::fs::File::create(folder.join("log")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut proxy, mut audit) = (None, None);
         while proxy.is_none() || audit.is_none() {
@@ -80,8 +77,13 @@ impl Process {
     }
 
     /// SIGTERM; the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
         self.signal("TERM");
+        self.wait()
+    }
+
+    /// The exit code, once it has ended.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
@@ -112,6 +114,27 @@ impl Process {
         events.reverse();
         events
     }
+}
+
+/// An application at this address, as a configuration has it.
+pub(crate) fn url(upstream: SocketAddr) -> String {
+    format!("http://{upstream}")
+}
+
+/// Writes the configuration; an `admin` among the further lines takes the place of the usual one.
+pub(crate) fn configure(folder: &Path, upstream: &str, rules: &str, more: &str) {
+    let admin = if more.contains("admin:") { "" } else { "admin: { listen: \"127.0.0.1:0\" }\n" };
+    let config = format!(
+        "listen: 127.0.0.1:0\nupstream: {upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}"
+    );
+    std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
+}
+
+/// `earwitness serve` with the configuration in a folder.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+    command.args(["serve", "--config"]).arg(folder.join("earwitness.yaml"));
+    command
 }
 
 impl Drop for Process {
