@@ -103,6 +103,7 @@ fn exchange() -> Exchange {
             scheme: "http",
             host: "cal.example".to_owned(),
             id: "0198c0de".to_owned(),
+            trace_id: None,
             headers,
             body: capture(
                 r#"{"start":"2026-01-15T10:00:00Z","reschedulingReason":"ill","rescheduledBy":"a@x.org"}"#,

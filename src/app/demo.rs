@@ -67,6 +67,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         limits: Limits::default(),
         workers: 1,
         watch: false,
+        trace_context: true,
     }
 }
 

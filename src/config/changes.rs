@@ -34,6 +34,7 @@ impl Config {
             limits: _,
             workers,
             watch,
+            trace_context,
         } = &wanted;
         let at_start = [
             ("listen", *listen == self.listen),
@@ -54,6 +55,7 @@ impl Config {
             ("rules", *rules == self.rules),
             ("trusted_proxies", *trusted_proxies == self.trusted_proxies),
             ("watch", *watch == self.watch),
+            ("trace_context", *trace_context == self.trace_context),
         ];
         let changed = |keys: &[(&'static str, bool)]| {
             keys.iter().filter(|(_, is_same)| !is_same).map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>()

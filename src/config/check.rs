@@ -28,6 +28,8 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let limits = limits(settings, problems);
     let workers = workers(settings, problems);
     let watch = settings.get("watch", problems).is_none_or(|setting| setting.flag(problems));
+    let tracing = settings.get("trace_context", problems);
+    let trace_context = tracing.is_none_or(|setting| setting.flag(problems));
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let key_file = key_file?;
@@ -46,6 +48,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         limits,
         workers,
         watch,
+        trace_context,
     })
 }
 

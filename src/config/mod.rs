@@ -61,6 +61,8 @@ pub struct Config {
     pub workers: usize,
     /// Whether rules and configuration are loaded anew when their files change.
     pub watch: bool,
+    /// Whether a request without a trace gets one.
+    pub trace_context: bool,
 }
 
 /// The audit listener.

@@ -146,7 +146,7 @@ pub struct ClientFacts {
 pub struct RequestFacts {
     /// The `X-Request-Id` that the application saw.
     pub id: String,
-    /// The trace id of `traceparent`, if one was sent.
+    /// The trace id of the `traceparent` that the application saw. The client may have chosen it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
     /// The method as received.

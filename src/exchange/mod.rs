@@ -3,6 +3,10 @@
 //! Nothing here is decoded, normalised or redacted: that happens on copies, later. The bodies are bounded
 //! captures; how each ended is part of the data, because an exchange that broke off is recorded too.
 
+mod trace;
+
+pub use trace::{TRACEPARENT, trace_id};
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -87,6 +91,8 @@ pub struct Request {
     pub host: String,
     /// The request id that the application saw.
     pub id: String,
+    /// The trace id that the application saw: the client's claim, or one that was begun here.
+    pub trace_id: Option<String>,
     /// As received.
     pub headers: HeaderMap,
     /// A bounded copy.

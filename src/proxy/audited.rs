@@ -37,7 +37,7 @@ use super::{Worker, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
-use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange, Stream};
+use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange, Stream, trace_id};
 use crate::record::Urgency;
 use crate::rules::router::Candidate;
 use crate::telemetry::RequestKind;
@@ -96,6 +96,7 @@ pub(crate) async fn serve(
         scheme: peer.scheme,
         host,
         id: id.to_str().unwrap_or_default().to_owned(),
+        trace_id: trace_id(&parts.headers).map(str::to_owned),
         headers: received,
         body: Capture::default(),
     };

@@ -220,6 +220,9 @@ impl Worker {
             &self.ids,
             &self.proxy.metrics,
         );
+        if self.proxy.config.trace_context {
+            forwarding::trace(&mut parts.headers, &self.ids);
+        }
         // hyper asks the client for the body as soon as the connection to the application takes it.
         parts.headers.remove(EXPECT);
         if parts.version == Version::HTTP_10

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{ENTRIES_MAX, Entry, Traffic, TrafficError, body, unknown_body};
-use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response};
+use crate::exchange::{Capture, Client, Ending, Exchange, Request, Response, trace_id};
 
 /// The exchanges of a dump: several where curl followed a redirect. Bodies are copied up to
 /// `body_bytes_max`.
@@ -177,6 +177,7 @@ impl Seen {
                 scheme,
                 host,
                 id: format!("entry-{number}"),
+                trace_id: trace_id(&self.headers).map(str::to_owned),
                 headers: self.headers,
                 body: sent,
             },

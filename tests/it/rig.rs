@@ -142,6 +142,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         limits: Limits { shutdown_ms: 5_000, ..Limits::default() },
         workers: 1,
         watch: false,
+        trace_context: true,
     }
 }
 

@@ -205,6 +205,7 @@ fn without_body(request: &Request) -> Request {
         scheme: request.scheme,
         host: request.host.clone(),
         id: request.id.clone(),
+        trace_id: request.trace_id.clone(),
         headers: request.headers.clone(),
         body: Capture::default(),
     }

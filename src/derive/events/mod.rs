@@ -174,7 +174,7 @@ fn frame(pack: &Pack, rule: &Rule, candidate: &Candidate, exchange: &Exchange, i
         },
         request: RequestFacts {
             id: exchange.request.id.clone(),
-            trace_id: header(exchange, "traceparent").as_deref().and_then(trace_id),
+            trace_id: exchange.request.trace_id.clone(),
             method: exchange.request.method.clone(),
             url: String::new(),
             // It may hold a query, which nothing has redacted yet.
@@ -204,14 +204,6 @@ fn destination(case: &Case<'_>, exchange: &Exchange) -> Option<String> {
 fn header(exchange: &Exchange, name: &str) -> Option<String> {
     let value = exchange.request.headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// The trace id of a `traceparent` (W3C Trace Context section 3.2.2), if it is one.
-fn trace_id(header: &str) -> Option<String> {
-    let id = header.split('-').nth(1)?;
-    let is_id =
-        id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
-    is_id.then(|| id.to_owned())
 }
 
 fn fill_words(event: &mut Event, entry: &Entry, scope: &Scope<'_>, case: &Case<'_>) {

@@ -92,6 +92,7 @@ mod tests {
                 scheme: "http",
                 host: "x".to_owned(),
                 id: "r".to_owned(),
+                trace_id: None,
                 headers: head(asked),
                 body: Capture::default(),
             },

@@ -45,6 +45,7 @@ fn play(rules: &str, line: &str, body: &str) -> Play {
         scheme: "https",
         host: "x.org".to_owned(),
         id: "r1".to_owned(),
+        trace_id: None,
         headers: HeaderMap::new(),
         body: capture(body.as_bytes()),
     };

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use super::Bond;
 use super::ids::Ids;
-use crate::exchange::Certificate;
+use crate::exchange::{Certificate, TRACEPARENT, trace_id};
 use crate::serve::Arrival;
 use crate::telemetry::Metrics;
 
@@ -142,6 +142,15 @@ pub(crate) fn set(
     request_id(headers, ids)
 }
 
+/// Keeps the trace of a request, or begins one; `tracestate` belongs to a trace that was kept (W3C Trace Context
+/// section 4.3).
+pub(crate) fn trace(headers: &mut HeaderMap, ids: &Ids) {
+    if trace_id(headers).is_none() {
+        headers.remove(&TRACESTATE);
+        headers.insert(TRACEPARENT, ids.trace_parent());
+    }
+}
+
 /// The client's request id if it is sane, else one of ours; set in the headers either way. Nothing in it may
 /// end a quoted string or an item of a list, wherever it is printed (THREATS D10).
 fn request_id(headers: &mut HeaderMap, ids: &Ids) -> HeaderValue {
@@ -251,6 +260,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 #[cfg(test)]

@@ -43,6 +43,20 @@ impl Ids {
     }
 }
 
+impl Ids {
+    /// A fresh `traceparent` (W3C Trace Context section 3.2): not sampled, because nobody here collects spans. Both
+    /// ids end in random bits, which is where others look for them.
+    pub(crate) fn trace_parent(&self) -> HeaderValue {
+        let (mut trace, mut parent) = (Uuid::encode_buffer(), Uuid::encode_buffer());
+        let trace = self.id().simple().encode_lower(&mut trace);
+        let parent = self.id().simple().encode_lower(&mut parent);
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(trace.as_bytes());
+        text[36..52].copy_from_slice(&parent.as_bytes()[16..]);
+        HeaderValue::from_bytes(&text).expect("it is hexadecimal digits and hyphens")
+    }
+}
+
 impl Block {
     fn take(&mut self) -> Option<[u8; ID_BYTES]> {
         if self.at + ID_BYTES > BLOCK_BYTES {
@@ -69,5 +83,16 @@ mod tests {
         assert_eq!(made.len(), 1_000);
         assert!(made.iter().all(|id| id.get_version_num() == 7));
         assert_eq!(ids.header().len(), 36);
+    }
+
+    #[test]
+    fn a_trace_that_is_begun_is_a_good_one_and_another_each_time() {
+        let ids = Ids::new();
+        let begun = || {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(crate::exchange::TRACEPARENT, ids.trace_parent());
+            crate::exchange::trace_id(&headers).unwrap().to_owned()
+        };
+        assert_ne!(begun(), begun());
     }
 }

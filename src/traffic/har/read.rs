@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use uuid::Uuid;
 
 use super::form::{self, OwnBody, OwnState, Pair};
-use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
+use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response, trace_id};
 use crate::traffic::{ENTRIES_MAX, Entry, Traffic, TrafficError, body, unknown_body};
 
 /// The exchanges of a HAR. Bodies are copied up to `body_bytes_max` each, as the proxy copies them.
@@ -194,6 +194,7 @@ fn exchange(entry: form::Entry, number: usize, body_bytes_max: usize) -> Result<
             scheme,
             host,
             id,
+            trace_id: trace_id(&head).map(str::to_owned),
             headers: head,
             body: sent,
         },

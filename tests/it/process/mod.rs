@@ -4,7 +4,9 @@
 mod blind;
 mod reload;
 mod restart;
+mod secrets;
 mod service;
+mod trace;
 mod upstream;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -124,9 +126,8 @@ pub(crate) fn url(upstream: SocketAddr) -> String {
 /// Writes the configuration; an `admin` among the further lines takes the place of the usual one.
 pub(crate) fn configure(folder: &Path, upstream: &str, rules: &str, more: &str) {
     let admin = if more.contains("admin:") { "" } else { "admin: { listen: \"127.0.0.1:0\" }\n" };
-    let config = format!(
-        "listen: 127.0.0.1:0\nupstream: {upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}"
-    );
+    let config =
+        format!("listen: 127.0.0.1:0\nupstream: {upstream}\n{admin}data_dir: data\nrules: {rules}\n{more}");
     std::fs::write(folder.join("earwitness.yaml"), config).unwrap();
 }
 

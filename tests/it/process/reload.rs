@@ -98,15 +98,17 @@ fn what_is_wrong_leaves_the_last_good_rules_in_force_and_is_told_until_it_is_men
     let (folder, process) = installation("watch: false\n");
     let version = get(process.audit, "/readyz")["rulesVersion"].clone();
     let failing_test =
-        pack("TWO", ", tests: [{ name: t, request: POST /notes/1, expect: [{ action: ONE }] }]");
-    let refused = ["version: 1\nrules: [", &pack("TWO", ", colour: red"), &failing_test];
-    for (index, text) in refused.iter().enumerate() {
+        pack("TWO", ", tests: [{ name: t, request: { line: POST /notes/1 }, expect: [{ action: ONE }] }]");
+    let refused =
+        [("E01", "version: 1\nrules: ["), ("E02", &pack("TWO", ", colour: red")), ("T01", &failing_test)];
+    for (index, (code, text)) in refused.iter().enumerate() {
         write_pack(folder.path(), text);
         process.signal("HUP");
         eventually("it is refused", || reloads(&process) == index + 1);
         let event = &events(&process, "RULES_RELOADED")[0];
         assert_eq!((&event["result"], &event["target"]["id"]), (&json!("failure"), &version), "{event}");
-        assert!(event["error"].as_str().unwrap().contains("notes.yaml:"), "{event}");
+        let error = event["error"].as_str().unwrap();
+        assert!(error.starts_with(code) && error.contains("notes.yaml:"), "{event}");
         let ready = get(process.audit, "/readyz");
         assert_eq!((&ready["status"], &ready["rulesVersion"]), (&json!("ready"), &version));
         assert!(ready["rulesStaleSince"].is_string(), "{ready}");

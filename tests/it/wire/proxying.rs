@@ -103,7 +103,8 @@ fn the_application_sees_who_asked_and_no_headers_of_the_hop() {
          TE: trailers, deflate\r\nUpgrade: h2c\r\nProxy-Connection: x\r\nX-Forwarded-For: 6.6.6.6\r\n\
          X_Forwarded_For: 6.6.6.6\r\nX-FORWARDED_Host: evil\r\nForwarded: for=6.6.6.6\r\nX-Original-URL: /admin\r\n\
          X-Rewrite-Url: /admin\r\nX-Forwarded-Prefix: /p\r\nX-Script-Name: /p\r\nX-Kept: yes\r\n\
-         X-Request-Id: abc-123\r\nCookie: a=b\r\n\r\n",
+         X-Request-Id: abc-123\r\nCookie: a=b\r\n\
+         Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
     );
     let seen = answer.split_once("\r\n\r\n").unwrap().1.to_ascii_lowercase();
     let mut lines: Vec<_> = seen.lines().skip(1).filter(|line| !line.is_empty()).collect();
@@ -115,6 +116,7 @@ fn the_application_sees_who_asked_and_no_headers_of_the_hop() {
             "forwarded: for=127.0.0.1;host=\"app.test:81\";proto=http",
             "host: app.test:81",
             "te: trailers",
+            "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "x-forwarded-for: 127.0.0.1",
             "x-forwarded-host: app.test:81",
             "x-forwarded-proto: http",

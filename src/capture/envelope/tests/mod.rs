@@ -24,6 +24,7 @@ fn request(line: &str, kind: &str, body: &str) -> Request {
         scheme: "http",
         host: "app.example".to_owned(),
         id: "1".to_owned(),
+        trace_id: None,
         headers: map(&headers),
         body: capture(body),
     }

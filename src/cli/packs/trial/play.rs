@@ -14,7 +14,7 @@ use super::coverage::{Coverage, Report};
 use crate::config::Limits;
 use crate::derive::{Answer, Answers, Engine, Given, Purpose, ReadFailure, ReadRequest};
 use crate::event::Event;
-use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
+use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response, trace_id};
 use crate::rules::model::{Mode, Rule, RuleSet};
 use crate::rules::redact::Key;
 use crate::rules::router::{Candidate, HeadView};
@@ -119,6 +119,7 @@ fn request(trial: &Trial) -> Result<Request, String> {
         scheme: "http",
         host: host.to_owned(),
         id: "test".to_owned(),
+        trace_id: trace_id(&headers).map(str::to_owned),
         headers,
         body,
     })

@@ -1,0 +1,75 @@
+//! `traceparent` (W3C Trace Context, level 1): by which trace the application and others before and behind it
+//! know a request.
+//!
+//! Who sends one may say anything: it is a claim, kept as it is, and nothing of ours is found or left out by it
+//! (THREATS E49).
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The trace id of these headers: where there is one `traceparent`, and it is what it should be (section 3.2).
+pub fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(&TRACEPARENT).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    trace_id_of(value)
+}
+
+fn trace_id_of(value: &HeaderValue) -> Option<&str> {
+    let text = value.to_str().ok()?;
+    let (known, rest) = text.split_at_checked(LENGTH)?;
+    let mut parts = known.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let (parent, flags) = (parts.next()?, parts.next()?);
+    let is_whole = version.len() == 2 && trace.len() == 32 && parent.len() == 16 && flags.len() == 2;
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_something = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let is_good = is_whole
+        && [version, trace, parent, flags].into_iter().all(is_hex)
+        && is_something(trace)
+        && is_something(parent)
+        && version != "ff"
+        // Later versions may add to the end.
+        && (rest.is_empty() || (version != "00" && rest.starts_with('-')));
+    is_good.then_some(trace)
+}
+
+/// Of version 00.
+const LENGTH: usize = 55;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_id_is_taken_from_one_good_header_and_from_nothing_else() {
+        let check = |values: &[&str], expected: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(trace_id(&headers), expected, "{values:?}");
+        };
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let good = format!("00-{id}-00f067aa0ba902b7-01");
+        check(&[&good], Some(id));
+        check(&[], None);
+        check(&[&good, &good], None);
+        check(&[&good.replace("-01", "-00")], Some(id));
+        check(&[&good.replace("00-4", "cc-4")], Some(id));
+        check(&[&(good.replace("00-4", "cc-4") + "-more")], Some(id));
+        check(&[&(good.replace("00-4", "cc-4") + "more")], None);
+        check(&[&(good.clone() + "-more")], None);
+        check(&[&good.replace("00-4", "ff-4")], None);
+        check(&[&good.to_uppercase()], None);
+        check(&[&good.replace(id, &"0".repeat(32))], None);
+        check(&[&good.replace("00f067aa0ba902b7", &"0".repeat(16))], None);
+        check(&[&good.replace('-', "_")], None);
+        check(&[&good[..54]], None);
+        check(&[&good.replace("4bf9", "4bg9")], None);
+        check(&[&format!("00-{id}0-0f067aa0ba902b7-01")], None);
+        check(&["", "x"], None);
+        check(&[""], None);
+    }
+}
