@@ -21,6 +21,9 @@ pub(in crate::app) async fn follow(reloader: Arc<Reloader>) -> std::io::Result<J
     Ok(tokio::spawn(async move {
         loop {
             let trigger = next(&mut hangup, watch.as_mut()).await;
+            // Before it, so that nothing is missed between its reading and the next look; and anew, since a folder
+            // may have been replaced by another.
+            watch = self::watch(&reloader).await;
             // In a task of its own: what is begun is told and recorded, also when everything stops meanwhile.
             let reloading = Arc::clone(&reloader);
             let done = tokio::spawn(async move { reloading.reload(trigger).await }).await;

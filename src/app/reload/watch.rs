@@ -27,12 +27,11 @@ impl Watch {
         // One place: a hint that nobody has taken yet stands for all that follow.
         let (tell, changed) = channel(1);
         let file = path.map(Path::to_owned);
-        let single: Vec<PathBuf> = config.rules.iter().map(|place| place.path.clone()).collect();
-        let single: Vec<PathBuf> = single.into_iter().filter(|path| path.is_file()).chain(file).collect();
-        let folders: Vec<PathBuf> =
-            config.rules.iter().map(|place| place.path.clone()).filter(|path| path.is_dir()).collect();
+        let places = || config.rules.iter().map(|place| place.path.clone());
+        let folders: Vec<PathBuf> = places().filter(|path| path.is_dir()).collect();
+        let named: Vec<PathBuf> = places().chain(file).collect();
         let names: Vec<PathBuf> =
-            single.iter().filter_map(|path| path.file_name()).map(PathBuf::from).collect();
+            named.iter().filter_map(|path| path.file_name()).map(PathBuf::from).collect();
         let roots: Vec<PathBuf> = folders.iter().filter_map(|path| path.canonicalize().ok()).collect();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let is_ours = |path: &PathBuf| {
@@ -44,9 +43,11 @@ impl Watch {
                 let _ = tell.try_send(());
             }
         })?;
-        let parents = single.iter().map(|path| (parent(path), RecursiveMode::NonRecursive));
+        // Where the place itself is put in the place of another: a file, a folder, a link.
+        let parents = named.iter().map(|path| (parent(path), RecursiveMode::NonRecursive));
         let folders = folders.into_iter().map(|path| (path, RecursiveMode::Recursive));
-        for (path, mode) in folders.chain(parents) {
+        // What is asked for last holds for a folder that is asked for twice.
+        for (path, mode) in parents.chain(folders) {
             let path = path.canonicalize().unwrap_or(path);
             if let Err(error) = watcher.watch(&path, mode) {
                 tracing::warn!(path = %path.display(), %error, "changes here are not noticed: send SIGHUP");

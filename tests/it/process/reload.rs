@@ -175,10 +175,24 @@ fn files_that_change_are_loaded_and_those_that_only_look_changed_are_no_event() 
     let unchanged = "earwitness_reloads_total{outcome=\"unchanged\",trigger=\"file\"}";
     eventually("it is looked at", || process.metric(unchanged) == 1);
     assert_eq!(reloads(&process), 2);
+    // As a deployment does: a whole folder takes the place of the old one, and then a file in it changes.
+    let (rules, fresh) = (folder.path().join("rules"), folder.path().join("fresh"));
+    fs::create_dir_all(fresh.join("notes")).unwrap();
+    fs::write(fresh.join("notes/notes.yaml"), pack("THREE", "")).unwrap();
+    fs::rename(&rules, folder.path().join("old")).unwrap();
+    fs::rename(&fresh, &rules).unwrap();
+    eventually("the folder is loaded", || {
+        add_note(&process, "x") == 200 && !events(&process, "THREE").is_empty()
+    });
+    write_pack(folder.path(), &pack("FOUR", ""));
+    eventually("the file is loaded", || {
+        add_note(&process, "x") == 200 && !events(&process, "FOUR").is_empty()
+    });
+    let before = reloads(&process);
     let config = fs::read_to_string(folder.path().join("earwitness.yaml")).unwrap();
     let changed = format!("{config}trusted_proxies: 127.0.0.1\nworkers: 997\n");
     fs::write(folder.path().join("earwitness.yaml"), changed).unwrap();
-    eventually("the configuration is loaded", || reloads(&process) == 3);
+    eventually("the configuration is loaded", || reloads(&process) == before + 1);
     let details = events(&process, "RULES_RELOADED")[0]["details"].clone();
     assert_eq!(
         (&details["settings"], &details["needsRestart"]),
