@@ -29,7 +29,7 @@ fn a_client_that_begins_with_the_preface_is_spoken_to_in_http_2_however_it_is_cu
     }
     let requests = app.requests();
     assert_eq!(requests.len(), 6);
-    assert!(requests.iter().all(|request| request.starts_with("GET /a?b=c HTTP/1.1\r\nhost: x\r\n")));
+    assert!(requests.iter().all(|request| request.starts_with("GET /a?b=c HTTP/1.1\r\nHost: x\r\n")));
 }
 
 #[test]

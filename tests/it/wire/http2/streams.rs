@@ -64,7 +64,7 @@ fn trailers_pass_both_ways() {
     });
     for request in app.requests() {
         assert_eq!(value_of(&request, "te"), Some("trailers"));
-        assert!(request.ends_with("5\r\nhello\r\n0\r\nchecksum: 7\r\n\r\n"), "{request}");
+        assert!(request.ends_with("5\r\nhello\r\n0\r\nChecksum: 7\r\n\r\n"), "{request}");
     }
     assert_eq!(script.only().ending, Ending::Complete);
 }
