@@ -173,6 +173,17 @@ class Earwitness:
             return None
 
 
+def certificate(folder):
+    """A new certificate for 127.0.0.1 in a folder; the answer is the configuration that uses it."""
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", *names,
+         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+        check=True, stdin=subprocess.DEVNULL, capture_output=True,
+    )
+    return f"tls: {{ certificate: {folder / 'certificate.pem'}, key: {folder / 'key.pem'} }}\n"
+
+
 def binary():
     """The binary under test: E2E_BINARY, or the newest that cargo built."""
     if "E2E_BINARY" in os.environ:

@@ -7,6 +7,7 @@
 
 import collections
 import pathlib
+import ssl
 import sys
 import tempfile
 
@@ -17,9 +18,10 @@ sys.path += [str(E2E), str(E2E / "wire")]
 from bombs import BOMBS  # noqa: E402
 from expect import require, tell  # noqa: E402
 from office import RULES, Office  # noqa: E402
-from sidecar import Earwitness  # noqa: E402
+from sidecar import Earwitness, certificate  # noqa: E402
 
 import attacks  # noqa: E402
+import streams  # noqa: E402
 from attacks import Victim  # noqa: E402
 from ordinary import Ordinary  # noqa: E402
 
@@ -35,8 +37,8 @@ BOMBS_MB = 64
 class Story:
     """The attacks, in order; each is over before the next begins."""
 
-    def __init__(self, sidecar, office, times):
-        self.sidecar, self.office, self.times = sidecar, office, times
+    def __init__(self, sidecar, tls, office, folder, times):
+        self.sidecar, self.tls, self.office, self.folder, self.times = sidecar, tls, office, folder, times
         self.process = sidecar.process
         self.victim, self.connections_max = Victim(sidecar.port), connections_max(times)
         self.ordinary = Ordinary(sidecar.port)
@@ -101,14 +103,48 @@ class Story:
             # Who goes on sending while the refusal comes may lose it to the reset.
             require(set(firsts) <= {"HTTP/1.1 431 Request Header Fields Too Large", ""}, "431 or closed", sorted(set(firsts)))
 
+    def streams_that_are_taken_back_keep_nobody_out(self):
+        self.greedy(streams.rapid_reset(5000 * self.times), 10)
+
+    def heads_without_end_over_http2_are_cut(self):
+        for wire in streams.endless_head(5000), streams.unpacked_head(10_000):
+            self.greedy(wire, 20)
+
+    def frames_without_use_keep_nobody_out(self):
+        for wire in streams.pings(20_000 * self.times), streams.empty_frames(50_000 * self.times):
+            self.greedy(wire, 20)
+
+    def streams_without_room_are_not_piled_up(self):
+        self.greedy(streams.closed_windows(100), 20)
+
+    def handshakes_that_come_to_nothing_keep_nobody_out(self):
+        count, victim, open_before = 100 * self.times, Victim(self.tls.port), self.tls.process.descriptors()
+        tls = ssl.create_default_context(cafile=self.folder / "certificate.pem")
+        with Ordinary(self.tls.port, "behind TLS", tls):
+            closed = attacks.slowly(victim, attacks.SLOW_HELLO, count, HEAD_MS / 1000 + 5)
+            require(all(closed), "every slow handshake is cut", collections.Counter(closed))
+            attacks.heads(victim, b"GET /page HTTP/1.1\r\nhost: office\r\n\r\n", count)
+            attacks.handshakes(victim, count, tls)
+        failed = self.tls.metric("earwitness_handshakes_failed_total")
+        require(failed >= 2 * count, "each that failed is counted", failed)
+        self.tls.process.wait_until("its descriptors are closed", lambda: self.tls.process.descriptors() <= open_before + 20)
+
     def everything_falls_back(self):
         self.process.wait_until("its descriptors are closed", lambda: self.process.descriptors() <= self.descriptors + 20)
         require(self.grown_mb() < KEPT_MB * self.times, "little memory is kept", self.grown_mb())
         self.ordinary.requests(100)
 
     def whatever_was_booked_is_recorded_once(self):
-        booked = self.office.require_records(self.sidecar)
+        booked = self.office.require_records(self.sidecar, self.tls)
         require(set(self.ordinary.titles) <= set(booked), "the office has all ordinary bookings", len(booked))
+
+    def greedy(self, wire, count):
+        """Some who send all of that and read nothing."""
+        grown = []
+        with self.ordinary:
+            shut_out = streams.greedy(self.victim, wire, count, 2, lambda: grown.append(self.grown_mb()))
+        require(grown[0] < KEPT_MB * (self.times + 1), "little memory is kept", grown)
+        return shut_out
 
     def grown_mb(self):
         return (self.process.rss_bytes() - self.rss) / MB
@@ -117,6 +153,8 @@ class Story:
         heads_that_never_end_are_cut, bodies_that_never_end_keep_nobody_out, answers_that_nobody_reads_are_not_piled_up,
         too_many_connections_are_turned_away, bombs_are_passed_and_not_unpacked, requests_broken_off_anywhere_leave_no_trace,
         answers_broken_off_anywhere_leave_no_trace, pipelines_are_answered_in_order, heads_of_ten_thousand_lines_are_refused,
+        streams_that_are_taken_back_keep_nobody_out, heads_without_end_over_http2_are_cut, frames_without_use_keep_nobody_out,
+        streams_without_room_are_not_piled_up, handshakes_that_come_to_nothing_keep_nobody_out,
         everything_falls_back, whatever_was_booked_is_recorded_once,
     ]
 
@@ -132,11 +170,16 @@ def main():
         folder = pathlib.Path(name)
         office = Office(folder)
         try:
-            client = f"client_connections_max: {connections_max(times)}"
-            limits = f"limits: {{ head_ms: {HEAD_MS}, connections_max: {connections_max(times)}, {client} }}\n"
-            sidecar = Earwitness(folder, office.port, RULES, limits)
-            story = Story(sidecar, office, times)
-            return tell([(step.__name__, lambda step=step: step(story)) for step in Story.STEPS], sidecar, office)
+            limits = f"head_ms: {HEAD_MS}, handshake_ms: {HEAD_MS}, connections_max: {connections_max(times)}"
+            sidecar = Earwitness(folder, office.port, RULES, f"limits: {{ {limits} }}\n")
+            (folder / "tls").mkdir()
+            tls = Earwitness(folder / "tls", office.port, RULES, f"limits: {{ {limits} }}\n{certificate(folder)}")
+            try:
+                story = Story(sidecar, tls, office, folder, times)
+                steps = [(step.__name__, lambda step=step: step(story)) for step in Story.STEPS]
+                return tell(steps, sidecar, tls.process, office)
+            finally:
+                tls.process.stop()
         finally:
             office.stop()
 

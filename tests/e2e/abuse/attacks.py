@@ -73,6 +73,8 @@ def booking(title, more=""):
 SLOW_HEAD = b"GET /page HTTP/1.1\r\nhost: office\r\nx: "
 # On a route that is recorded, so that it is copied too.
 SLOW_BODY = b"POST /bookings HTTP/1.1\r\nhost: office\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n{"
+# The beginning of a TLS record of 512 bytes: a ClientHello, of which letters never make a whole one.
+SLOW_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
 
 def slowly(victim, beginning, count, seconds):
@@ -191,6 +193,16 @@ async def all_of(reader):
         while piece := await reader.read(1 << 16):
             found += piece
     return bytes(found)
+
+
+def handshakes(victim, count, tls):
+    """Whole handshakes, which cost the proxy a signature each, and then nothing."""
+
+    async def attack(_):
+        _, writer = await asyncio.open_connection("127.0.0.1", victim.port, ssl=tls, local_addr=(ATTACKER, 0))
+        writer.transport.abort()
+
+    many(attack, count)
 
 
 async def idle(victim, count, measure):

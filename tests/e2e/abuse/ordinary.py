@@ -13,9 +13,9 @@ REQUESTS_PER_CONNECTION = 10
 class Ordinary:
     """Books and looks, one request after the other; a context in which this happens beside."""
 
-    def __init__(self, port):
+    def __init__(self, port, name="ordinary", tls=None):
         self.titles = []
-        self._port = port
+        self._port, self._name, self._tls = port, name, tls
         self._names = itertools.count()
         self._connection = None
 
@@ -49,13 +49,18 @@ class Ordinary:
         if number % REQUESTS_PER_CONNECTION == 0 and self._connection:
             self._connection.close()
         if number % REQUESTS_PER_CONNECTION == 0:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S_MAX)
+            self._connection = self._connect()
         if number % 2:
             self._ask("GET", "/page", None, 200)
         else:
-            title = f"ordinary {number}"
+            title = f"{self._name} {number}"
             self._ask("POST", "/bookings", json.dumps({"title": title}), 201)
             self.titles.append(title)
+
+    def _connect(self):
+        if self._tls:
+            return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=ANSWER_S_MAX, context=self._tls)
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S_MAX)
 
     def _ask(self, method, path, body, wanted):
         self._connection.request(method, path, body, {"content-type": "application/json"} if body else {})

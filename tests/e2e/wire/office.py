@@ -28,10 +28,11 @@ class Office:
         connection.request("GET", "/titles")
         return json.load(connection.getresponse())
 
-    def require_records(self, sidecar):
+    def require_records(self, *sidecars):
         """One record for each booking; the answer is what was booked."""
         booked = self.titles()
-        recorded = collections.Counter(event.get("details", {}).get("title") for event in sidecar.all_events(action="CREATED"))
+        events = [event for sidecar in sidecars for event in sidecar.all_events(action="CREATED")]
+        recorded = collections.Counter(event.get("details", {}).get("title") for event in events)
         wrong = {title: recorded[title] for title, count in collections.Counter(booked).items() if recorded[title] != count}
         require(not wrong, f"a record for each of {len(booked)} bookings", dict(list(wrong.items())[:20]))
         return booked
