@@ -5,6 +5,7 @@ Each ends by itself and tells what became of it; none of them looks at the proxy
 
 import asyncio
 import contextlib
+import itertools
 import json
 import resource
 import socket
@@ -26,10 +27,11 @@ def may_open(count):
 
 
 class Victim:
-    """A port that is attacked."""
+    """A port that is attacked, from one address or from several by turns."""
 
-    def __init__(self, port):
+    def __init__(self, port, *addresses):
         self.port = port
+        self._addresses = itertools.cycle(addresses or [ATTACKER])
 
     @contextlib.asynccontextmanager
     async def connection(self, receive_bytes=None):
@@ -38,7 +40,7 @@ class Victim:
         if receive_bytes:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         client.setblocking(False)
-        client.bind((ATTACKER, 0))
+        client.bind((next(self._addresses), 0))
         await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", self.port))
         reader, writer = await asyncio.open_connection(sock=client, limit=1 << 16)
         try:
