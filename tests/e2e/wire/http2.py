@@ -19,8 +19,34 @@ from expect import require, tell
 from sidecar import Earwitness, certificate
 
 BOOKING = json.dumps({"title": "from h2load", "notes": "n" * 500})
-# What the suite asks for and does not get, each with the reason why it stays so.
-EXPLAINED = {}
+# What the suite asks for and does not get. The connection ends as it must, but the library calls the error a protocol
+# error, where the suite wants it named more closely.
+NAMED_OTHERWISE = {
+    "4. http frames": ["invalid header block fragment"],
+    "5. streams and multiplexing": [
+        "closed sends headers frame", "closed sends headers frame after rst stream", "half closed remote sends data frame",
+        "half closed remote sends headers frame",
+    ],
+    "6. frame definitions": [
+        "sends data frame on invalid stream state", "sends ping frame with invalid length", "sends priority frame with invalid length",
+        "sends rst stream frame with invalid length", "sends settings frame with ack and payload",
+        "sends settings frame with invalid length", "sends settings initial window size with exceeded max window size value",
+        "sends settings initial window size with invalid value", "sends window update frame with invalid length",
+    ],
+}
+# Refused with an answer that says why, as section 8.1.1 allows, where the suite wants the stream to be reset.
+ANSWERED_WITH_400 = {
+    "8. expressing http semantics in http2": [
+        "sends connect without authority", "sends headers frame with leading space in field value",
+        "sends headers frame with mismatched host authority", "sends headers frame with trailing tab in field value",
+    ],
+}
+# Taken off by the library and never passed on, where the suite wants the stream to be reset.
+TAKEN_OFF = {"8. expressing http semantics in http2": ["sends headers frame with pseudo header in trailer"]}
+EXPLAINED = {
+    f"RFC 9113 :: {section} :: {case}"
+    for sections in (NAMED_OTHERWISE, ANSWERED_WITH_400, TAKEN_OFF) for section, cases in sections.items() for case in cases
+}
 
 
 class Story:
@@ -72,14 +98,20 @@ class Story:
         require(len(booked) == 2 * 2001, "what was sent is booked", len(booked))
 
     def the_rules_of_the_protocol_are_kept(self):
+        failed, count = self.failed_cases()
+        if failed - EXPLAINED:
+            # The suite gives an answer two seconds; on a busy machine one may come later.
+            failed &= self.failed_cases()[0]
+        require(failed <= EXPLAINED, "only what is explained fails", sorted(failed - EXPLAINED))
+        print(f"      {count - len(failed)} of {count} cases pass", flush=True)
+
+    def failed_cases(self):
         command = ["httpwg", "--address", f"127.0.0.1:{self.clear.port}", "--frame-timeout", "2000", "--connect-timeout", "5000"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         said = done.stdout + done.stderr
         verdicts = {name: word for word, name in re.findall(r"Test (passed|failed): (.+)", said)}
         require(len(verdicts) > 100, "the suite runs", said)
-        failed = {name for name, word in verdicts.items() if word == "failed"}
-        require(failed == set(EXPLAINED), "only what is explained fails", sorted(failed ^ set(EXPLAINED)))
-        print(f"      {len(verdicts) - len(failed)} of {len(verdicts)} cases pass", flush=True)
+        return {name for name, word in verdicts.items() if word == "failed"}, len(verdicts)
 
     def trusted(self):
         return ["--cacert", str(self.folder / "certificate.pem")]
