@@ -26,14 +26,14 @@ class Table:
     def row(self, what, cells, ratios, target):
         """Ratios of the rounds against a target that they should not exceed."""
         ratio = statistics.median(ratios)
-        verdict = "met" if ratio <= target else "within the margin" if ratio <= target * MARGIN else "**missed**"
+        verdict = "**no answer**" if not ratio else "met" if ratio <= target else "within the margin" if ratio <= target * MARGIN else "**missed**"
         self._print(what, cells, f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})", f"{target}", verdict)
 
     def memory(self, what, cells, mb, mb_max):
         self._print(what, cells, "", f"under {mb_max} MB", "met" if mb < mb_max else "**missed**")
 
     def _print(self, what, cells, *rest):
-        self.is_missed |= "missed" in rest[-1]
+        self.is_missed |= rest[-1].startswith("**")
         cells = [*cells, *["-"] * (4 - len(cells))]
         print("|", " | ".join([what, *cells, *rest]), "|", flush=True)
 

@@ -115,7 +115,7 @@ pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>
     let mut gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
     gate.take_in(start);
     let client = Rc::new(face.connected(arrival));
-    let requests_max = limits.connection_requests_max;
+    let (requests_max, stopping) = (limits.connection_requests_max, &shared.stop);
     let service = service_fn(|request: Request<Incoming>| {
         let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&client), Rc::clone(&wire));
         async move {
@@ -136,7 +136,8 @@ pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>
                 wire.switched();
             }
             wire.answered();
-            if wire.calls() >= requests_max && !is_switching {
+            // (The connection learns of a stop by itself, but maybe after this answer's head.)
+            if (wire.calls() >= requests_max || *stopping.borrow()) && !is_switching {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)

@@ -93,9 +93,8 @@ impl Exchange {
     pub(super) fn answer(&self) -> Vec<u8> {
         let mut content = self.answer.clone();
         if self.has_no_body() {
-            // A length is what a body would have had (RFC 9110 section 8.6); 204 has none, and that of 304 is
-            // on the published list.
-            let length = self.status.starts_with("200").then(|| content.body.bytes().len());
+            // A length is what a body would have had (RFC 9110 section 8.6); 204 has none.
+            let length = (!self.status.starts_with("204")).then(|| content.body.bytes().len());
             content.headers.extend(length.map(|length| ("Content-Length".into(), length.to_string().into())));
             content.body = Body::Unsaid(Vec::new());
         }

@@ -87,7 +87,7 @@ impl Reader {
 
 fn field(line: &[u8]) -> Field {
     let colon = line.iter().position(|byte| *byte == b':').expect("a colon");
-    (line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii().to_vec())
+    (line[..colon].to_vec(), line[colon + 1..].trim_ascii().to_vec())
 }
 
 fn has_no_body(side: Side<'_>, start: &[u8]) -> bool {
@@ -112,6 +112,8 @@ impl Message {
                 !is_length && !is_named(name, "transfer-encoding")
             });
         }
+        // Names in trailers are written anew.
+        self.trailers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
         self.headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
         self.trailers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
         self
