@@ -182,7 +182,8 @@ impl Worker {
             is_trusted: peer.is_trusted,
         });
         if !candidates.is_empty() {
-            return audited::serve(self, peer, parts, body, candidates).await;
+            // In a box: hyper moves and keeps the future of each request, and most do not come here.
+            return Box::pin(audited::serve(self, peer, parts, body, candidates)).await;
         }
         match self.prepare(&mut parts, peer) {
             Ok(id) => {

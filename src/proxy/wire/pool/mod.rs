@@ -88,12 +88,13 @@ impl Pool {
     ) -> Result<Reply, Failure> {
         let (response, mut lease) =
             if client.is_some_and(|bond| bond.is_tied()) || is_bound(request.headers()) {
-                self.send_bound(request, client).await?
+                // In boxes: what is rare must not make every request's future larger.
+                Box::pin(self.send_bound(request, client)).await?
             } else {
                 match &self.shared {
                     // A switch of protocols is HTTP/1.1's.
                     Some(shared) if !shared.is_declined() && !request.headers().contains_key(UPGRADE) => {
-                        self.send_shared(shared, request).await?
+                        Box::pin(self.send_shared(shared, request)).await?
                     }
                     Some(_) | None => self.send_own(request).await?,
                 }
@@ -114,7 +115,7 @@ impl Pool {
                 Tried::Again(again) => request = again,
             }
         }
-        self.dial().await?.send(request).await
+        Box::pin(async { self.dial().await?.send(request).await }).await
     }
 
     /// Over the connection that stands for this client, or else over a new one that will.
