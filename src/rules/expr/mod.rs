@@ -28,6 +28,7 @@ pub use reach::{Reach, ReachStep};
 pub use scope::{Doubt, Doubts, EvalLog, Phase, Root, Scope, Verdicts};
 pub use template::Template;
 pub use test::Test;
+pub(crate) use test::may_be_one;
 
 use std::sync::Arc;
 

@@ -134,6 +134,11 @@ fn against(right: &Expr, matches: &[&Value], scope: &Scope<'_>, holds: fn(&Value
         && right.look_up(scope).is_some_and(|right| matches.iter().any(|one| holds(one, &right)))
 }
 
+/// Whether one value of a request may equal both: in kind, as text, or as the number or time that both are.
+pub(crate) fn may_be_one(left: &Value, right: &Value) -> bool {
+    is_equal(left, right) || compare(left, right) == Some(Ordering::Equal)
+}
+
 fn is_equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::String(text), other @ (Value::Number(_) | Value::Bool(_)))

@@ -1,7 +1,7 @@
 //! Whether two conditions can hold at once. Told only where it is sure that they cannot: one path, of which
 //! one rule wants what the other refuses.
 
-use crate::rules::expr::{Check, Condition, Expr, Test};
+use crate::rules::expr::{Check, Condition, Expr, Test, may_be_one};
 use crate::value::Value;
 
 /// True when no request can meet both.
@@ -31,11 +31,14 @@ fn refuses(one: &Test, wanted: &Test) -> bool {
         (Test::Absent, wanted) => needs_a_match(wanted),
         (Test::Not(refused), wanted) => match (&**refused, literals(refused), literals(wanted)) {
             (Test::Exists, _, _) => needs_a_match(wanted),
-            (_, Some(refused), Some(wanted)) => wanted.iter().all(|one| is_among(one, &refused)),
+            // The very same: what equals one spelling of a number need not equal another.
+            (_, Some(refused), Some(wanted)) => wanted.iter().all(|one| refused.contains(one)),
             (_, _, _) => false,
         },
         (one, wanted) => match (literals(one), literals(wanted)) {
-            (Some(one), Some(wanted)) => !wanted.iter().any(|value| is_among(value, &one)),
+            (Some(one), Some(wanted)) => {
+                !wanted.iter().any(|value| one.iter().any(|other| may_be_one(value, other)))
+            }
             (_, _) => false,
         },
     }
@@ -61,17 +64,6 @@ fn literals(test: &Test) -> Option<Vec<&Value>> {
         | Test::Above(_)
         | Test::Below(_) => None,
     }
-}
-
-/// As conditions compare: a number also equals its own text.
-fn is_among(value: &Value, others: &[&Value]) -> bool {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.to_string(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            value.to_string()
-        }
-    };
-    others.iter().any(|other| text(other) == text(value))
 }
 
 fn needs_a_match(test: &Test) -> bool {
@@ -111,6 +103,10 @@ mod tests {
             ("[a, b]", "[c, 1]", false),
             ("[a, b]", "[c, b]", true),
             ("1", "'1'", true),
+            ("1", "1.0", true),
+            ("'1.0'", "1", true),
+            ("{ not: '1' }", "1", true),
+            ("1", "2", false),
             ("a", "{ exists: false }", false),
             ("{ exists: true }", "{ exists: false }", false),
             ("{ not: a }", "a", false),
