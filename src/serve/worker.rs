@@ -137,7 +137,7 @@ pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>
             }
             wire.answered();
             // (The connection learns of a stop by itself, but maybe after this answer's head.)
-            if (wire.calls() >= requests_max || *stopping.borrow()) && !is_switching {
+            if (wire.calls() >= requests_max || stopping.has_changed().unwrap_or(true)) && !is_switching {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
