@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::chunks::{Chunks, Side};
 use super::head;
 use super::lines::{self, Framing};
+use super::ready::Ready;
 use super::refusal::Refusal;
 use super::wire::Wire;
 
@@ -31,9 +32,7 @@ pub(super) struct Gate<S> {
     /// The start of a head whose end has not arrived, or what came before the answer to an upgrade.
     held: Vec<u8>,
     /// Bytes that hyper reads next: a head that was held, or the one in place of a refused head.
-    ready: Vec<u8>,
-    /// How much of `ready` was read.
-    ready_at: usize,
+    ready: Ready,
     head_bytes_max: usize,
     headers_max: usize,
     /// What may still be thrown away after a refusal, so that the client can read our answer before it sees
@@ -66,8 +65,7 @@ impl<S> Gate<S> {
             wire,
             place: Place::Head,
             held: Vec::new(),
-            ready: Vec::new(),
-            ready_at: 0,
+            ready: Ready::default(),
             head_bytes_max,
             headers_max,
             discard_bytes_left: DISCARD_BYTES_MAX,
@@ -85,8 +83,8 @@ impl<S> Gate<S> {
     pub(super) fn take_in(&mut self, mut start: Vec<u8>) {
         let passed = self.look_at(&start);
         start.truncate(passed);
-        start.append(&mut self.ready);
-        self.ready = start;
+        start.append(&mut std::mem::take(&mut self.ready).into_rest());
+        self.ready = start.into();
     }
 
     /// Looks at newly read bytes; says how many of them hyper may see now.
@@ -170,7 +168,7 @@ impl<S> Gate<S> {
     fn refuse(&mut self, refusal: Refusal) {
         self.place = Place::Refused;
         self.held = Vec::new();
-        self.ready.extend_from_slice(STAND_IN);
+        self.ready.push(STAND_IN);
         self.wire.head_refused(refusal);
     }
 
@@ -190,17 +188,6 @@ impl<S> Gate<S> {
     fn look_at_held(&mut self) {
         let all = std::mem::take(&mut self.held);
         self.take_in(all);
-    }
-
-    fn read_ready(&mut self, into: &mut ReadBuf<'_>) {
-        let left = &self.ready[self.ready_at..];
-        let taken = left.len().min(into.remaining());
-        into.put_slice(&left[..taken]);
-        self.ready_at += taken;
-        if self.ready_at == self.ready.len() {
-            self.ready = Vec::new();
-            self.ready_at = 0;
-        }
     }
 }
 
@@ -262,7 +249,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
         }
         loop {
             if !gate.ready.is_empty() {
-                gate.read_ready(into);
+                gate.ready.read_into(into);
                 return Poll::Ready(Ok(()));
             }
             match gate.place {

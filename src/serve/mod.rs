@@ -14,6 +14,7 @@ mod interim;
 pub(crate) mod lines;
 mod pace;
 mod places;
+pub(crate) mod ready;
 mod refusal;
 /// The tables of raw messages, which the tests of both gates read.
 #[cfg(test)]

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::traffic::Traffic;
 use crate::serve::gate::written;
+use crate::serve::ready::Ready;
 use crate::serve::welcome::PREFACE;
 
 /// A client's socket, looked at.
@@ -20,8 +21,7 @@ pub(super) struct Frames<S> {
     traffic: Rc<Traffic>,
     place: Place,
     /// What was read of the socket before.
-    start: Vec<u8>,
-    start_at: usize,
+    start: Ready,
 }
 
 /// What the next byte belongs to.
@@ -35,7 +35,7 @@ enum Place {
 impl<S> Frames<S> {
     /// `start` is what was read of the socket already.
     pub(super) fn new(socket: S, start: Vec<u8>, traffic: Rc<Traffic>) -> Frames<S> {
-        Frames { socket, traffic, place: Place::Preface { left: PREFACE.len() }, start, start_at: 0 }
+        Frames { socket, traffic, place: Place::Preface { left: PREFACE.len() }, start: start.into() }
     }
 
     fn follow(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -129,14 +129,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Frames<S> {
     ) -> Poll<io::Result<()>> {
         let frames = &mut *self;
         let before = into.filled().len();
-        if frames.start_at < frames.start.len() {
-            let left = &frames.start[frames.start_at..];
-            let taken = left.len().min(into.remaining());
-            into.put_slice(&left[..taken]);
-            frames.start_at += taken;
+        if !frames.start.is_empty() {
+            frames.start.read_into(into);
         } else {
-            frames.start = Vec::new();
-            frames.start_at = 0;
             ready!(Pin::new(&mut frames.socket).poll_read(context, into))?;
         }
         Poll::Ready(frames.follow(&into.filled()[before..]))

@@ -24,6 +24,7 @@ use crate::config::Limits;
 use crate::serve::Refusal;
 use crate::serve::chunks::{Chunks, Side};
 use crate::serve::lines::{self, Framing};
+use crate::serve::ready::Ready;
 use crate::telemetry::Metrics;
 
 /// What a request asks, as far as the end of its answer depends on it.
@@ -60,9 +61,7 @@ struct Gate<S> {
     /// The start of a head whose end has not arrived.
     held: Vec<u8>,
     /// Bytes that hyper reads next: a head that was held, and what came with its end.
-    ready: Vec<u8>,
-    /// How much of `ready` was read.
-    ready_at: usize,
+    ready: Ready,
     limits: HeadLimits,
     metrics: Arc<Metrics>,
 }
@@ -111,16 +110,15 @@ impl<S> Gate<S> {
             talk,
             place: Place::Silent,
             held: Vec::new(),
-            ready: Vec::new(),
-            ready_at: 0,
+            ready: Ready::default(),
             limits,
             metrics: Arc::clone(metrics),
         }
     }
 
     /// The socket, and what was read of it that hyper has not seen.
-    fn into_parts(mut self) -> (S, Vec<u8>) {
-        (self.socket, self.ready.split_off(self.ready_at))
+    fn into_parts(self) -> (S, Vec<u8>) {
+        (self.socket, self.ready.into_rest())
     }
 
     /// Something goes out: the first bytes of a request, or more of one.
@@ -211,7 +209,7 @@ impl<S> Gate<S> {
             let mut all = std::mem::take(&mut self.held);
             let passed = self.look_at(&all);
             all.truncate(passed);
-            self.ready = all;
+            self.ready = all.into();
         } else if self.held.len() > self.limits.head_bytes_max {
             self.refuse(Refusal::HeadTooLarge.into());
         }
@@ -234,17 +232,6 @@ impl<S> Gate<S> {
             }
         }
     }
-
-    fn read_ready(&mut self, into: &mut ReadBuf<'_>) {
-        let left = &self.ready[self.ready_at..];
-        let taken = left.len().min(into.remaining());
-        into.put_slice(&left[..taken]);
-        self.ready_at += taken;
-        if self.ready_at == self.ready.len() {
-            self.ready = Vec::new();
-            self.ready_at = 0;
-        }
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
@@ -259,7 +246,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
         }
         loop {
             if !gate.ready.is_empty() {
-                gate.read_ready(into);
+                gate.ready.read_into(into);
                 return Poll::Ready(Ok(()));
             }
             match gate.place {
