@@ -5,26 +5,17 @@
 //! neither rules nor records. Every head of HTTP/1 passes the gate before hyper reads it, every one of HTTP/2 is
 //! looked at before the face does.
 
-pub(crate) mod chunks;
-mod clock;
-mod gate;
-mod head;
+mod connection;
+pub(crate) mod gate;
 mod http2;
-mod interim;
-pub(crate) mod lines;
-mod pace;
-mod places;
-pub(crate) mod ready;
-mod refusal;
 /// The tables of raw messages, which the tests of both gates read.
 #[cfg(test)]
 #[path = "../../tests/raw/table.rs"]
 pub(crate) mod table;
 mod welcome;
-mod wire;
 mod worker;
 
-pub use refusal::Refusal;
+pub use gate::Refusal;
 pub use welcome::Tls;
 pub(crate) use worker::prepare;
 
@@ -39,7 +30,7 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use self::places::Places;
+use self::connection::Places;
 use self::welcome::Watch;
 use crate::config::{Config, Limits, TlsFaults};
 use crate::exchange::Certificate;

@@ -1,28 +1,17 @@
 //! One worker: accepts, serves each connection in a task of its own, and at shutdown waits for them all.
 
-use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, StatusCode, Version};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::clock::{Clock, Strike};
-use super::gate::Gate;
 use super::welcome::welcome;
-use super::wire::Wire;
-use super::{Arrival, Face, Shared};
+use super::{Face, Shared};
 use crate::config::Limits;
 
 /// Runs a worker until it is told to stop and its connections have ended.
@@ -99,97 +88,6 @@ fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Serves one HTTP/1 client until it leaves, is idle for too long, or everything stops. `start` is what was read
-/// of the socket already. Over whatever it comes: the compiler makes one for plain sockets that knows nothing
-/// of TLS.
-pub(super) async fn serve_connection<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
-    socket: S,
-    start: Vec<u8>,
-    arrival: Arrival,
-    shared: Shared,
-    face: Rc<F>,
-) {
-    let peer = arrival.peer;
-    let limits = &shared.entrance.limits;
-    let wire = Rc::new(Wire::new());
-    let mut gate = Gate::new(socket, Rc::clone(&wire), limits.head_bytes_max, limits.headers_max);
-    gate.take_in(start);
-    let client = Rc::new(face.connected(arrival));
-    let (requests_max, stopping) = (limits.connection_requests_max, &shared.stop);
-    let service = service_fn(|request: Request<Incoming>| {
-        let (face, connection, wire) = (Rc::clone(&face), Rc::clone(&client), Rc::clone(&wire));
-        async move {
-            let mut response = match wire.called() {
-                Some(refusal) => face.refuse(&connection, refusal),
-                None => {
-                    let mut request = request;
-                    if request.version() == Version::HTTP_11 {
-                        wire.interims.listen(&mut request).await;
-                    }
-                    let response = face.answer(connection, request).await;
-                    wire.interims.finish().await;
-                    response
-                }
-            };
-            let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-            if is_switching {
-                wire.switched();
-            }
-            wire.answered();
-            // (The connection learns of a stop by itself, but maybe after this answer's head.)
-            if (wire.calls() >= requests_max || stopping.has_changed().unwrap_or(true)) && !is_switching {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let mut connection = http1::Builder::new()
-        .auto_date_header(false)
-        // The gate has counted; hyper's own default would refuse at 100 without a word.
-        .max_headers(limits.headers_max)
-        .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MIN))
-        // Names as the application wrote them; ours as people write them.
-        .preserve_header_case(true)
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(gate), service);
-    let mut stop = shared.stop.clone();
-    let (mut is_leaving, mut clock) = (false, Clock::new(limits));
-    loop {
-        tokio::select! {
-            biased;
-            ended = &mut connection => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, %peer, "a connection ended early");
-                    return;
-                }
-                break;
-            }
-            () = wait_to_leave(&mut stop, &wire), if !is_leaving => {
-                is_leaving = true;
-                clock.leave();
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            strike = clock.strike(&wire) => {
-                shared.metrics.limits_hit.with_label_values(&[strike.limit()]).inc();
-                match strike {
-                    Strike::Slow => wire.give_up_on_head(),
-                    Strike::Idle => Pin::new(&mut connection).graceful_shutdown(),
-                    Strike::Stalled => {
-                        tracing::info!(%peer, "a client that neither sent nor took anything was cut off");
-                        return;
-                    }
-                }
-                clock.leave();
-            }
-        }
-    }
-    if wire.is_switched()
-        && let Some((socket, early)) = connection.into_parts().io.into_inner().into_socket()
-    {
-        face.switched(client, socket, early).await;
-    }
-}
-
 /// Makes a socket one of a proxy: it may be silent for hours, and what is written must not wait.
 pub(crate) fn prepare(socket: &TcpStream) {
     // Small writes must not wait for acknowledgements; a peer that vanished must be noticed.
@@ -205,14 +103,6 @@ pub(crate) fn prepare(socket: &TcpStream) {
 pub(super) async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone: nobody waits for us, so we leave too.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Ends when a connection is to be closed because everything stops.
-async fn wait_to_leave(stop: &mut watch::Receiver<bool>, wire: &Wire) {
-    wait_for_stop(stop).await;
-    if wire.calls() == 0 {
-        sleep(NEWCOMER).await;
-    }
 }
 
 /// Ends when a client that has sent nothing yet is to be let go because everything stops.
@@ -241,9 +131,7 @@ content-length: 50\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
 503 Service Unavailable: too many connections now\n";
 /// Who was accepted just before the end has sent a request that we have not seen yet: it is waited for a moment, or
 /// it would be lost.
-const NEWCOMER: Duration = Duration::from_millis(250);
+pub(super) const NEWCOMER: Duration = Duration::from_millis(250);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const RECORD_GRACE: Duration = Duration::from_secs(3);
 const KEEPALIVE: Duration = Duration::from_secs(60);
-/// hyper's own least.
-const BUFFER_BYTES_MIN: usize = 8192;

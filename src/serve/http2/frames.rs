@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::traffic::Traffic;
+use crate::serve::gate::ready::Ready;
 use crate::serve::gate::written;
-use crate::serve::ready::Ready;
 use crate::serve::welcome::PREFACE;
 
 /// A client's socket, looked at.
@@ -187,7 +187,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::serve::wire::Look;
+    use crate::serve::connection::Look;
 
     fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
         let length = u8::try_from(payload.len()).unwrap();

@@ -11,9 +11,9 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODIN
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::serve::head::{folded, is_host};
-use crate::serve::lines::Lengths;
-use crate::serve::refusal::Refusal;
+use crate::serve::Refusal;
+use crate::serve::gate::head::{folded, is_host};
+use crate::serve::gate::lines::Lengths;
 
 /// Whether a request has a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

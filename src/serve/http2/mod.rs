@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use self::frames::Frames;
 use self::head::Content;
 use self::traffic::{Counted, Traffic};
-use super::clock::{Clock, Strike};
+use super::connection::{Clock, Strike};
 use super::worker::wait_for_stop;
 use super::{Arrival, Face, Shared};
 use crate::config::Limits;

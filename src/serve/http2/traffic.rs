@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::serve::wire::Wire;
+use crate::serve::connection::Wire;
 
 /// Shared by a connection's frames, streams and clock, all on one thread.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
 use self::first::First;
-use super::places::Place;
-use super::worker::{prepare, serve_connection, turn_away, wait_for_newcomer};
+use super::connection::{self, Place};
+use super::worker::{prepare, turn_away, wait_for_newcomer};
 use super::{Arrival, Face, Shared, http2};
 use crate::exchange::Certificate;
 
@@ -90,7 +90,7 @@ async fn welcome_in_clear<F: Face>(mut socket: TcpStream, arrival: Arrival, shar
         }
     };
     match first {
-        Ok(First::Http1(start)) => serve_connection(socket, start, arrival, shared, face).await,
+        Ok(First::Http1(start)) => connection::serve(socket, start, arrival, shared, face).await,
         Ok(First::Http2(start)) => Box::pin(http2::serve(socket, start, arrival, shared, face)).await,
         Err(error) => tracing::debug!(%error, peer = %arrival.peer, "a connection ended before it began"),
     }
@@ -117,7 +117,7 @@ async fn welcome_securely<F: Face>(
             if socket.get_ref().1.alpn_protocol() == Some(b"h2") {
                 http2::serve(socket, Vec::new(), arrival, shared, face).await;
             } else {
-                serve_connection(socket, Vec::new(), arrival, shared, face).await;
+                connection::serve(socket, Vec::new(), arrival, shared, face).await;
             }
         }
         Ok(Err(error)) => {

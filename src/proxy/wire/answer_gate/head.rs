@@ -4,7 +4,7 @@
 
 use super::Question;
 use crate::serve::Refusal;
-use crate::serve::lines::{Framing, Lengths, field_of, has_control, line_of};
+use crate::serve::gate::lines::{Framing, Lengths, field_of, has_control, line_of};
 
 /// Why an answer is not passed on. The text is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -22,9 +22,9 @@ pub(crate) use self::head::Unsound;
 pub(crate) use self::sender::{Sender, Switched, Unanswered};
 use crate::config::Limits;
 use crate::serve::Refusal;
-use crate::serve::chunks::{Chunks, Side};
-use crate::serve::lines::{self, Framing};
-use crate::serve::ready::Ready;
+use crate::serve::gate::chunks::{Chunks, Side};
+use crate::serve::gate::lines::{self, Framing};
+use crate::serve::gate::ready::Ready;
 use crate::telemetry::Metrics;
 
 /// What a request asks, as far as the end of its answer depends on it.

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 /// Those of one client's connection. (hyper wants what it calls to be of every thread; all is on one.)
 #[derive(Debug, Default)]
-pub(super) struct Interims {
+pub(in crate::serve) struct Interims {
     /// Counts requests, and their ends: who reads for another one is too late.
     round: AtomicU64,
     /// True while some are to be written.
@@ -33,7 +33,7 @@ struct Queue {
 
 impl Interims {
     /// Has the interim answers to this request, which somebody is about to send, passed on.
-    pub(super) async fn listen<B>(self: &Arc<Self>, request: &mut Request<B>) {
+    pub(in crate::serve) async fn listen<B>(self: &Arc<Self>, request: &mut Request<B>) {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         let round = self.round.fetch_add(1, Ordering::Relaxed) + 1;
         self.queue.lock().count = 0;
@@ -57,7 +57,7 @@ impl Interims {
     }
 
     /// Waits until all that came is written; none is accepted afterwards.
-    pub(super) async fn finish(&self) {
+    pub(in crate::serve) async fn finish(&self) {
         poll_fn(|_| match self.is_waiting.load(Ordering::Relaxed) {
             // The gate wakes us.
             true => Poll::Pending,
@@ -68,7 +68,7 @@ impl Interims {
     }
 
     /// What is to be written now.
-    pub(super) fn take(&self) -> Vec<u8> {
+    pub(in crate::serve) fn take(&self) -> Vec<u8> {
         if self.is_waiting.load(Ordering::Relaxed) {
             std::mem::take(&mut self.queue.lock().bytes)
         } else {
@@ -77,7 +77,7 @@ impl Interims {
     }
 
     /// What was taken is written.
-    pub(super) fn written(&self) {
+    pub(in crate::serve) fn written(&self) {
         self.is_waiting.store(!self.queue.lock().bytes.is_empty(), Ordering::Relaxed);
     }
 }

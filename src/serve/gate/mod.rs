@@ -9,6 +9,16 @@
 //! The gate must never change a byte of what it lets pass. On the way out it writes interim answers, which hyper
 //! cannot, between answers.
 
+pub(crate) mod chunks;
+pub(super) mod head;
+pub(crate) mod lines;
+#[cfg(test)]
+mod properties;
+pub(crate) mod ready;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,12 +26,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::chunks::{Chunks, Side};
-use super::head;
-use super::lines::{self, Framing};
-use super::ready::Ready;
-use super::refusal::Refusal;
-use super::wire::Wire;
+use self::chunks::{Chunks, Side};
+use self::lines::Framing;
+use self::ready::Ready;
+pub use self::refusal::Refusal;
+use super::connection::Wire;
 
 /// A client's socket behind the gate.
 #[derive(Debug)]
@@ -366,8 +375,3 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r
 const DISCARD_BYTES_MAX: usize = 256 << 10;
 /// What a client may send before it knows that its upgrade was granted; more waits in its socket.
 const EARLY_BYTES_MAX: usize = 16 << 10;
-
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,7 @@ use crate::telemetry::Metrics;
 
 /// How many connections there are, of all workers together.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(in crate::serve) struct Places {
     taken: AtomicUsize,
     /// No more entries than connections.
     by_client: Mutex<HashMap<IpAddr, usize>>,
@@ -23,7 +23,7 @@ pub(super) struct Places {
 
 /// One connection's place; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::serve) struct Place {
     places: Arc<Places>,
     /// Under which address it counts, where it does.
     client: Option<IpAddr>,
@@ -31,7 +31,7 @@ pub(super) struct Place {
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub(in crate::serve) enum Full {
     /// `connections_max`.
     All,
     /// `client_connections_max`.
@@ -39,7 +39,7 @@ pub(super) enum Full {
 }
 
 impl Places {
-    pub(super) fn new(max: usize, client_max: usize, metrics: Arc<Metrics>) -> Arc<Places> {
+    pub(in crate::serve) fn new(max: usize, client_max: usize, metrics: Arc<Metrics>) -> Arc<Places> {
         let (taken, by_client) = (AtomicUsize::new(0), Mutex::default());
         Arc::new(Places { taken, by_client, max, client_max, metrics })
     }
@@ -48,7 +48,7 @@ impl Places {
     ///
     /// # Errors
     /// When all are taken.
-    pub(super) fn take(self: &Arc<Places>) -> Result<Place, Full> {
+    pub(in crate::serve) fn take(self: &Arc<Places>) -> Result<Place, Full> {
         if self.taken.fetch_add(1, Ordering::Relaxed) >= self.max {
             self.taken.fetch_sub(1, Ordering::Relaxed);
             return Err(self.full(Full::All));
@@ -72,7 +72,7 @@ impl Place {
     ///
     /// # Errors
     /// When that client has as many as one may have.
-    pub(super) fn count_for(&mut self, client: IpAddr) -> Result<(), Full> {
+    pub(in crate::serve) fn count_for(&mut self, client: IpAddr) -> Result<(), Full> {
         let client = network_of(client);
         let mut by_client = self.places.by_client.lock();
         let count = by_client.entry(client).or_insert(0);

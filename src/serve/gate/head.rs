@@ -175,7 +175,7 @@ fn once(flag: &mut bool, refusal: Refusal) -> Result<(), Refusal> {
 }
 
 /// Without case, default port and trailing dot.
-pub(super) fn folded(host: &[u8]) -> Vec<u8> {
+pub(in crate::serve) fn folded(host: &[u8]) -> Vec<u8> {
     let mut host = host.to_ascii_lowercase();
     for port in [&b":80"[..], b":443"] {
         if host.ends_with(port) {
@@ -194,7 +194,7 @@ fn name_end(host: &[u8]) -> usize {
 }
 
 /// A name or an address with an optional port; an underscore is common inside networks.
-pub(super) fn is_host(value: &[u8]) -> bool {
+pub(in crate::serve) fn is_host(value: &[u8]) -> bool {
     let is_bracketed = value.starts_with(b"[");
     let end = if is_bracketed { memchr(b']', value).map_or(0, |at| at + 1) } else { name_end(value) };
     let (name, port) = value.split_at(end);

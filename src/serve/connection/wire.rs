@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use super::interim::Interims;
 use super::pace::Flow;
-use super::refusal::Refusal;
+use crate::serve::Refusal;
 
 /// Shared by the gate (which writes what it saw on the wire), the service (which counts its calls) and the
 /// connection's clock (which closes what is idle or slow).
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(in crate::serve) struct Wire {
     /// Heads handed to hyper so far, the refused one included.
     heads: Cell<u64>,
     /// Calls of the service so far: hyper makes one for each head, in order.
@@ -28,20 +28,20 @@ pub(super) struct Wire {
     /// Since when no request is under way; `None` while one is.
     idle_since: Cell<Option<Instant>>,
     /// Bodies of requests: what the client sends.
-    pub(super) sending: Flow,
+    pub(in crate::serve) sending: Flow,
     /// What the client takes.
-    pub(super) taking: Flow,
+    pub(in crate::serve) taking: Flow,
     /// True after an answer 101.
     is_switched: Cell<bool>,
     /// The gate, where it waits for the answer under way.
     waiting: RefCell<Option<Waker>>,
     /// Interim answers for the client.
-    pub(super) interims: Arc<Interims>,
+    pub(in crate::serve) interims: Arc<Interims>,
 }
 
 /// What a connection's clock finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(in crate::serve) enum Look {
     /// Nothing to do; look again then.
     Again(Instant),
     /// No request for too long.
@@ -51,7 +51,7 @@ pub(super) enum Look {
 }
 
 impl Wire {
-    pub(super) fn new() -> Wire {
+    pub(in crate::serve) fn new() -> Wire {
         Wire {
             heads: Cell::new(0),
             calls: Cell::new(0),
@@ -68,36 +68,36 @@ impl Wire {
     }
 
     /// A clean head goes to hyper.
-    pub(super) fn head_passed(&self) {
+    pub(in crate::serve) fn head_passed(&self) {
         self.heads.set(self.heads.get() + 1);
         self.head_since.set(None);
     }
 
     /// A head is refused; hyper gets a harmless one in its place.
-    pub(super) fn head_refused(&self, refusal: Refusal) {
+    pub(in crate::serve) fn head_refused(&self, refusal: Refusal) {
         self.head_passed();
         self.refused.set(Some((self.heads.get(), refusal)));
     }
 
     /// Bytes of an incomplete head arrived.
-    pub(super) fn head_begun(&self) {
+    pub(in crate::serve) fn head_begun(&self) {
         if self.head_since.get().is_none() {
             self.head_since.set(Some(Instant::now()));
         }
     }
 
     /// The head under way takes too long: the gate refuses it at its next read.
-    pub(super) fn give_up_on_head(&self) {
+    pub(in crate::serve) fn give_up_on_head(&self) {
         self.is_given_up.set(true);
     }
 
     /// Whether the clock has given up on the head under way.
-    pub(super) fn is_given_up(&self) -> bool {
+    pub(in crate::serve) fn is_given_up(&self) -> bool {
         self.is_given_up.get()
     }
 
     /// The service is called; says whether this is the call of the refused head.
-    pub(super) fn called(&self) -> Option<Refusal> {
+    pub(in crate::serve) fn called(&self) -> Option<Refusal> {
         let call = self.calls.get() + 1;
         self.calls.set(call);
         self.idle_since.set(None);
@@ -105,12 +105,12 @@ impl Wire {
     }
 
     /// How often the service was called.
-    pub(super) fn calls(&self) -> u64 {
+    pub(in crate::serve) fn calls(&self) -> u64 {
         self.calls.get()
     }
 
     /// The service has answered; the body may still be on its way.
-    pub(super) fn answered(&self) {
+    pub(in crate::serve) fn answered(&self) {
         self.idle_since.set(Some(Instant::now()));
         if let Some(gate) = self.waiting.take() {
             gate.wake();
@@ -118,32 +118,32 @@ impl Wire {
     }
 
     /// The answer is a 101: what follows on the connection is not HTTP.
-    pub(super) fn switched(&self) {
+    pub(in crate::serve) fn switched(&self) {
         self.is_switched.set(true);
     }
 
     /// Whether the connection has become something else.
-    pub(super) fn is_switched(&self) -> bool {
+    pub(in crate::serve) fn is_switched(&self) -> bool {
         self.is_switched.get()
     }
 
     /// Whether a request is called, and its answer is still to come.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(in crate::serve) fn is_under_way(&self) -> bool {
         self.idle_since.get().is_none()
     }
 
     /// Whether every head that hyper got is answered.
-    pub(super) fn is_answered(&self) -> bool {
+    pub(in crate::serve) fn is_answered(&self) -> bool {
         self.calls.get() == self.heads.get() && self.idle_since.get().is_some()
     }
 
     /// Has the gate's task look again once the answer under way is there.
-    pub(super) fn wake_when_answered(&self, context: &Context<'_>) {
+    pub(in crate::serve) fn wake_when_answered(&self, context: &Context<'_>) {
         *self.waiting.borrow_mut() = Some(context.waker().clone());
     }
 
     /// Whether the head under way, or the lack of one, has lasted too long.
-    pub(super) fn look(&self, head_max: Duration, idle_max: Duration) -> Look {
+    pub(in crate::serve) fn look(&self, head_max: Duration, idle_max: Duration) -> Look {
         let now = Instant::now();
         if let (Some(begun), Some(answered)) = (self.head_since.get(), self.idle_since.get()) {
             // While a call was under way, hyper did not read on: that time is not the client's.

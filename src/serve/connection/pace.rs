@@ -11,35 +11,35 @@ use tokio::time::Instant;
 
 /// One direction of a connection, as its socket's side sees it.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
+pub(in crate::serve) struct Flow {
     moved_bytes: Cell<u64>,
     awaits_client: Cell<bool>,
 }
 
 /// What the clock remembers of a direction between two looks.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub(in crate::serve) struct Pace {
     since: Option<Instant>,
     moved_bytes: u64,
 }
 
 /// The least that a client must do.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(in crate::serve) struct Patience {
     /// In this time,
-    pub(super) window: Duration,
+    pub(in crate::serve) window: Duration,
     /// that many bytes.
-    pub(super) bytes_min: u64,
+    pub(in crate::serve) bytes_min: u64,
 }
 
 impl Flow {
     /// Whether the last attempt had to wait.
-    pub(super) fn awaits_client(&self) -> bool {
+    pub(in crate::serve) fn awaits_client(&self) -> bool {
         self.awaits_client.get()
     }
 
     /// Takes note of an attempt that moved so many bytes, or (`None`) has to wait.
-    pub(super) fn note(&self, moved_bytes: Option<usize>) {
+    pub(in crate::serve) fn note(&self, moved_bytes: Option<usize>) {
         self.awaits_client.set(moved_bytes.is_none());
         if let Some(bytes) = moved_bytes {
             self.moved_bytes.set(self.moved_bytes.get() + bytes as u64);
@@ -49,7 +49,7 @@ impl Flow {
 
 impl Pace {
     /// Whether the client has been waited for longer than patience allows.
-    pub(super) fn has_stalled(&mut self, flow: &Flow, now: Instant, patience: Patience) -> bool {
+    pub(in crate::serve) fn has_stalled(&mut self, flow: &Flow, now: Instant, patience: Patience) -> bool {
         let moved = flow.moved_bytes.get();
         if !flow.awaits_client.get() {
             self.since = None;

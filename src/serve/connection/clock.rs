@@ -11,7 +11,7 @@ use crate::config::Limits;
 
 /// What the clock remembers.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(in crate::serve) struct Clock {
     head: Duration,
     idle: Duration,
     patience: Patience,
@@ -23,7 +23,7 @@ pub(super) struct Clock {
 
 /// Why the clock gives a client up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Strike {
+pub(in crate::serve) enum Strike {
     /// No request for too long.
     Idle,
     /// A head that takes too long.
@@ -33,7 +33,7 @@ pub(super) enum Strike {
 }
 
 impl Clock {
-    pub(super) fn new(limits: &Limits) -> Clock {
+    pub(in crate::serve) fn new(limits: &Limits) -> Clock {
         let window = Duration::from_millis(limits.client_stall_ms);
         Clock {
             head: Duration::from_millis(limits.head_ms),
@@ -46,12 +46,12 @@ impl Clock {
     }
 
     /// From now on only a stalled client is given up: what is in flight may finish.
-    pub(super) fn leave(&mut self) {
+    pub(in crate::serve) fn leave(&mut self) {
         self.is_leaving = true;
     }
 
     /// Waits until the client is to be given up. Dropped, it remembers what it saw.
-    pub(super) async fn strike(&mut self, wire: &Wire) -> Strike {
+    pub(in crate::serve) async fn strike(&mut self, wire: &Wire) -> Strike {
         loop {
             let now = Instant::now();
             if self.sending.has_stalled(&wire.sending, now, self.patience)
@@ -74,7 +74,7 @@ impl Clock {
 
 impl Strike {
     /// The limit that was reached.
-    pub(super) fn limit(self) -> &'static str {
+    pub(in crate::serve) fn limit(self) -> &'static str {
         match self {
             Strike::Idle => "idle_ms",
             Strike::Slow => "head_ms",
