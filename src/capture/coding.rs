@@ -101,11 +101,35 @@ impl Codec {
                 Step::Wrong => pull(flate2::read::DeflateDecoder::new(bytes), bytes_max),
                 other @ (Step::Done(_) | Step::Cut) => other,
             },
-            // Its window is 16 MiB at most (RFC 7932 section 9.1), and grows with the output only.
-            Codec::Brotli => pull(brotli_decompressor::Decompressor::new(bytes, CHUNK_BYTES), bytes_max),
+            Codec::Brotli => brotli_decode(bytes, bytes_max),
             Codec::Zstd => zstd_decode(bytes, bytes_max),
         }
     }
+}
+
+/// The decoder gives nothing away before its window is full, and the stream says how large that is: left to it, two
+/// hundred bytes have it write 16 MiB before anybody can count. So the window is made as small as the output may be.
+fn brotli_decode(bytes: &[u8], bytes_max: usize) -> Step {
+    let Some((&first, rest)) = bytes.split_first() else { return Step::Done(Vec::new()) };
+    // No window of RFC 7932, but of an extension that goes up to a gigabyte; the decoder would take it.
+    if first & 0x7F == BROTLI_LARGE_WINDOW {
+        return Step::Wrong;
+    }
+    let first = [narrowed(first, bytes_max)];
+    pull(brotli_decompressor::Decompressor::new(first.chain(rest), CHUNK_BYTES), bytes_max)
+}
+
+/// A stream's first byte with the least window that so much output fits into, where the stream asks for more. RFC 7932
+/// section 9.1: windows of 2^18 to 2^24 bytes, less 16, are written in its last four bits. What reaches back
+/// further than the window means something else, but no output that is kept is longer.
+fn narrowed(first: u8, bytes_max: usize) -> u8 {
+    let asked = first & 0x0F;
+    if asked & 1 == 0 || asked == 1 {
+        return first;
+    }
+    let fits = |bits: &u8| bytes_max <= (1 << (bits + 17)) - 16;
+    let least = (1..7).find(fits).unwrap_or(7) << 1 | 1;
+    first & 0xF0 | asked.min(least)
 }
 
 fn zstd_decode(bytes: &[u8], bytes_max: usize) -> Step {
@@ -145,7 +169,59 @@ const CODINGS_MAX: usize = 3;
 const RATIO_MAX: usize = 400;
 /// Output below this is never held against the ratio.
 const RATIO_FREE_BYTES: usize = 256 << 10;
+/// The seven bits that RFC 7932 section 9.1 leaves without a meaning.
+const BROTLI_LARGE_WINDOW: u8 = 0x11;
 /// 8 MiB, the window that RFC 9659 asks every reader of `zstd` to stop at.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const CHUNK_BYTES: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[1,` 200,000 spaces `1]`, in two pieces, from an encoder that asks for the largest window of RFC 7932.
+    const SPACES: &[u8] = &[
+        0x8F, 0xF3, 0x01, 0xF8, 0xA5, 0x41, 0x58, 0x62, 0xB6, 0x44, 0x69, 0x81, 0x80, 0xE7, 0x13, 0x03, 0xC5,
+        0x95, 0x30, 0xF8, 0xA5, 0x62, 0xBA, 0x4A, 0x92, 0xC3, 0x02, 0x80, 0x15, 0x01, 0x03, 0x04,
+    ];
+
+    // THREATS D04
+    #[test]
+    fn a_window_is_no_larger_than_the_output_may_be() {
+        let check = |bits_asked: u8, bytes_max: usize, expected: u8| {
+            let first = 0xA0 | (bits_asked - 17) << 1 | 1;
+            let narrow = narrowed(first, bytes_max);
+            assert_eq!(
+                (narrow & 0xF0, narrow & 1, (narrow >> 1 & 7) + 17),
+                (0xA0, 1, expected),
+                "{bits_asked}"
+            );
+        };
+        check(24, 0, 18);
+        check(24, (1 << 18) - 16, 18);
+        check(24, (1 << 18) - 15, 19);
+        check(20, 8 << 20, 20);
+        check(24, 8 << 20, 24);
+        check(24, usize::MAX, 24);
+        check(18, usize::MAX, 18);
+        for shorter in [0x0A, 0x11, 0xA1, 0xB1] {
+            assert_eq!(narrowed(shorter, 0), shorter, "{shorter:#x}: a window of another form");
+        }
+    }
+
+    #[test]
+    fn a_stream_with_a_large_window_is_read_as_before() {
+        let Step::Done(decoded) = Codec::Brotli.decode(SPACES, 8 << 20) else { panic!("it is whole") };
+        assert_eq!((decoded.len(), &decoded[..4], &decoded[200_003..]), (200_005, &b"[1, "[..], &b"1]"[..]));
+        assert!(matches!(Codec::Brotli.decode(SPACES, 200_000), Step::Cut));
+        assert!(matches!(Codec::Brotli.decode(&[], 10), Step::Done(nothing) if nothing.is_empty()));
+    }
+
+    // THREATS D04
+    #[test]
+    fn windows_of_a_gigabyte_are_no_brotli() {
+        let gigabyte = [&[BROTLI_LARGE_WINDOW, 30][..], SPACES].concat();
+        assert!(matches!(Codec::Brotli.decode(&gigabyte, 8 << 20), Step::Wrong));
+    }
+}

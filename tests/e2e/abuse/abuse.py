@@ -79,7 +79,7 @@ class Story:
         require_about(self.connections_max, attacks.hold(crowd, self.connections_max + 100, 100))
 
     def bombs_are_passed_and_not_unpacked(self):
-        count, before_mb = 8 * self.times, self.grown_mb()
+        count, before_mb = 200 * self.times, self.grown_mb()
         with self.ordinary:
             answers = attacks.bombs(self.victim, sorted(BOMBS.items()), count)
         wrong = [name for name, body in answers if body != BOMBS[name][1]]

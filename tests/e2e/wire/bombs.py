@@ -19,10 +19,19 @@ _BROTLI = (
     "74effff9ffff0fbf04401c1600e8defff3ffff1f7e0980382c00d0bdffcfffff7ffc1200715800a07bff0f"
 )
 
-# Coding and bytes by name. The last asks for a window that nobody should grant.
+
+
+def _of_a_gigabyte(brotli):
+    """The same in the form of an extension that is no part of `br`: six bits tell a window of up to a gigabyte."""
+    bits = int.from_bytes(brotli, "little") >> 4
+    return (0x11 | 30 << 8 | bits << 14).to_bytes(len(brotli) + 2, "little")
+
+
+# Coding and bytes by name. Those with a window ask for one that nobody should grant.
 BOMBS = {
     "gzip": ("gzip", gzip.compress(bytes(64 << 20), mtime=0)),
     "br": ("br", bytes.fromhex(_BROTLI)),
+    "br-window": ("br", _of_a_gigabyte(bytes.fromhex(_BROTLI))),
     "zstd": ("zstd", _zstd(256 << 20, 23)),
     "zstd-window": ("zstd", _zstd(256 << 20, 27)),
 }
