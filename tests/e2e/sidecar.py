@@ -60,6 +60,9 @@ class Process:
     def is_over(self):
         return self._child.poll() is not None
 
+    def pid(self):
+        return self._child.pid
+
     def cpu_us(self):
         """User and system time of the process and its children so far."""
         fields = [path.read_text().rsplit(")", 1)[1].split() for path in self._proc("stat")]
@@ -88,10 +91,13 @@ class Process:
         self._child.wait()
         self._log_file.close()
 
-    def stop(self):
-        """Asks it to end, as an operator would; the answer is its exit code."""
+    def ask_to_end(self):
         if not self.is_over():
             self._child.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        """Asks it to end, as an operator would; the answer is its exit code."""
+        self.ask_to_end()
         try:
             code = self._child.wait(timeout=30)
         except subprocess.TimeoutExpired:
@@ -156,11 +162,15 @@ class Earwitness:
         return sum(float(value) for found, value in lines if found == name or found.startswith(name + "{"))
 
     def get(self, path, **query):
+        return json.loads(self.ask(path, **query))
+
+    def ask(self, path, **query):
+        """The answer's bytes."""
         url = f"http://127.0.0.1:{self.admin_port}{path}"
         if query:
             url += ("&" if "?" in path else "?") + urllib.parse.urlencode(query)
         with urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)
+            return answer.read()
 
     def _status(self, path):
         try:

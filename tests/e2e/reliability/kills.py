@@ -1,0 +1,213 @@
+"""A proxy that is killed again and again, anywhere, and what its record says of what the application did.
+
+    cargo build --release && python3 tests/e2e/reliability/kills.py [--kills 25] [--seed N]
+
+It dies at random moments under load, at the n-th write, sync or rename of the threads that keep the record, while it starts,
+twice in a row, and while it stops. After each death it is started again, and every action since the last one is looked at.
+"""
+
+import argparse
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import verdict
+from clients import Clients
+from processes import RULES, Proxy, Upstream, binary, require_strace
+from records import Records
+
+# Nothing here waits for a limit: what is not recorded is then lost by a crash, and by nothing else.
+LIMITS = "limits: { record_ms: 300000, shutdown_ms: 60000 }\n"
+LOAD_S_MAX = 1.5
+# A call that does not come by then does not come any more.
+COME_S = 4
+STOP_S = 60
+
+JOURNAL_CALLS = ["write", "fdatasync"]
+# Of the mover and of the store's own threads; nothing but the record makes them.
+STORE_CALLS = ["fsync", "rename", "pwrite64", "fdatasync", "mkdir", "unlink"]
+START_CALLS = ["fsync", "write", "rename", "fdatasync", "openat", "ftruncate"]
+
+
+class Crash:
+    """One proxy over many lives."""
+
+    def __init__(self, folder, seed):
+        self.random = random.Random(seed)
+        self.upstream = Upstream(folder)
+        self.proxy = Proxy(folder, self.upstream.port, LIMITS)
+        self.clients = Clients(self.proxy.port, seed)
+        self.records = Records(self.proxy)
+        self.has_intents = has_intents()
+        self.performed, self.crashes, self.cases, self._turns = {}, [], [], {}
+        self.start_s = 1.0
+
+    def live_and_die(self, way):
+        """Dies once, in that way, and is looked at after the next start. The answer tells how it died."""
+        how = way(self)
+        self.clients.stop()
+        began = time.monotonic()
+        self.proxy.start()
+        self.start_s = time.monotonic() - began
+        self.upstream.settle()
+        self.look()
+        return how
+
+    def kill(self):
+        self.proxy.process.kill()
+        self.crashes.append(time.monotonic())
+
+    def look(self):
+        """Compares everything since the last look."""
+        self.records.read()
+        fresh = self.upstream.fresh()
+        self.performed |= fresh
+        names = dict.fromkeys([*self.clients.fresh(), *fresh])
+        self.cases = [self._case(name, self.records) for name in names]
+        self._demand(self.cases, self.records)
+
+    def look_at_all(self):
+        """Compares everything from the first event on, read anew."""
+        again = Records(self.proxy)
+        again.read()
+        if (again.sequence, again.hash) != (self.records.sequence, self.records.hash):
+            raise AssertionError(f"the log ended with entry {self.records.sequence}, and now with {again.sequence}")
+        cases = [self._case(name, again) for name in {**self.clients.answers, **self.performed}]
+        self._demand(cases, again)
+        return verdict.tally(cases)
+
+    def turn(self, what):
+        """1, 2, 3, …: which call of this sort it is to die at."""
+        self._turns[what] = self._turns.get(what, 0) + 1
+        return self._turns[what]
+
+    def begin_again(self, what):
+        self._turns.pop(what)
+
+    def _case(self, name, records):
+        return verdict.Case(name, self.performed.get(name), self.clients.answers.get(name), records.of[name])
+
+    def _demand(self, cases, records):
+        verdict.demand(verdict.after_crashes(cases, self.crashes, records.succeeded, self.has_intents))
+
+
+def at_random(crash):
+    after_s = crash.random.uniform(0.02, LOAD_S_MAX)
+    crash.clients.go()
+    time.sleep(after_s)
+    crash.kill()
+    return f"{after_s:.3f} s under load"
+
+
+def at_start(crash):
+    crash.kill()
+    after_s = crash.random.uniform(0, crash.start_s * 1.2)
+    crash.clients.go()
+    crash.proxy.launch()
+    time.sleep(after_s)
+    crash.kill()
+    return f"{after_s:.3f} s after it was started"
+
+
+def twice(crash):
+    return ", and ".join([at_random(crash), at_start(crash)])
+
+
+def at_journal_call(crash):
+    call = crash.random.choice(JOURNAL_CALLS)
+    number = crash.turn(("journal", call))
+    tracer = crash.proxy.attach("journal", f"{call}:signal=KILL:when={number}")
+    crash.clients.go()
+    return died(crash, tracer, ("journal", call), number)
+
+
+def at_mover_write(crash):
+    return at_the_end(crash, "write", lambda injection: crash.proxy.attach("mover", injection))
+
+
+def at_store_call(crash):
+    return at_the_end(crash, crash.random.choice(STORE_CALLS), crash.proxy.attach_to_all)
+
+
+def at_the_end(crash, call, attach):
+    """The store has most to do when the proxy is told to end."""
+    number = crash.turn(("store", call))
+    crash.clients.go(actions=100)
+    crash.clients.wait(30)
+    tracer = attach(f"{call}:signal=KILL:when={number}")
+    crash.proxy.process.ask_to_end()
+    return died(crash, tracer, ("store", call), number)
+
+
+def at_start_call(crash):
+    call = crash.random.choice(START_CALLS)
+    number = crash.turn(("start", call))
+    crash.kill()
+    crash.clients.go()
+    crash.proxy.launch(f"{call}:signal=KILL:when={number}")
+    return died(crash, None, ("start", call), number)
+
+
+def died(crash, tracer, what, number):
+    """Waits for the death at the n-th call. If the call does not come, it is killed by hand, and counted from 1 the next time."""
+    came = crash.proxy.wait_for_end(COME_S)
+    crash.kill()
+    if tracer:
+        tracer.kill()
+    if not came:
+        crash.begin_again(what)
+    thread, call = what
+    return f"{thread}: {call} {number}" + ("" if came else ", which did not come")
+
+
+WAYS = [at_random, at_journal_call, at_start_call, at_store_call, at_start, at_journal_call, twice, at_mover_write]
+
+
+def has_intents():
+    """An older binary does not act upon `on_failure`, and has nothing to tell of what was under way in a crash."""
+    told = subprocess.run([binary(), "check", RULES], capture_output=True, text=True)
+    return "W8" not in told.stdout + told.stderr
+
+
+def tell(crash, kills):
+    for number in range(1, kills + 1):
+        way = WAYS[(number - 1) % len(WAYS)]
+        how = crash.live_and_die(way)
+        counts = verdict.tally(crash.cases)
+        print(f"ok    {number:4} {how}: {counts['performed']} performed, {counts['recovered']} recovered", flush=True)
+    code = crash.proxy.process.stop()
+    if code != 0:
+        raise AssertionError(f"exit code {code} after SIGTERM")
+    crash.proxy.start()
+    counts = crash.look_at_all()
+    print(f"ok    the whole log, {crash.records.sequence} entries: {dict(counts)}")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--kills", type=int, default=25)
+    arguments.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    asked = arguments.parse_args()
+    require_strace()
+    print(f"seed {asked.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
+        crash = Crash(pathlib.Path(name), asked.seed)
+        try:
+            tell(crash, asked.kills)
+        except Exception:  # whatever it was, the proxy's own log tells more
+            print(f"FAIL\n{traceback.format_exc()}\n{crash.proxy.process.log()}", flush=True)
+            print(f"again: kills.py --kills {asked.kills} --seed {asked.seed}", flush=True)
+            return 1
+        finally:
+            crash.clients.stop()
+            crash.proxy.process.kill()
+            crash.upstream.process.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

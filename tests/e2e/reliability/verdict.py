@@ -1,0 +1,70 @@
+"""What was asked, performed and recorded, held against each other: every difference is a sentence."""
+
+import collections
+
+# A buffered record may be lost in a crash when it is younger than this; the promise is a few hundredths of a second, and the
+# rest is room for a machine that has more to do.
+BUFFERED_S = 2
+
+COMPLAINTS_SHOWN = 20
+
+
+class Case:
+    """One action, as each side saw it."""
+
+    def __init__(self, name, performed, answer, found):
+        self.name, self.performed, self.answer, self.found = name, performed, answer, found
+        self.kind = answer.kind if answer else performed
+        self.status = answer.status if answer else None
+        self.is_answered = self.status == 200
+
+
+def after_crashes(cases, crashes, succeeded, has_intents):
+    """The complaints about cases after the proxy died at each moment of `crashes`."""
+    complaints = []
+    for case in cases:
+        complaints += [f"{case.kind} {case.name}: {why}" for why in of_one(case, crashes, succeeded, has_intents)]
+    return complaints
+
+
+def of_one(case, crashes, succeeded, has_intents):
+    full, recovered = case.found
+    if full > 1 or recovered > 1:
+        yield f"recorded more than once: {full} events, {recovered} recovered"
+    if case.status not in (None, 200):
+        yield f"answered {case.status}, though nothing was wrong but crashes"
+    if case.name in succeeded and not case.performed:
+        yield "recorded as done, and was never performed"
+    if case.is_answered and recovered:
+        yield "answered whole, and recovered as unknown all the same"
+    if case.kind == "buffered":
+        if case.is_answered and not full and not is_shortly_before(case.answer.at, crashes):
+            yield "answered long before a crash, and lost"
+    elif case.is_answered and not full:
+        yield "answered whole, and its event is lost"
+    elif case.performed and has_intents and not full and not recovered:
+        yield "performed, and neither an event nor an unknown tells of it"
+
+
+def is_shortly_before(at, crashes):
+    return any(at <= crash <= at + BUFFERED_S for crash in crashes)
+
+
+def demand(complaints):
+    """Fails with the complaints, if there are any."""
+    if complaints:
+        shown = complaints[:COMPLAINTS_SHOWN]
+        more = [f"and {len(complaints) - len(shown)} more"] if len(complaints) > len(shown) else []
+        raise AssertionError("\n".join(["the record is not what happened:", *shown, *more]))
+
+
+def tally(cases):
+    """How many of which, for the report."""
+    counts = collections.Counter()
+    for case in cases:
+        counts["performed"] += case.performed is not None
+        counts["answered"] += case.is_answered
+        counts["full"] += case.found.full > 0
+        counts["recovered"] += case.found.recovered > 0
+        counts["buffered lost"] += case.kind == "buffered" and case.performed is not None and case.found.full == 0
+    return counts
