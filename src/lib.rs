@@ -28,7 +28,8 @@
 //! 6. [`record::Log`] writes them to the [`journal`], many requests with one sync, and answers; a mover hands
 //!    them to the [`store`] later.
 //! 7. [`api`] reads journal and store as one. A reload puts other rules into force beside all this: a request ends
-//!    with the ones that it began with. [`cli`] has the commands, and [`app`] puts it all together.
+//!    with the ones that it began with. [`cli`] has the commands, and [`app`] puts it all together; those of its commands
+//!    that read the log ask the routes of [`api`] too, whoever holds it.
 //!
 //! # Floors
 //!

@@ -11,6 +11,11 @@ fn main() -> ExitCode {
     let result = match &Cli::parse().command {
         Command::Serve(args) => app::serve(args),
         Command::Demo(args) => app::demo(args),
+        Command::Query(args) => app::query(args),
+        Command::Export(args) => app::export(args),
+        Command::Verify(args) => app::verify(args),
+        Command::Backup(args) => app::backup(args),
+        Command::Restore(args) => app::restore(args),
         Command::Check(args) => cli::check(args),
         Command::Schema(args) => cli::schema(args),
         Command::Test(args) => cli::test(args),

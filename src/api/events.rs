@@ -103,6 +103,33 @@ fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
     }
 }
 
+/// The entry that an event was stored as, from the form in which the endpoint gives it, byte for byte; `None` when it
+/// has another form. Nothing is computed: whether the hash is right is for the caller to find out.
+pub fn sealed(event: &[u8]) -> Option<Sealed> {
+    let rest = event.strip_prefix(b"{\"sequence\":")?;
+    let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    let sequence = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    let (previous, rest) = placed_hash(rest[digits..].strip_prefix(b",\"previousHash\":\"")?)?;
+    let (hash, rest) = placed_hash(rest.strip_prefix(b",\"hash\":\"")?)?;
+    // What follows is the stored object without its brace; `}` alone is the empty one.
+    let members = rest.strip_prefix(b",").or_else(|| (rest == b"}").then_some(rest))?;
+    Some(Sealed { sequence, previous, hash, json: [b"{", members].concat().into() })
+}
+
+/// A hash in hexadecimal up to its closing quote, and what follows that.
+fn placed_hash(text: &[u8]) -> Option<(Hash, &[u8])> {
+    let (digits, rest) = text.split_at_checked(64)?;
+    let mut hash = Hash::default();
+    for (byte, digits) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        // The endpoint writes lower case.
+        if !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some((hash, rest.strip_prefix(b"\"")?))
+}
+
 fn hex(hash: &Hash) -> String {
     hash.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -118,3 +145,27 @@ fn json(body: Vec<u8>) -> Response {
 
 /// What the place in the chain adds to an event, at most.
 const PLACE_BYTES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::Head;
+
+    #[test]
+    fn what_the_endpoint_writes_is_read_back_as_the_entry_that_it_was() {
+        for json in [&b"{\"a\":1}"[..], b"{}", b"{\"hash\":\"}\"}"] {
+            let entry = Sealed::after(Head { sequence: 41, hash: [7; 32] }, Arc::from(json));
+            let mut body = Vec::new();
+            push_event(&mut body, &entry);
+            assert_eq!(sealed(&body), Some(entry));
+            for end in 0..body.len() {
+                assert_ne!(sealed(&body[..end]).map(|cut| cut.json), Some(Arc::from(json)), "{end}");
+            }
+        }
+        for odd in [&b""[..], b"{}", b"{\"sequence\":1}", b"{\"sequence\":-1,\"previousHash\":\"\"}"] {
+            assert_eq!(sealed(odd), None);
+        }
+    }
+}

@@ -25,14 +25,17 @@ mod parameters;
 mod problem;
 mod reader;
 mod reload;
+mod routes;
 mod state;
 mod status;
 #[cfg(test)]
 mod tests;
 
+pub use events::sealed;
 pub use listen::serve;
 pub use reader::Reader;
 pub use reload::{Refused, Reload, Reloaded};
+pub use routes::Routes;
 pub use state::{Readiness, RulesState, Setup, State};
 
 use axum::Router;

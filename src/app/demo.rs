@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
 use super::App;
-use super::ask::ask;
+use super::reading::ask;
 use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
 use super::service::Sockets;

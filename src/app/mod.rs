@@ -3,18 +3,19 @@
 //! Order matters at the end: first the proxy, so that nothing new happens; then the log, which takes what
 //! the last requests recorded; last the audit listener, which could still be asked about it.
 
-mod ask;
-mod blindspots;
+mod backup;
 mod demo;
 mod key;
+mod reading;
 mod recorder;
 mod recording;
 mod reload;
 mod serve;
 mod service;
 
-pub use blindspots::blindspots;
+pub use backup::{backup, restore};
 pub use demo::demo;
+pub use reading::{blindspots, export, query, verify};
 pub use recording::record;
 pub use serve::serve;
 

@@ -6,13 +6,18 @@
 mod blind;
 mod explain;
 mod packs;
+mod reading;
 mod replay;
+pub(crate) mod sheet;
 mod terminal;
 mod timeline;
 
 pub use blind::blind_spots;
 pub use explain::explain;
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
+pub use reading::{
+    BackupArgs, ExportArgs, ExportFormat, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs, WhichArgs,
+};
 pub use replay::{backtest, replay};
 pub use terminal::visible;
 pub use timeline::Timeline;
@@ -62,6 +67,27 @@ pub enum Command {
     /// Show it all on this machine: a legacy application, the proxy before it, the records.
     #[command(after_help = "Example:\n  earwitness demo")]
     Demo(DemoArgs),
+    /// Show events of the log, newest first.
+    #[command(
+        after_help = "Examples:\n  earwitness query --config earwitness.yaml --actor ben@example.org --from 2026-01-31\n  \
+                      earwitness query --config earwitness.yaml --target-type booking --target-id 103 --format json"
+    )]
+    Query(QueryArgs),
+    /// Write events of the log to a file, as many as there are.
+    #[command(after_help = "Examples:\n  earwitness export --config earwitness.yaml --out events.ndjson\n  \
+                      earwitness export --config earwitness.yaml --format csv --columns time,actor.email,action --out events.csv")]
+    Export(ExportArgs),
+    /// Compute the chain of hashes anew, of a log or of an export, and tell of what is not as it was recorded.
+    #[command(
+        after_help = "Examples:\n  earwitness verify --config earwitness.yaml\n  earwitness verify --file events.ndjson"
+    )]
+    Verify(VerifyArgs),
+    /// Copy the log of an Earwitness, which may be running, into a folder, and check the copy.
+    #[command(after_help = "Example:\n  earwitness backup --config earwitness.yaml /mnt/backup/2026-01-31")]
+    Backup(BackupArgs),
+    /// Make a data directory from a backup.
+    #[command(after_help = "Example:\n  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data")]
+    Restore(RestoreArgs),
     /// Check rule packs: every problem at once, with place and cure.
     #[command(after_help = "Example:\n  earwitness check rules/calcom rules/caldav")]
     Check(CheckArgs),

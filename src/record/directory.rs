@@ -46,6 +46,21 @@ impl Directory {
         Ok(Directory { path: path.to_owned(), instance, _lock: lock })
     }
 
+    /// Whether the lock can be had, without waiting; nothing is made.
+    ///
+    /// # Errors
+    /// When another process holds it.
+    pub(super) fn try_hold(path: &Path) -> Result<(), RecordError> {
+        match File::open(path.join(LOCK)).map(|file| file.try_lock_shared()) {
+            Ok(Err(TryLockError::WouldBlock)) => Err(RecordError::Held {
+                directory: path.to_owned(),
+                by: fs::read_to_string(path.join(LOCK)).unwrap_or_default().trim().to_owned(),
+            }),
+            // Who cannot read it will hear why when he opens it.
+            Ok(Ok(()) | Err(TryLockError::Error(_))) | Err(_) => Ok(()),
+        }
+    }
+
     pub(super) fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }
@@ -59,7 +74,7 @@ fn lock(directory: &Path) -> Result<File, RecordError> {
     let failed = |error: io::Error| RecordError::Directory(format!("{}: {error}", directory.display()));
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(directory.join("lock")).map_err(failed)?;
+    let mut file = options.open(directory.join(LOCK)).map_err(failed)?;
     // A process that is just ending holds it a moment longer, and so does a child that is just starting.
     let patience = Instant::now() + HELD_MAX;
     loop {
@@ -96,6 +111,10 @@ fn instance(directory: &Path) -> io::Result<Uuid> {
     Ok(instance)
 }
 
+/// What a copy of a data directory does without: locks, and what is only remembered and may be half written.
+pub const COPY_LEAVES_OUT: &[&str] = &[LOCK, super::still::FILE, "snapshots"];
+
+const LOCK: &str = "lock";
 /// How long a held lock is tried again.
 const HELD_MAX: Duration = Duration::from_secs(1);
 const HELD_PAUSE: Duration = Duration::from_millis(10);

@@ -13,6 +13,7 @@ mod directory;
 mod minimal;
 mod mover;
 mod read;
+mod still;
 mod tail;
 
 use std::path::{Path, PathBuf};
@@ -31,9 +32,12 @@ use crate::journal::{self, Journal, JournalError};
 use crate::store::{Embedded, Found, Head, Page, Query, Sealed, Store, StoreError};
 use crate::telemetry::Metrics;
 use directory::Directory;
+use still::Stillness;
 use tail::Tail;
 
 pub use crate::journal::Urgency;
+pub use directory::COPY_LEAVES_OUT;
+pub use still::Still;
 
 /// Where events go and where they are read. Cheap to clone; the last clone's drop does not stop the
 /// threads: [`Log::close`] does.
@@ -84,6 +88,8 @@ struct Inner {
     tail: Arc<Tail>,
     store: Embedded,
     metrics: Arc<Metrics>,
+    /// Whether somebody copies the data directory.
+    stillness: Stillness,
     /// What was found damaged or lost, a sentence each.
     damage: Mutex<Vec<String>>,
     /// Why the store did not take the last hand-over.
@@ -144,6 +150,7 @@ impl Log {
             tail,
             store,
             metrics,
+            stillness: Stillness::new(path),
             damage: Mutex::new(damage),
             store_trouble: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -161,6 +168,14 @@ impl Log {
             })
             .map_err(|error| RecordError::Directory(error.to_string()))?;
         Ok(Log { inner })
+    }
+
+    /// Tells whether anybody holds a data directory, which must be there.
+    ///
+    /// # Errors
+    /// [`RecordError::Held`] when another process does.
+    pub fn holder(directory: &Path) -> Result<(), RecordError> {
+        Directory::try_hold(directory)
     }
 
     /// Records events of one exchange, in order. With [`Urgency::Now`] the answer comes when they are synced:

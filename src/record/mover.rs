@@ -12,7 +12,8 @@ use crate::store::{Sealed, Store, StoreError};
 /// Moves until the log closes and nothing is left, or the store refuses for good.
 pub(super) fn run(inner: &Arc<Inner>, age_max: Duration) {
     while let Work::Move(entries) = inner.tail.next(age_max) {
-        match hand_over(inner, &entries) {
+        let handed = inner.stillness.pass(|| inner.tail.presses(), || hand_over(inner, &entries));
+        match handed {
             Ok(()) => {
                 *inner.store_trouble.lock() = None;
             }

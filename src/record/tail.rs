@@ -125,6 +125,11 @@ impl Tail {
         self.bytes.load(Ordering::Acquire) >= self.bytes_max
     }
 
+    /// True when entries cannot wait any longer: half of the room is taken, or nothing else will come.
+    pub(super) fn presses(&self) -> bool {
+        self.bytes.load(Ordering::Acquire) >= self.bytes_max / 2 || self.inner.lock().is_closing
+    }
+
     /// The entries as they are now, oldest first. Payloads are shared, not copied.
     pub(super) fn entries(&self) -> Vec<Sealed> {
         self.inner.lock().entries.iter().cloned().collect()

@@ -5,6 +5,7 @@
 //! repeat while events arrive.
 
 mod chain;
+mod check;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -13,6 +14,7 @@ mod snapshots;
 mod words;
 
 pub use chain::{Hash, Head, Sealed, hash as entry_hash};
+pub use check::{ChainCheck, Checked};
 pub use embedded::{Embedded, SledShelf};
 pub use query::{Filter, Page, Query};
 pub use snapshots::{Ceiling, Shelf, Snapshots};

@@ -2,6 +2,7 @@
 //! prints, killed without mercy.
 
 mod blind;
+mod reading;
 mod reload;
 mod restart;
 mod secrets;

@@ -1,14 +1,12 @@
 //! `earwitness blindspots`: asks a running Earwitness what nothing recorded.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use http::Uri;
+use anyhow::{Context, Result};
 
 use super::ask::ask;
-use super::serve::runtime;
+use super::{PATIENCE, authority, reachable};
+use crate::app::serve::runtime;
 use crate::cli::{AnswerFormat, BlindspotsArgs, Exit, blind_spots, show};
 use crate::config::{Config, environment};
 
@@ -42,19 +40,3 @@ pub fn blindspots(args: &BlindspotsArgs) -> Result<Exit> {
     }
     Ok(Exit::Done)
 }
-
-fn authority(url: &str) -> Result<String> {
-    let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
-    match (uri.scheme_str(), uri.host()) {
-        (Some("http"), Some(host)) => Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80))),
-        (_, _) => bail!("`{url}` is not the address of an audit listener, such as http://127.0.0.1:9090"),
-    }
-}
-
-/// A listener on all addresses is asked on this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = listen.ip();
-    SocketAddr::new(if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }, listen.port())
-}
-
-const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,195 @@
+//! `earwitness backup` and `restore`: the data directory copied file by file, and the copy checked.
+//!
+//! A log that is running is held still meanwhile: it records into its journal and changes nothing else. First
+//! everything but the journal is copied, then the journal, so that nothing falls between; its last entry may be cut
+//! in two by the copy, which is what opening a journal mends. A copy counts when it has been opened and its whole
+//! chain computed anew; then its note is written, without which nothing is restored.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::reading::{Source, check_log, is_held};
+use crate::cli::{BackupArgs, Exit, RestoreArgs, WhereArgs, show};
+use crate::config::{Config, environment};
+use crate::record::{COPY_LEAVES_OUT, Still};
+use crate::store::Head;
+
+/// What a backup says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    format: u32,
+    /// Of this program.
+    version: String,
+    made: Timestamp,
+    /// Sequence of the last event in it.
+    events: u64,
+    /// Its hash.
+    hash: String,
+}
+
+/// Copies the data directory and checks the copy.
+///
+/// # Errors
+/// When it cannot be copied, or the copy is not sound.
+pub fn backup(args: &BackupArgs) -> Result<Exit> {
+    let data = match &args.data_dir {
+        Some(directory) => directory.clone(),
+        None => match Config::load(args.config.as_deref(), environment()) {
+            Ok(config) => config.data_dir,
+            Err(problems) => {
+                show(&problems)?;
+                return Ok(Exit::Wrong);
+            }
+        },
+    };
+    ensure!(data.join(JOURNAL).is_dir(), "{} is no data directory", data.display());
+    make_empty(&args.backup)?;
+    let copied = copy_still(&data, &args.backup);
+    copied.with_context(|| format!("{} cannot be copied", data.display()))?;
+    let (head, checked) = open_and_check(&args.backup)?;
+    if !checked.is_sound() {
+        write!(io::stdout(), "{checked}")?;
+        bail!(
+            "the log is damaged, and so is this copy, which nothing will restore: keep both, and look at the log"
+        );
+    }
+    let note = Note {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        made: Timestamp::now(),
+        events: head.sequence,
+        hash: hex(&head),
+    };
+    let mut file = new_file(&args.backup.join(NOTE))?;
+    file.write_all(serde_json::to_string_pretty(&note)?.as_bytes())?;
+    file.sync_all()?;
+    File::open(&args.backup)?.sync_all()?;
+    writeln!(
+        io::stdout(),
+        "{} events in {}, checked; last hash {}",
+        note.events,
+        args.backup.display(),
+        note.hash
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Makes a data directory of a backup.
+///
+/// # Errors
+/// When it is none, is no longer as it was made, or cannot be copied.
+pub fn restore(args: &RestoreArgs) -> Result<Exit> {
+    let (backup, data) = (&args.backup, &args.data_dir);
+    let note =
+        fs::read(backup.join(NOTE)).with_context(|| format!("{} is no whole backup", backup.display()))?;
+    let note: Note =
+        serde_json::from_slice(&note).with_context(|| format!("{NOTE} of the backup is damaged"))?;
+    ensure!(note.format <= FORMAT, "the backup was made by a newer version, {}", note.version);
+    make_empty(data)?;
+    copy(backup, data, &[COPY_LEAVES_OUT, &[NOTE]].concat())
+        .with_context(|| format!("{} cannot be copied", backup.display()))?;
+    let (head, checked) = open_and_check(data)?;
+    if !checked.is_sound() || (head.sequence, hex(&head)) != (note.events, note.hash.clone()) {
+        write!(io::stdout(), "{checked}")?;
+        bail!(
+            "the backup is no longer as it was made: it ended with event {} and hash {}",
+            note.events,
+            note.hash
+        );
+    }
+    writeln!(
+        io::stdout(),
+        "{} events in {}, as they were on {}; last hash {}",
+        note.events,
+        data.display(),
+        note.made,
+        note.hash
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Copies a log, whether it is running or not.
+fn copy_still(data: &Path, backup: &Path) -> Result<()> {
+    let mut still = Still::hold(data)?;
+    copy(data, backup, &[COPY_LEAVES_OUT, &[JOURNAL]].concat())?;
+    // What is synced up to now is in the journal or in what was copied.
+    make_empty(&backup.join(JOURNAL))?;
+    copy(&data.join(JOURNAL), &backup.join(JOURNAL), &[])?;
+    ensure!(still.has_held(), "it had to move on meanwhile: try again when it is less busy");
+    Ok(())
+}
+
+/// Opens a data directory of our own, and computes its chain anew.
+fn open_and_check(directory: &Path) -> Result<(Head, crate::store::Checked)> {
+    ensure!(!is_held(directory), "somebody uses {}", directory.display());
+    let at = WhereArgs { config: None, url: None, token: None, data_dir: Some(directory.to_owned()) };
+    let source = Source::open(&at)?.context("the copy cannot be opened")?;
+    let head = source.head().unwrap_or_default();
+    let checked = check_log(&source);
+    source.close();
+    for left in COPY_LEAVES_OUT {
+        // Nothing but the locks that opening made.
+        let _ = fs::remove_file(directory.join(left));
+    }
+    Ok((head, checked?))
+}
+
+/// All files of a folder but those named, into one that is there, synced.
+fn copy(from: &Path, to: &Path, but: &[&str]) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if but.iter().any(|left| name == **left) {
+            continue;
+        }
+        let (from, to) = (entry.path(), to.join(&name));
+        if kind.is_dir() {
+            make_empty(&to)?;
+            copy(&from, &to, &[])?;
+        } else if kind.is_file() {
+            match File::open(&from) {
+                Ok(mut source) => {
+                    let mut target = new_file(&to)?;
+                    io::copy(&mut source, &mut target)?;
+                    target.sync_all()?;
+                }
+                // One that was written beside another, and took its place.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| from.display().to_string()),
+            }
+        } else {
+            bail!("{} is neither a file nor a folder", from.display());
+        }
+    }
+    Ok(File::open(to)?.sync_all()?)
+}
+
+/// Makes a folder for us alone; one that holds something is not taken.
+fn make_empty(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("{} cannot be made", path.display()))?;
+    let mut entries = fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    ensure!(entries.next().is_none(), "{} is not empty", path.display());
+    Ok(())
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn hex(head: &Head) -> String {
+    head.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const FORMAT: u32 = 1;
+const NOTE: &str = "backup.json";
+const JOURNAL: &str = "journal";

@@ -1,0 +1,60 @@
+//! Questions to an audit listener, for the commands that need one.
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, HOST};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// The answer to a GET, as a document.
+///
+/// # Errors
+/// When the listener cannot be reached, refuses, or says something else.
+pub(in crate::app) async fn ask(authority: &str, target: &str, token: Option<&str>) -> Result<Value> {
+    let (status, body) = fetch(authority, target, token).await?;
+    Ok(serde_json::from_slice(&admitted(&format!("http://{authority}"), status, body)?)?)
+}
+
+/// The answer to a GET, whatever it is.
+///
+/// # Errors
+/// When the listener cannot be reached.
+pub(super) async fn fetch(authority: &str, target: &str, token: Option<&str>) -> Result<(StatusCode, Bytes)> {
+    let stream = TcpStream::connect(authority).await;
+    let stream = stream.with_context(|| format!("nothing answers at http://{authority}"))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let mut request = http::Request::get(target).header(HOST, authority);
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let answer = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
+    Ok((status, body))
+}
+
+/// The body of an answer that is one.
+///
+/// # Errors
+/// When it is a refusal, in its own words, or does not come from an audit listener.
+pub(super) fn admitted(who: &str, status: StatusCode, body: Bytes) -> Result<Bytes> {
+    if status == StatusCode::OK {
+        return Ok(body);
+    }
+    let problem: Value = serde_json::from_slice(&body)
+        .with_context(|| format!("{who} answers {status}, and not as an audit listener does"))?;
+    let wrong = problem["errors"].as_array().into_iter().flatten().map(|wrong| {
+        let word = |name: &str| wrong[name].as_str().unwrap_or_default();
+        format!("\n  {} {}; it takes {}", word("parameter"), word("detail"), word("accepts"))
+    });
+    let wrong: String = wrong.collect();
+    bail!("{who} answers {status}: {}{wrong}", problem["detail"].as_str().unwrap_or_default())
+}
+
+/// A page of 100 events, or all blind spots, with room to spare.
+const ANSWER_BYTES_MAX: usize = 64 << 20;

@@ -1,0 +1,220 @@
+//! Commands that read the log. While a process holds it, they ask its audit listener; when none does, they open
+//! the data directory and ask the same routes of it, so that there is one way to read.
+
+mod ask;
+mod blindspots;
+mod export;
+mod query;
+mod verify;
+
+pub(super) use ask::ask;
+pub use blindspots::blindspots;
+pub use export::export;
+pub use query::query;
+pub(super) use verify::of_log as check_log;
+pub use verify::verify;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http::Uri;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::key;
+use crate::api::{self, Readiness, Routes, RulesState, Setup};
+use crate::blind::Blind;
+use crate::cli::{WhereArgs, WhichArgs, show};
+use crate::config::{Admin, Config, Limits, environment};
+use crate::record::{Log, RecordError};
+use crate::store::Head;
+use crate::telemetry::Metrics;
+
+/// A log that can be asked.
+pub(super) enum Source {
+    /// Held by a running process.
+    Listener {
+        authority: String,
+        token: Option<String>,
+        /// Events a page, at most; `None` when only its address is known.
+        page_max: Option<usize>,
+    },
+    /// Held by nobody but us.
+    Directory { routes: Routes, log: Log, page_max: usize },
+}
+
+/// A page of `GET /audit/v1/events`, its events as they were sent.
+#[derive(Deserialize)]
+struct Page<'p> {
+    #[serde(borrow)]
+    data: Vec<&'p RawValue>,
+    pagination: Pagination,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Pagination {
+    next_cursor: Option<String>,
+}
+
+impl Source {
+    /// The log that the arguments mean; `None` when they are wrong, which has been shown.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(super) fn open(at: &WhereArgs) -> Result<Option<Source>> {
+        if let Some(url) = &at.url {
+            let (authority, token) = (authority(url)?, at.token.clone());
+            return Ok(Some(Source::Listener { authority, token, page_max: None }));
+        }
+        if let Some(directory) = &at.data_dir {
+            return Source::directory(directory, random_key()?, Limits::default()).map(Some);
+        }
+        let config = match Config::load(at.config.as_deref(), environment()) {
+            Ok(config) => config,
+            Err(problems) => {
+                show(&problems)?;
+                return Ok(None);
+            }
+        };
+        if is_held(&config.data_dir) {
+            let token = config.admin.token.map(|token| token.expose().to_owned());
+            return Ok(Some(Source::Listener {
+                authority: reachable(config.admin.listen).to_string(),
+                token: at.token.clone().or(token),
+                page_max: Some(config.limits.page_max),
+            }));
+        }
+        Source::directory(&config.data_dir, key::load_or_create(&config.key_file)?, config.limits).map(Some)
+    }
+
+    fn directory(directory: &Path, key: [u8; 32], limits: Limits) -> Result<Source> {
+        if !directory.is_dir() {
+            bail!("there is no data directory {}", directory.display());
+        }
+        let metrics = Metrics::new();
+        let log = Log::open(directory, limits.tail_bytes_max, Arc::clone(&metrics))?;
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let page_max = limits.page_max;
+        let state = api::State::new(Setup {
+            reader: Arc::new(log.clone()),
+            blind: Blind::default(),
+            metrics,
+            readiness: Arc::new(|| Readiness {
+                rules: RulesState::default(),
+                is_stopping: false,
+                journal: Ok(()),
+            }),
+            admin: Admin { listen, token: None, hosts: Vec::new() },
+            limits,
+            key,
+        });
+        Ok(Source::Directory { routes: Routes::new(state), log, page_max })
+    }
+
+    /// The last entry of a log that nobody else holds.
+    pub(super) fn head(&self) -> Option<Head> {
+        match self {
+            Source::Listener { .. } => None,
+            Source::Directory { log, .. } => Some(log.head()),
+        }
+    }
+
+    /// What `GET target` answers.
+    ///
+    /// # Errors
+    /// When nothing answers, or it refuses: in its own words.
+    pub(super) async fn get(&self, target: &str) -> Result<Bytes> {
+        match self {
+            Source::Listener { authority, token, .. } => {
+                let asking = ask::fetch(authority, target, token.as_deref());
+                let answer = tokio::time::timeout(PATIENCE, asking).await;
+                let (status, body) =
+                    answer.with_context(|| format!("http://{authority} does not answer"))??;
+                ask::admitted(&format!("http://{authority}"), status, body)
+            }
+            Source::Directory { routes, .. } => {
+                let (status, body) = routes.get(target).await?;
+                ask::admitted("the log", status, body)
+            }
+        }
+    }
+
+    /// Hands every event of those asked for to `take`, newest first, as the endpoint writes them, until it has
+    /// enough. `told` hears the cursor behind each page.
+    ///
+    /// # Errors
+    /// Those of [`Source::get`] and of `take`.
+    pub(super) async fn each(
+        &self,
+        which: &WhichArgs,
+        cursor: Option<&str>,
+        mut take: impl FnMut(&str) -> Result<ControlFlow<()>>,
+        mut told: impl FnMut(&str),
+    ) -> Result<()> {
+        let which = which.query();
+        let page_max = match self {
+            Source::Listener { page_max, .. } => *page_max,
+            Source::Directory { page_max, .. } => Some(*page_max),
+        };
+        let limit = page_max.map(|limit| format!("&limit={limit}")).unwrap_or_default();
+        let mut cursor = cursor.map(str::to_owned);
+        loop {
+            let from = cursor.as_deref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let parameters = format!("{which}{limit}{from}");
+            let target = format!("/audit/v1/events?{}", parameters.trim_start_matches('&'));
+            let body = self.get(&target).await?;
+            let page: Page<'_> = serde_json::from_slice(&body).context("the answer is no page of events")?;
+            for event in page.data {
+                if take(event.get())?.is_break() {
+                    return Ok(());
+                }
+            }
+            let Some(next) = page.pagination.next_cursor else { return Ok(()) };
+            told(&next);
+            cursor = Some(next);
+        }
+    }
+
+    /// Gives the data directory back.
+    pub(super) fn close(self) {
+        if let Source::Directory { log, .. } = self {
+            log.close(CLOSE_MAX);
+        }
+    }
+}
+
+/// True when another process uses this data directory.
+pub(super) fn is_held(directory: &Path) -> bool {
+    matches!(Log::holder(directory), Err(RecordError::Held { .. }))
+}
+
+/// Cursors hold for one run only then.
+fn random_key() -> Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random key can be made: {error}"))?;
+    Ok(key)
+}
+
+/// Host and port of an audit listener's address.
+fn authority(url: &str) -> Result<String> {
+    let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http"), Some(host)) => Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80))),
+        (_, _) => bail!("`{url}` is not the address of an audit listener, such as http://127.0.0.1:9090"),
+    }
+}
+
+/// A listener on all addresses is asked on this machine's own.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = listen.ip();
+    SocketAddr::new(if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }, listen.port())
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const CLOSE_MAX: Duration = Duration::from_secs(30);

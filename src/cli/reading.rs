@@ -1,0 +1,191 @@
+//! Arguments of the commands that read the log, keep a copy of it, or check it.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use form_urlencoded::Serializer;
+
+/// Where the log is.
+#[derive(Debug, Args)]
+pub struct WhereArgs {
+    /// The configuration of the Earwitness whose log it is. While that runs, its audit listener is asked.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The audit listener of a running Earwitness, instead: `http://127.0.0.1:9090`.
+    #[arg(long, conflicts_with = "data_dir")]
+    pub url: Option<String>,
+    /// Its token, instead of the configuration's.
+    #[arg(long, env = "EARWITNESS_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// A data directory that nobody uses, instead.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Which events. Filters of different kinds must all hold; one given several times takes any of its values.
+#[derive(Debug, Default, Args)]
+pub struct WhichArgs {
+    /// Whose actor, or the one on whose behalf, has this id, e-mail address or name.
+    #[arg(long)]
+    pub actor: Vec<String>,
+    /// The same of actors that only say who they are.
+    #[arg(long, value_name = "ACTOR")]
+    pub claimed_actor: Vec<String>,
+    /// Action: `BOOKING_MOVED`.
+    #[arg(long)]
+    pub action: Vec<String>,
+    /// Type.
+    #[arg(long, value_name = "TYPE")]
+    pub r#type: Vec<String>,
+    /// Category: `SECURITY`.
+    #[arg(long)]
+    pub category: Vec<String>,
+    /// Source: `API_V2`.
+    #[arg(long)]
+    pub source: Vec<String>,
+    /// Result: `success`, `failure`, `denied`, `unknown`.
+    #[arg(long)]
+    pub result: Vec<String>,
+    /// Type of the target: `booking`.
+    #[arg(long, value_name = "TYPE")]
+    pub target_type: Vec<String>,
+    /// Identifier of the target, or of what is linked to it.
+    #[arg(long, value_name = "ID")]
+    pub target_id: Vec<String>,
+    /// From this address or network: `10.0.0.0/8`.
+    #[arg(long)]
+    pub ip: Vec<String>,
+    /// At or after this time: `2026-01-31T08:00:00Z`, or `2026-01-31`.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// In which all these words occur.
+    #[arg(long, short, value_name = "WORDS")]
+    pub q: Option<String>,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// Where.
+    #[command(flatten)]
+    pub at: WhereArgs,
+    /// Which.
+    #[command(flatten)]
+    pub which: WhichArgs,
+    /// At most so many, newest first.
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+    /// How they are shown: for people, or one object a line.
+    #[arg(long, value_enum, default_value_t = super::ReplayFormat::Text)]
+    pub format: super::ReplayFormat,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Where.
+    #[command(flatten)]
+    pub at: WhereArgs,
+    /// Which.
+    #[command(flatten)]
+    pub which: WhichArgs,
+    /// As what.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
+    pub format: ExportFormat,
+    /// Where to; standard output when left out. It must not be there yet.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Columns of CSV, as paths into the event: `time,actor.email,action,target.id`.
+    #[arg(long, value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Go on where an export broke off, with the cursor that it named.
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One event a line, byte for byte as stored, with its place in the chain: what `verify --file` reads.
+    Ndjson,
+    /// The same as one array.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Where.
+    #[command(flatten)]
+    pub at: WhereArgs,
+    /// An export (NDJSON) instead of a log; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Where to; it must be empty or not there yet.
+    pub backup: PathBuf,
+    /// The configuration of the Earwitness whose log it is, which may be running.
+    #[arg(long, short, env = "EARWITNESS_CONFIG", required_unless_present = "data_dir")]
+    pub config: Option<PathBuf>,
+    /// Its data directory, instead.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// What `earwitness backup` made.
+    pub backup: PathBuf,
+    /// The data directory to be; it must be empty or not there yet.
+    pub data_dir: PathBuf,
+}
+
+impl WhichArgs {
+    /// The same as parameters of `GET /audit/v1/events`; empty for all events.
+    pub fn query(&self) -> String {
+        let lists = [
+            ("actor", &self.actor),
+            ("claimedActor", &self.claimed_actor),
+            ("action", &self.action),
+            ("type", &self.r#type),
+            ("category", &self.category),
+            ("source", &self.source),
+            ("result", &self.result),
+            ("targetType", &self.target_type),
+            ("targetId", &self.target_id),
+            ("ip", &self.ip),
+        ];
+        let lists =
+            lists.into_iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        let single = [("from", &self.from), ("to", &self.to), ("q", &self.q)];
+        let single = single.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        Serializer::new(String::new()).extend_pairs(lists.chain(single)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_become_parameters_by_the_names_of_the_endpoint() {
+        let which = WhichArgs {
+            actor: vec!["ben@x.org".to_owned(), "alma".to_owned()],
+            target_id: vec!["a&b".to_owned()],
+            q: Some("moved by".to_owned()),
+            ..WhichArgs::default()
+        };
+        assert_eq!(which.query(), "actor=ben%40x.org&actor=alma&targetId=a%26b&q=moved+by");
+        assert_eq!(WhichArgs::default().query(), "");
+    }
+}
