@@ -1,17 +1,34 @@
-//! The few things that the writer asks of a disk, as traits, so that a test can put a failing disk in place.
-//! Files are made 0600 and never through a symbolic link; the standard library opens all with `O_CLOEXEC`.
+//! What the journal asks of a disk, as traits, so that a test can put one in place that fails or forgets.
+//! Files are made 0600 and never opened through a symbolic link; the standard library opens all with
+//! `O_CLOEXEC`.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A disk.
-pub(super) trait Disk: Send {
+use rustix::fs::OFlags;
+
+/// A disk. The writer, the mover and who opens the journal use it.
+pub(super) trait Disk: Send + Sync {
+    /// Makes a directory of mode 0700, and its parents, if it is not there.
+    fn make_directory(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory.
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
+    /// True for a plain file: no symbolic link, no directory, no pipe.
+    fn is_plain(&self, path: &Path) -> io::Result<bool>;
+    /// Opens a file for reading, from a place in bytes.
+    fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>>;
     /// Makes a file that must not be there yet.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Segment>>;
-    /// Opens a file for going on at `length`; what lies behind is cut off.
+    /// Opens a file for going on at `length`: what lies behind is cut off, and what lies before is synced, for
+    /// a process that was killed may have left it unsynced.
     fn resume(&self, path: &Path, length: u64) -> io::Result<Box<dyn Segment>>;
+    /// Gives a file another name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes names in a directory durable.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
 }
@@ -30,17 +47,43 @@ pub(super) trait Segment: Send {
 pub(super) struct RealDisk;
 
 impl Disk for RealDisk {
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(directory)?.map(|file| Ok(file?.file_name())).collect()
+    }
+
+    fn is_plain(&self, path: &Path) -> io::Result<bool> {
+        Ok(path.symlink_metadata()?.is_file())
+    }
+
+    fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = OpenOptions::new().read(true).custom_flags(no_follow()).open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Box::new(file))
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn Segment>> {
         Ok(Box::new(OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?))
     }
 
     fn resume(&self, path: &Path, length: u64) -> io::Result<Box<dyn Segment>> {
-        let file = OpenOptions::new().append(true).open(path)?;
+        let file = OpenOptions::new().append(true).custom_flags(no_follow()).open(path)?;
         if file.metadata()?.len() != length {
             file.set_len(length)?;
-            file.sync_all()?;
         }
+        file.sync_all()?;
         Ok(Box::new(file))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
@@ -62,43 +105,39 @@ impl Segment for File {
     }
 }
 
-/// Makes a directory of mode 0700, and its parents, if it is not there.
-pub(super) fn make_directory(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// The segments in a directory, by first sequence. Other files are not ours to touch.
-pub(super) fn segments(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(directory)? {
-        let path = file?.path();
-        if let Some(first) = path.file_name().and_then(|name| first_of(name.to_str()?)) {
-            found.push((first, path));
-        }
-    }
+/// The segments in a directory, by number. Other files are not ours to touch.
+pub(super) fn segments(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let names = disk.list(directory)?;
+    let number = |name: &OsString| Some((number_of(name.to_str()?)?, directory.join(name)));
+    let mut found: Vec<(u64, PathBuf)> = names.iter().filter_map(number).collect();
     found.sort();
     Ok(found)
 }
 
 /// The path of a segment.
-pub(super) fn segment_path(directory: &Path, first: u64) -> PathBuf {
-    directory.join(format!("{first:020}.log"))
+pub(super) fn segment_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("{number:020}.log"))
 }
 
 /// Renames a file so that it is read no more but stays as evidence: `<name>.<mark>`, numbered when taken.
-pub(super) fn set_aside(path: &Path, mark: &str) -> io::Result<PathBuf> {
+pub(super) fn set_aside(disk: &dyn Disk, path: &Path, mark: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(path);
+    let taken = disk.list(directory)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let free = (1..)
         .map(|n: u32| if n == 1 { format!("{name}.{mark}") } else { format!("{name}.{mark}-{n}") })
-        .map(|name| path.with_file_name(name))
-        .find(|path| path.symlink_metadata().is_err())
-        .unwrap_or_else(|| path.to_owned());
-    std::fs::rename(path, &free)?;
-    Ok(free)
+        .find(|name| !taken.iter().any(|taken| *taken == **name))
+        .unwrap_or(name);
+    disk.rename(path, &path.with_file_name(free))
 }
 
-fn first_of(name: &str) -> Option<u64> {
+fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".log")?;
     let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().ok()).flatten()
+}
+
+/// Flags for opening: a link in place of the file is an error, and a pipe does not make the opening wait.
+fn no_follow() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }

@@ -1,18 +1,38 @@
-//! Headers and entries as bytes; the table is in [the module's doc](super). Pure: no file is touched here.
+//! Entries as bytes; the table is in [the module's doc](super). Pure: no file is touched here.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::store::{Head, Sealed, entry_hash};
+use crate::store::{Sealed, entry_hash};
 
-/// The head of a segment file.
+/// What stands in a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// An event, at its place in the chain.
+    Event(Sealed),
+    /// Something is about to happen.
+    Intent {
+        /// What it is called.
+        id: Uuid,
+        /// What is known of it.
+        body: Arc<[u8]>,
+    },
+    /// It is over.
+    Closed {
+        /// What it was called.
+        id: Uuid,
+    },
+}
+
+/// Where an entry stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    /// Whose journal it is.
-    pub instance: Uuid,
-    /// The chain that the first entry continues.
-    pub before: Head,
+pub(super) struct Place {
+    /// Where in the file its write began, in bytes: entries of one write share it. A write begins only when
+    /// the one before it is synced, so it shows what must have been on the disk.
+    pub write_began: u64,
+    /// The last event before it; its own for an event.
+    pub sequence: u64,
 }
 
 /// Why bytes are not a header or an entry.
@@ -26,81 +46,82 @@ pub(super) enum Bad {
     Newer,
 }
 
-/// A header's bytes.
-pub(super) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
-    let mut bytes = [0; HEADER_BYTES];
-    bytes[0..8].copy_from_slice(MAGIC);
-    bytes[8..10].copy_from_slice(&SEGMENT_FORMAT.to_be_bytes());
-    bytes[12..28].copy_from_slice(header.instance.as_bytes());
-    bytes[28..36].copy_from_slice(&header.before.sequence.saturating_add(1).to_be_bytes());
-    bytes[36..68].copy_from_slice(&header.before.hash);
-    let sum = crc32fast::hash(&bytes[..68]);
-    bytes[68..72].copy_from_slice(&sum.to_be_bytes());
-    bytes
-}
-
-/// Reads a header from the start of `bytes`.
-pub(super) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
-    let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Bad::Short)?;
-    if !bytes.starts_with(MAGIC) || u32_at(bytes, 68) != Some(crc32fast::hash(&bytes[..68])) {
-        return Err(Bad::Damaged);
-    }
-    if bytes[8..10] != SEGMENT_FORMAT.to_be_bytes() {
-        return Err(Bad::Newer);
-    }
-    let instance = Uuid::from_slice(&bytes[12..28]).map_err(|_| Bad::Damaged)?;
-    let first = u64_at(bytes, 28).ok_or(Bad::Damaged)?;
-    let hash = hash_at(bytes, 36).ok_or(Bad::Damaged)?;
-    Ok(Header { instance, before: Head { sequence: first.checked_sub(1).ok_or(Bad::Damaged)?, hash } })
-}
-
-/// Appends an entry's bytes to `out`. The payload must not be longer than [`PAYLOAD_BYTES_MAX`].
-pub(super) fn write_entry(out: &mut Vec<u8>, entry: &Sealed) {
+/// Appends an entry's bytes to `out`. Its payload must not be longer than [`PAYLOAD_BYTES_MAX`].
+pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry) {
     let start = out.len();
-    let length = u32::try_from(FIXED_BYTES + entry.json.len()).unwrap_or(u32::MAX);
+    let (kind, link, payload): (u8, &[u8], &[u8]) = match entry {
+        Entry::Event(sealed) => (KIND_EVENT, &sealed.previous, &sealed.json),
+        Entry::Intent { id, body } => (KIND_INTENT, id.as_bytes(), body),
+        Entry::Closed { id } => (KIND_CLOSED, id.as_bytes(), &[]),
+    };
+    let length = u32::try_from(FIXED_BYTES + link.len() + payload.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&[ENTRY_FORMAT, KIND_EVENT]);
-    out.extend_from_slice(&entry.sequence.to_be_bytes());
-    out.extend_from_slice(&entry.previous);
-    out.extend_from_slice(&entry.json);
+    out.extend_from_slice(&[FORMAT, kind]);
+    out.extend_from_slice(&place.sequence.to_be_bytes());
+    out.extend_from_slice(&place.write_began.to_be_bytes());
+    out.extend_from_slice(link);
+    out.extend_from_slice(payload);
     let sum = checksum(length, &out[start + PREFIX_BYTES..]);
     out[start + 4..start + 8].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// The length of what follows an entry's first eight bytes, if it is possible at all.
 pub(super) fn rest_length(prefix: &[u8]) -> Result<usize, Bad> {
-    let length = u32_at(prefix, 0).ok_or(Bad::Short)? as usize;
-    let possible = FIXED_BYTES..=FIXED_BYTES + PAYLOAD_BYTES_MAX;
+    let length = u32_at(prefix, 0)? as usize;
+    let possible = REST_BYTES_MIN..=FIXED_BYTES + HASH_BYTES + PAYLOAD_BYTES_MAX;
     possible.contains(&length).then_some(length).ok_or(Bad::Damaged)
 }
 
 /// Reads an entry from its first eight bytes and the rest.
-pub(super) fn entry_of(prefix: &[u8], rest: &[u8]) -> Result<Sealed, Bad> {
-    let length = u32_at(prefix, 0).ok_or(Bad::Short)?;
-    if u32_at(prefix, 4) != Some(checksum(length, rest)) || rest.len() < FIXED_BYTES {
+pub(super) fn entry_of(prefix: &[u8], rest: &[u8]) -> Result<(Place, Entry), Bad> {
+    let length = u32_at(prefix, 0)?;
+    if u32_at(prefix, 4)? != checksum(length, rest) || rest.len() < REST_BYTES_MIN {
         return Err(Bad::Damaged);
     }
-    if rest[0] != ENTRY_FORMAT || rest[1] != KIND_EVENT {
+    if rest[0] != FORMAT {
         return Err(Bad::Newer);
     }
-    let sequence = u64_at(rest, 2).ok_or(Bad::Short)?;
-    let previous = hash_at(rest, 10).ok_or(Bad::Short)?;
-    let json: Arc<[u8]> = Arc::from(&rest[FIXED_BYTES..]);
-    Ok(Sealed { sequence, previous, hash: entry_hash(sequence, &previous, &json), json })
+    let place = Place { sequence: u64_at(rest, 2)?, write_began: u64_at(rest, 10)? };
+    let id = || bytes_at(rest, FIXED_BYTES).map(Uuid::from_bytes);
+    let payload = |at: usize| rest.get(at..).map(Arc::<[u8]>::from).ok_or(Bad::Damaged);
+    let entry = match rest[1] {
+        KIND_EVENT => {
+            let (sequence, previous) = (place.sequence, bytes_at(rest, FIXED_BYTES)?);
+            let json = payload(FIXED_BYTES + HASH_BYTES)?;
+            Entry::Event(Sealed { sequence, previous, hash: entry_hash(sequence, &previous, &json), json })
+        }
+        KIND_INTENT => Entry::Intent { id: id()?, body: payload(FIXED_BYTES + ID_BYTES)? },
+        KIND_CLOSED => Entry::Closed { id: id()? },
+        _ => return Err(Bad::Newer),
+    };
+    Ok((place, entry))
 }
 
-/// The next whole entry in `bytes` at or after `from`, with its offset and its length. Payloads are JSON,
-/// where bytes under 0x20 never stand, so nothing inside a payload can pass for an entry.
-pub(super) fn next_entry(bytes: &[u8], from: usize) -> Option<(usize, usize, Sealed)> {
-    (from..bytes.len().saturating_sub(PREFIX_BYTES + FIXED_BYTES - 1)).find_map(|at| {
+/// An entry that was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it begins.
+    pub at: usize,
+    /// How long it is.
+    pub length: usize,
+    /// Where it says that it stands.
+    pub place: Place,
+    /// The entry.
+    pub entry: Entry,
+}
+
+/// The next whole entry in `bytes` at or after `from`. Payloads are JSON, where bytes under 0x20 never stand,
+/// so nothing inside a payload can pass for an entry.
+pub(super) fn next_entry(bytes: &[u8], from: usize) -> Option<Found> {
+    (from..bytes.len().saturating_sub(PREFIX_BYTES + REST_BYTES_MIN - 1)).find_map(|at| {
         let (prefix, rest) = bytes[at..].split_at(PREFIX_BYTES);
-        if rest[0] != ENTRY_FORMAT || rest[1] != KIND_EVENT {
+        if rest[0] != FORMAT || !KINDS.contains(&rest[1]) {
             return None;
         }
         let rest = rest.get(..rest_length(prefix).ok()?)?;
-        let entry = entry_of(prefix, rest).ok()?;
-        Some((at, PREFIX_BYTES + rest.len(), entry))
+        let (place, entry) = entry_of(prefix, rest).ok()?;
+        Some(Found { at, length: PREFIX_BYTES + rest.len(), place, entry })
     })
 }
 
@@ -111,80 +132,95 @@ fn checksum(length: u32, rest: &[u8]) -> u32 {
     sum.finalize()
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+/// Bytes of a fixed length at an offset.
+pub(super) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Bad> {
+    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).copied().ok_or(Bad::Short)
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+/// A big-endian number at an offset.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Bad> {
+    bytes_at(bytes, at).map(u32::from_be_bytes)
 }
 
-fn hash_at(bytes: &[u8], at: usize) -> Option<[u8; 32]> {
-    bytes.get(at..)?.first_chunk().copied()
+/// A big-endian number at an offset.
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Bad> {
+    bytes_at(bytes, at).map(u64::from_be_bytes)
 }
 
-/// Length of a segment's header.
-pub(super) const HEADER_BYTES: usize = 72;
 /// Length and checksum of an entry.
 pub(super) const PREFIX_BYTES: usize = 8;
 /// The longest payload; a longer one is refused when written and is damage when read.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Format, kind, sequence and previous hash.
-const FIXED_BYTES: usize = 1 + 1 + 8 + 32;
-const MAGIC: &[u8; 8] = b"EWJOURNL";
-const SEGMENT_FORMAT: u16 = 1;
-const ENTRY_FORMAT: u8 = 1;
+/// Format, kind, sequence and where the write began.
+const FIXED_BYTES: usize = 1 + 1 + 8 + 8;
+const HASH_BYTES: usize = 32;
+const ID_BYTES: usize = 16;
+const REST_BYTES_MIN: usize = FIXED_BYTES + ID_BYTES;
+const FORMAT: u8 = 2;
 const KIND_EVENT: u8 = 1;
+const KIND_INTENT: u8 = 2;
+const KIND_CLOSED: u8 = 3;
+const KINDS: std::ops::RangeInclusive<u8> = KIND_EVENT..=KIND_CLOSED;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Head;
 
-    fn entry(payload: &[u8]) -> Sealed {
-        Sealed::after(Head { sequence: 41, hash: [7; 32] }, Arc::from(payload))
+    const PLACE: Place = Place { write_began: 100, sequence: 42 };
+
+    fn event(payload: &[u8]) -> Entry {
+        Entry::Event(Sealed::after(Head { sequence: 41, hash: [7; 32] }, Arc::from(payload)))
+    }
+
+    fn written(entry: &Entry) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write_entry(&mut bytes, PLACE, entry);
+        bytes
     }
 
     #[test]
     fn an_entry_is_laid_out_as_documented() {
-        let entry = entry(b"{}");
-        let mut bytes = Vec::new();
-        write_entry(&mut bytes, &entry);
-        assert_eq!(bytes.len(), 8 + 42 + 2);
-        assert_eq!(&bytes[0..4], &44u32.to_be_bytes());
-        assert_eq!(&bytes[8..10], &[1, 1]);
-        assert_eq!(&bytes[10..18], &42u64.to_be_bytes());
-        assert_eq!(&bytes[18..50], &[7; 32]);
-        assert_eq!(&bytes[50..], b"{}");
-        assert_eq!(rest_length(&bytes), Ok(44));
-        assert_eq!(entry_of(&bytes[..8], &bytes[8..]), Ok(entry));
+        let id = Uuid::from_bytes([9; 16]);
+        let check = |entry: Entry, kind: u8, link: &[u8], payload: &[u8]| {
+            let bytes = written(&entry);
+            let rest = 18 + link.len() + payload.len();
+            assert_eq!(bytes.len(), 8 + rest, "{entry:?}");
+            assert_eq!(&bytes[0..4], &(rest as u32).to_be_bytes(), "{entry:?}");
+            assert_eq!(&bytes[8..10], &[2, kind], "{entry:?}");
+            assert_eq!(&bytes[10..18], &42u64.to_be_bytes(), "{entry:?}");
+            assert_eq!(&bytes[18..26], &100u64.to_be_bytes(), "{entry:?}");
+            assert_eq!(&bytes[26..], &[link, payload].concat(), "{entry:?}");
+            assert_eq!(rest_length(&bytes), Ok(rest), "{entry:?}");
+            assert_eq!(entry_of(&bytes[..8], &bytes[8..]), Ok((PLACE, entry)));
+        };
+        check(event(b"{}"), 1, &[7; 32], b"{}");
+        check(Entry::Intent { id, body: Arc::from(&b"[]"[..]) }, 2, &[9; 16], b"[]");
+        check(Entry::Closed { id }, 3, &[9; 16], b"");
     }
 
     #[test]
-    fn no_flipped_bit_of_an_entry_or_a_header_is_read_as_good() {
-        let mut bytes = Vec::new();
-        write_entry(&mut bytes, &entry(b"{\"a\":1}"));
-        let header = Header { instance: Uuid::from_u128(5), before: Head { sequence: 9, hash: [3; 32] } };
-        let head = header_bytes(&header);
-        assert_eq!(header_of(&head), Ok(header));
-        for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(entry_of(&flipped[..8], &flipped[8..]).is_err(), "bit {bit}");
-        }
-        for bit in 0..head.len() * 8 {
-            let mut flipped = head;
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(header_of(&flipped), Err(Bad::Damaged), "bit {bit}");
+    fn no_flipped_bit_of_an_entry_is_read_as_good() {
+        let body: Arc<[u8]> = Arc::from(&b"{\"a\":1}"[..]);
+        let id = Uuid::from_u128(3);
+        for entry in [event(&body), Entry::Intent { id, body: Arc::clone(&body) }, Entry::Closed { id }] {
+            let bytes = written(&entry);
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(entry_of(&flipped[..8], &flipped[8..]).is_err(), "{entry:?} bit {bit}");
+            }
         }
     }
 
     #[test]
     fn the_next_whole_entry_is_found_behind_damage() {
-        let mut bytes = vec![0, 1, 1, 1, 1, 0xff, 1, 1];
+        let mut bytes = vec![0, 2, 1, 2, 1, 0xff, 2, 1];
         let junk = bytes.len();
-        write_entry(&mut bytes, &entry(b"{}"));
-        bytes.extend([1; 60]);
-        assert_eq!(next_entry(&bytes, 0), Some((junk, 52, entry(b"{}"))));
+        bytes.extend(written(&event(b"{}")));
+        bytes.extend([2; 60]);
+        let found = Found { at: junk, length: 60, place: PLACE, entry: event(b"{}") };
+        assert_eq!(next_entry(&bytes, 0), Some(found));
         assert_eq!(next_entry(&bytes, junk + 1), None);
     }
 }

@@ -1,22 +1,29 @@
-//! The journal: append-only files where every event is synced before it counts as recorded. It knows
+//! The journal: append-only files where everything is synced before it counts as recorded. It knows
 //! neither events nor the store: payloads in, sealed entries out, and word when they are on the disk.
 //!
-//! # Files
-//! `<directory>/<first sequence, 20 digits>.log`, mode 0600, at most about 64 MiB each. The newest is
-//! written; the others are removed when the store holds all they hold ([`Journal::release`]). Numbers are
-//! big-endian.
+//! Three kinds of entries. An *event* has a sequence and a place in the chain of hashes, and goes on to the
+//! store. An *intent* says that something is about to happen, and its *closing* that it is over; they have no
+//! sequence and stay here. An intent whose closing is not found at the next start tells what was under way.
 //!
-//! Header, 72 bytes:
+//! # Files
+//! `<directory>/<number, 20 digits>.log`, mode 0600, at most about 64 MiB each. The newest is written; the
+//! others are removed when the store holds all their events ([`Journal::release`]). Numbers are big-endian.
+//!
+//! Header, 100 bytes:
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `EWJOURNL` |
-//! | 8 | 2 | format of the file, 1 |
+//! | 8 | 2 | format of the file, 2 |
 //! | 10 | 2 | zero |
 //! | 12 | 16 | instance: whose journal it is |
-//! | 28 | 8 | first sequence |
-//! | 36 | 32 | hash of the entry before the first |
-//! | 68 | 4 | CRC-32 of bytes 0 to 67 |
+//! | 28 | 8 | number of the segment |
+//! | 36 | 8 | sequence of the first event |
+//! | 44 | 32 | hash of the event before the first |
+//! | 76 | 8 | number of the segment that this one continues; 0 for none |
+//! | 84 | 8 | how many bytes of that one count; all ones for all that can be read |
+//! | 92 | 4 | how many intents follow at once: those that were open |
+//! | 96 | 4 | CRC-32 of bytes 0 to 95 |
 //!
 //! Entry:
 //!
@@ -24,30 +31,36 @@
 //! |---|---|---|
 //! | 0 | 4 | length of what follows offset 8 |
 //! | 4 | 4 | CRC-32 of the length's four bytes and of what follows offset 8 |
-//! | 8 | 1 | format of the entry, 1 |
-//! | 9 | 1 | kind: 1 event; others are kept for intents and gaps |
-//! | 10 | 8 | sequence |
-//! | 18 | 32 | hash of the entry before |
-//! | 50 | rest | payload: the event's JSON |
+//! | 8 | 1 | format of the entry, 2 |
+//! | 9 | 1 | kind: 1 event, 2 intent, 3 closing |
+//! | 10 | 8 | sequence; for intents and closings that of the last event before |
+//! | 18 | 8 | offset at which the write began that this entry was part of |
+//! | 26 | 32 or 16 | an event: the hash of the event before; an intent or closing: its id |
+//! | then | rest | an event: its JSON; an intent: its body, JSON, too; a closing: nothing |
 //!
-//! The hash of an entry is not stored: `store/chain.rs` says over which bytes it is computed. An entry
-//! whose sequence is not below the first of the *next* file was never acknowledged (its sync failed) and
-//! does not count.
+//! The hash of an event is not stored: `store/chain.rs` says over which bytes it is computed. What stands
+//! behind the length that the next segment names was never acknowledged (its sync failed) and does not count.
+//! A segment begins with all intents that were open, so what the ones before it say of intents is done with.
 //!
 //! # Opening
-//! Segments are read in order, streamed. A torn tail, bytes that are no entry with no entry behind them,
-//! is cut off, in the last file only. Any other damage loses nothing that can still be read: entries
+//! Segments are read in order, streamed. A write that did not come to its end, in the newest file, is cut
+//! off: it was never acknowledged. It is known by having nothing behind it that a later write put there, and
+//! by being unwritten rather than spoilt. Any other damage loses nothing that can still be read: entries
 //! before and behind it are taken, writing goes on in a new file, and the damaged one is renamed
 //! `.damaged` once the store holds what was taken. A file of another instance is renamed `.foreign`.
 //! Opening fails only when the directory cannot be used or a newer version wrote there.
 
 mod disk;
 mod entry;
+mod gather;
+mod header;
+mod intents;
 mod open;
 mod read;
+mod survey;
 mod writer;
 
-pub use open::{Opened, Settings, instance_in, open};
+pub use open::{OpenIntent, Opened, Settings, instance_in, open};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,6 +73,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::store::Sealed;
+use disk::Disk;
 use writer::{Append, Condition, Shared};
 
 /// An open journal. Appends may come from any thread.
@@ -67,12 +81,32 @@ pub struct Journal {
     /// `None` once closed, which ends the writer. Not bounded here: who appends bounds what is under way.
     queue: Mutex<Option<Sender<Append>>>,
     shared: Arc<Shared>,
+    disk: Arc<dyn Disk>,
     directory: PathBuf,
     instance: Uuid,
     /// Told when an append cannot wait: it may sleep over those that can.
     writer: Thread,
     /// Hangs up when the writer has ended.
     ended: Mutex<Receiver<()>>,
+}
+
+/// What is appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// An event's JSON; it gets a sequence and a place in the chain.
+    Event(Arc<[u8]>),
+    /// Something is about to happen. It stays known, whatever ends the process, until its closing.
+    Intent {
+        /// What its closing will name. One that is open under this id gives way.
+        id: Uuid,
+        /// What is known of it, as JSON.
+        body: Arc<[u8]>,
+    },
+    /// It is over. Closing what is not open does no harm.
+    Closed {
+        /// Which intent.
+        id: Uuid,
+    },
 }
 
 /// How soon an append has to be synced.
@@ -106,6 +140,9 @@ pub enum JournalError {
     /// A payload is longer than an entry may be (16 MiB).
     #[error("a payload is too long for an entry")]
     TooLong,
+    /// Open intents hold more than 32 MiB.
+    #[error("too many intents are open")]
+    TooManyOpen,
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
@@ -113,10 +150,11 @@ pub enum JournalError {
 
 impl Journal {
     /// Appends payloads as consecutive entries. `done` is called on the writer's thread, in the order of
-    /// sequences, when all of them are synced or none of them counts.
+    /// sequences, when all of them are synced or none of them counts; it gets the events. After a crash before
+    /// that, the first ones may be found and the others not: what has to be known of an end comes last.
     pub fn append(
         &self,
-        payloads: Vec<Arc<[u8]>>,
+        payloads: Vec<Payload>,
         urgency: Urgency,
         done: impl FnOnce(Result<Vec<Sealed>, JournalError>) + Send + 'static,
     ) {
@@ -132,21 +170,21 @@ impl Journal {
         }
     }
 
-    /// Reads again all that the segments on the disk hold, in order, and hands it to `take`. For repair:
+    /// Reads again all events that the segments on the disk hold, in order, and hands it to `take`. For repair:
     /// what is being written meanwhile may or may not be among it.
     pub fn replay(&self, take: &mut dyn FnMut(Sealed)) {
-        open::replay(&self.directory, self.instance, take);
+        survey::replay(&*self.disk, &self.directory, self.instance, take);
     }
 
-    /// Removes finished segments that hold nothing above `sequence`; damaged ones are set aside instead.
+    /// Removes finished segments that hold no event above `sequence`; damaged ones are set aside instead.
     pub fn release(&self, sequence: u64) {
         self.shared.finished.lock().retain(|segment| {
             if segment.last > sequence {
                 return true;
             }
             let removed = match segment.condition {
-                Condition::Good => std::fs::remove_file(&segment.path),
-                Condition::Damaged => disk::set_aside(&segment.path, "damaged").map(drop),
+                Condition::Good | Condition::Superseded => self.disk.remove(&segment.path),
+                Condition::Damaged => disk::set_aside(&*self.disk, &segment.path, "damaged"),
             };
             if let Err(error) = &removed {
                 tracing::warn!(path = %segment.path.display(), %error, "a journal segment cannot be removed");
@@ -176,6 +214,16 @@ impl Journal {
     /// Waits until the writer has ended, at most `limit`; true when it has.
     pub fn wait(&self, limit: Duration) -> bool {
         matches!(self.ended.lock().recv_timeout(limit), Err(RecvTimeoutError::Disconnected))
+    }
+}
+
+impl Payload {
+    /// The length of what it brings along, in bytes.
+    fn len(&self) -> usize {
+        match self {
+            Payload::Event(bytes) | Payload::Intent { body: bytes, .. } => bytes.len(),
+            Payload::Closed { .. } => 0,
+        }
     }
 }
 

@@ -1,23 +1,39 @@
 //! Reads a segment from its start to its end, streamed, and says how it ended. Nothing is changed here and
 //! nothing panics: what the file holds is data, whoever wrote it.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use uuid::Uuid;
 
 use super::JournalError;
-use super::entry::{self, Bad, HEADER_BYTES, PREFIX_BYTES};
+use super::disk::Disk;
+use super::entry::{self, Bad, Entry, Found, PREFIX_BYTES};
+use super::header::{self, ALL, HEADER_BYTES, Header};
+use super::intents::Told;
 use crate::store::{Head, Sealed};
 
 /// What is expected of a segment.
 pub(super) struct Expected {
     /// Whose it must be.
     pub instance: Uuid,
-    /// The first sequence of the segment after it: entries from there on were never acknowledged, because
-    /// their sync failed and the next segment took their place.
-    pub below: Option<u64>,
+    /// Its number.
+    pub number: u64,
+    /// The last event of the segments before it, if any was read.
+    pub after: Option<Head>,
+    /// How far it counts.
+    pub bound: Bound,
+}
+
+/// How far a segment counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// It is the newest: what was being written when the process or the machine ended is at its end.
+    Newest,
+    /// A later one says how many bytes were acknowledged.
+    Known(u64),
+    /// All that can be read.
+    Unknown,
 }
 
 /// How a segment ended.
@@ -25,58 +41,65 @@ pub(super) struct Expected {
 pub(super) enum Ending {
     /// After a whole entry.
     Whole,
-    /// With bytes that are no entry, and no entry after them.
+    /// With a write that did not come to its end.
     Torn,
     /// Something in it is not as it was written; what could be read was taken.
     Damaged(String),
-    /// It belongs to another instance; nothing was taken.
-    Foreign,
+    /// It is not ours, and why; nothing was taken.
+    Foreign(String),
 }
 
 /// A segment that was read.
 #[derive(Debug)]
 pub(super) struct Scan {
-    /// The last entry taken, or the one before the segment; `None` when not even its header could be read.
+    /// The last event taken, or the one before the segment; `None` when nothing tells.
     pub end: Option<Head>,
     /// How many entries were taken.
     pub taken: u64,
     /// Its length up to the end of the last whole entry before any damage, in bytes; 0 without a header.
     pub good_bytes: u64,
+    /// True when its header was read and all the intents that it begins with.
+    pub is_begun: bool,
+    /// What it says of intents.
+    pub intents: Told,
     /// How it ended.
     pub ending: Ending,
 }
 
-/// Reads a segment and hands its entries to `take`, in order.
+/// Reads a segment and hands its events to `take`, in order.
 ///
 /// # Errors
 /// When the file cannot be opened, or a newer version wrote it.
 pub(super) fn scan(
+    disk: &dyn Disk,
     path: &Path,
     expected: &Expected,
     take: &mut dyn FnMut(Sealed),
 ) -> Result<Scan, JournalError> {
     let io = |error| JournalError::io("read", path, &error);
-    let is_file = path.symlink_metadata().map_err(io)?.is_file();
-    if !is_file {
-        return Ok(Scan { end: None, taken: 0, good_bytes: 0, ending: Ending::Foreign });
+    if !disk.is_plain(path).map_err(io)? {
+        return Ok(Scan::of(Ending::Foreign("it is no plain file".to_owned())));
     }
-    let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(io)?);
-    let mut reader = Reader { file, expected, take, at: 0, scan: Scan::new() };
+    let file = disk.read(path, 0).map_err(io)?;
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    let mut reader = Reader { disk, path, file, expected, take, at: 0, scan: Scan::of(Ending::Whole) };
     match reader.read() {
         Err(Bad::Newer) => Err(JournalError::Newer { path: path.to_owned() }),
         Ok(()) | Err(Bad::Short | Bad::Damaged) => Ok(reader.scan),
     }
 }
 
-/// The instance that wrote a segment, if its header says so.
-pub(super) fn instance_of(path: &Path) -> Option<Uuid> {
+/// A segment's header, if it can be read.
+pub(super) fn header_in(disk: &dyn Disk, path: &Path) -> Option<Header> {
     let mut bytes = [0; HEADER_BYTES];
-    File::open(path).ok()?.read_exact(&mut bytes).ok()?;
-    entry::header_of(&bytes).ok().map(|header| header.instance)
+    disk.read(path, 0).ok()?.read_exact(&mut bytes).ok()?;
+    header::header_of(&bytes).ok()
 }
 
 struct Reader<'a> {
-    file: BufReader<File>,
+    disk: &'a dyn Disk,
+    path: &'a Path,
+    file: BufReader<Box<dyn Read>>,
     expected: &'a Expected,
     take: &'a mut dyn FnMut(Sealed),
     /// Where the next entry begins, in bytes from the file's start.
@@ -84,52 +107,53 @@ struct Reader<'a> {
     scan: Scan,
 }
 
-/// Whether to go on after an entry.
-#[derive(PartialEq, Eq)]
-enum Next {
-    Entry,
-    Stop,
-}
-
 impl Scan {
-    fn new() -> Scan {
-        Scan { end: None, taken: 0, good_bytes: 0, ending: Ending::Whole }
+    fn of(ending: Ending) -> Scan {
+        Scan { end: None, taken: 0, good_bytes: 0, is_begun: false, intents: Told::default(), ending }
     }
 }
 
 impl Reader<'_> {
     fn read(&mut self) -> Result<(), Bad> {
-        let mut header = Vec::new();
-        self.fill(&mut header, HEADER_BYTES);
-        match entry::header_of(&header) {
-            Ok(header) if header.instance != self.expected.instance => {
-                self.scan.ending = Ending::Foreign;
-                return Ok(());
-            }
-            Ok(header) => self.scan.end = Some(header.before),
+        let mut bytes = Vec::new();
+        self.fill(&mut bytes, HEADER_BYTES);
+        let header = match header::header_of(&bytes) {
+            Ok(header) => header,
             Err(Bad::Newer) => return Err(Bad::Newer),
-            Err(Bad::Short) => {
-                if self.scan.ending == Ending::Whole {
-                    self.scan.ending = Ending::Torn;
-                }
-                return Ok(());
-            }
-            Err(Bad::Damaged) => {
-                self.damaged("its header is damaged");
+            Err(Bad::Short | Bad::Damaged) => {
+                self.scan.end = self.expected.after;
                 return self.resume();
             }
+        };
+        if let Some(why) = self.foreign(&header) {
+            self.scan.ending = Ending::Foreign(why);
+            return Ok(());
         }
+        let after = self.expected.after.filter(|after| after.sequence > header.before.sequence);
+        self.scan.end = Some(after.unwrap_or(header.before));
         self.at = HEADER_BYTES as u64;
         self.scan.good_bytes = self.at;
-        self.entries()
+        let mut carried = header.carried;
+        let entries = self.entries(&mut carried);
+        self.scan.is_begun = carried == 0;
+        entries
     }
 
-    fn entries(&mut self) -> Result<(), Bad> {
+    fn foreign(&self, header: &Header) -> Option<String> {
+        if header.instance != self.expected.instance {
+            return Some("it belongs to another instance".to_owned());
+        }
+        let is_renamed = header.number != self.expected.number;
+        is_renamed.then(|| format!("it was written as segment {}", header.number))
+    }
+
+    /// Reads entries; `carried` counts down the intents that were open when the segment was begun.
+    fn entries(&mut self, carried: &mut u32) -> Result<(), Bad> {
         let (mut prefix, mut rest) = (Vec::new(), Vec::new());
-        loop {
+        while self.at < self.bytes_max() {
             self.fill(&mut prefix, PREFIX_BYTES);
             if prefix.is_empty() {
-                return Ok(());
+                return self.ended_early();
             }
             let length = match entry::rest_length(&prefix) {
                 Ok(length) => length,
@@ -137,10 +161,9 @@ impl Reader<'_> {
             };
             self.fill(&mut rest, length);
             match entry::entry_of(&prefix, &rest) {
-                Ok(entry) => {
-                    if self.accept(entry) == Next::Stop {
-                        return Ok(());
-                    }
+                Ok((place, entry)) => {
+                    *carried -= u32::from(place.write_began == 0 && *carried > 0);
+                    self.accept(entry);
                     self.at += (PREFIX_BYTES + length) as u64;
                 }
                 Err(Bad::Newer) => return Err(Bad::Newer),
@@ -150,59 +173,114 @@ impl Reader<'_> {
                 self.scan.good_bytes = self.at;
             }
         }
+        Ok(())
     }
 
-    /// After bytes that are no entry: looks for the next that is one. None means a torn tail. Here, and
-    /// only here, the rest of a segment is in memory at once.
+    /// After bytes that are no entry: looks for the next that is one. Here, and only here, the rest of a
+    /// segment is in memory at once.
     fn resume(&mut self) -> Result<(), Bad> {
-        let mut bytes = Vec::new();
-        if self.file.seek(SeekFrom::Start(self.at)).is_ok() {
-            let read = (&mut self.file).take(RESUME_BYTES_MAX).read_to_end(&mut bytes);
-            if let Err(error) = read {
-                self.damaged(&format!("it cannot be read: {error}"));
-            }
+        let bytes = self.rest();
+        if self.is_torn(&bytes) {
+            self.torn();
+            return Ok(());
         }
         let mut from = 0;
-        while let Some((at, length, entry)) = entry::next_entry(&bytes, from) {
+        while let Some(Found { at, length, entry, .. }) = entry::next_entry(&bytes, from) {
             if at != from || from == 0 {
-                self.damaged(&format!(
-                    "bytes {} to {} are damaged",
-                    self.at + from as u64,
-                    self.at + at as u64
-                ));
+                self.lost(from, at);
             }
-            if self.accept(entry) == Next::Stop {
-                return Ok(());
-            }
+            self.accept(entry);
             from = at + length;
         }
-        if self.scan.ending == Ending::Whole {
-            self.scan.ending = Ending::Torn;
+        match self.expected.bound {
+            Bound::Known(bytes_max) if bytes_max != ALL => {
+                let end = usize::try_from(bytes_max.saturating_sub(self.at)).unwrap_or(usize::MAX);
+                if from < end {
+                    self.lost(from, end);
+                }
+            }
+            Bound::Newest | Bound::Known(_) | Bound::Unknown => self.torn(),
         }
         Ok(())
     }
 
-    fn accept(&mut self, entry: Sealed) -> Next {
-        if self.expected.below.is_some_and(|below| entry.sequence >= below) {
-            return Next::Stop;
+    /// True when the bytes from here on are a write that was cut off, though some of it behind the cut came to
+    /// the disk: it was the last write, for no entry behind belongs to a later one, and what is missing was
+    /// never written rather than spoilt.
+    fn is_torn(&self, bytes: &[u8]) -> bool {
+        let Some(first) = entry::next_entry(bytes, 0) else { return false };
+        let hole = first.at;
+        let mut next = Some(first);
+        while let Some(found) = next {
+            if found.place.write_began > self.at {
+                return false;
+            }
+            next = entry::next_entry(bytes, found.at + found.length);
         }
-        if let Some(end) = self.scan.end {
-            if entry.sequence <= end.sequence {
-                self.damaged(&format!("entry {} stands twice", entry.sequence));
-                return Next::Entry;
-            }
-            if entry.sequence == end.sequence + 1 && !entry.continues(end) {
-                self.damaged(&format!("entry {} does not continue the chain", entry.sequence));
-                return Next::Entry;
-            }
-            if entry.sequence > end.sequence + 1 {
-                self.damaged(&format!("entries {} to {} are missing", end.sequence + 1, entry.sequence - 1));
-            }
+        self.expected.bound == Bound::Newest && has_unwritten(&bytes[..hole], self.at)
+    }
+
+    fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let limit = self.bytes_max().saturating_sub(self.at).min(RESUME_BYTES_MAX);
+        let read =
+            self.disk.read(self.path, self.at).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+        if let Err(error) = read {
+            self.damaged(&format!("it cannot be read: {error}"));
         }
-        self.scan.end = Some(entry.head());
+        bytes
+    }
+
+    fn accept(&mut self, entry: Entry) {
         self.scan.taken += 1;
-        (self.take)(entry);
-        Next::Entry
+        match entry {
+            Entry::Event(event) => self.accept_event(event),
+            Entry::Intent { .. } | Entry::Closed { .. } => self.scan.intents.note(&entry),
+        }
+    }
+
+    fn accept_event(&mut self, event: Sealed) {
+        if let Some(end) = self.scan.end {
+            if event.sequence <= end.sequence {
+                return self.damaged(&format!("entry {} stands twice", event.sequence));
+            }
+            if event.sequence == end.sequence + 1 && !event.continues(end) {
+                return self.damaged(&format!("entry {} does not continue the chain", event.sequence));
+            }
+            if event.sequence > end.sequence + 1 {
+                self.damaged(&format!("entries {} to {} are missing", end.sequence + 1, event.sequence - 1));
+            }
+        }
+        self.scan.end = Some(event.head());
+        (self.take)(event);
+    }
+
+    /// How far it counts, in bytes.
+    fn bytes_max(&self) -> u64 {
+        match self.expected.bound {
+            Bound::Known(bytes_max) => bytes_max,
+            Bound::Newest | Bound::Unknown => ALL,
+        }
+    }
+
+    /// At the file's end, where an entry could begin.
+    fn ended_early(&mut self) -> Result<(), Bad> {
+        let bytes_max = self.bytes_max();
+        if bytes_max != ALL && self.scan.ending == Ending::Whole {
+            self.damaged(&format!("it ends at byte {}, and {bytes_max} were written", self.at));
+        }
+        Ok(())
+    }
+
+    fn torn(&mut self) {
+        if self.scan.ending == Ending::Whole {
+            self.scan.ending = Ending::Torn;
+        }
+    }
+
+    fn lost(&mut self, from: usize, to: usize) {
+        let (from, to) = (self.at + from as u64, self.at + to as u64);
+        self.damaged(&format!("bytes {from} to {to} are damaged"));
     }
 
     /// Notes the first damage; what follows from it is not noted again.
@@ -222,6 +300,19 @@ impl Reader<'_> {
     }
 }
 
+/// True when part of a sector reads as zeros up to the sector's end, or a longer run of zeros stands anywhere:
+/// a file that grows reads so where it was never written. `at` is where the bytes begin in the file.
+fn has_unwritten(bytes: &[u8], at: u64) -> bool {
+    let to_sector_end = SECTOR_BYTES - usize::try_from(at % SECTOR_BYTES as u64).unwrap_or_default();
+    let (first, _) = bytes.split_at(to_sector_end.min(bytes.len()));
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    first.len() == to_sector_end && is_zero(first) || bytes.windows(ZEROS_MIN).any(is_zero)
+}
+
 const BUFFER_BYTES: usize = 256 << 10;
 /// More than any segment: rolled at 64 MiB, after at most one batch more.
 const RESUME_BYTES_MAX: u64 = 256 << 20;
+/// Disks write a sector as a whole or not at all, and few have smaller ones.
+const SECTOR_BYTES: usize = 512;
+/// No entry holds so many zeros in a row: numbers have 16 at the most, and the first event's link 32.
+const ZEROS_MIN: usize = 64;

@@ -1,31 +1,34 @@
 //! The one thread that writes: takes all that waits, writes it with one call, syncs it with one call, then
-//! answers. While it syncs, the next batch gathers; so the disk sets the pace. When appends come fast, or
-//! nobody waits for them, it lets a batch gather a moment longer: a sync and the switch of threads around
-//! it cost more than the entries. It sleeps meanwhile, so that no append wakes it but the first that cannot
-//! wait among those that can.
+//! answers. While it syncs, the next batch gathers; so the disk sets the pace.
 //!
 //! After an error nothing half-written stays in the middle of a segment: the segment is cut back to its
-//! last good length, or left behind for a new one. A sync that failed is never tried again on the same
-//! file: the kernel may have dropped the pages and would say "done" the second time.
+//! last good length, or left behind for a new one, whose header says how far the one before it counts. A sync
+//! that failed is never tried again on the same file: the kernel may have dropped the pages and would say
+//! "done" the second time.
+//!
+//! A new segment begins with the intents that are open, synced together with its header. Only then is the
+//! one before it given to the mover for removal: what it alone knew is nothing but events.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::disk::{self, Disk, Segment};
-use super::entry::{self, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX};
-use super::{JournalError, Urgency};
+use super::entry::{self, Entry, PAYLOAD_BYTES_MAX, Place};
+use super::gather::{self, Pace};
+use super::header::{self, HEADER_BYTES, Header, Reach};
+use super::intents::{self, Intents};
+use super::{JournalError, Payload, Urgency};
 use crate::store::{Head, Sealed};
 
 /// Payloads that wait, and who wants to know.
 pub(super) struct Append {
-    pub payloads: Vec<Arc<[u8]>>,
+    pub payloads: Vec<Payload>,
     pub urgency: Urgency,
     pub done: Done,
 }
@@ -49,7 +52,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Finished {
     pub path: PathBuf,
-    /// No entry of it is above.
+    /// No event of it is above.
     pub last: u64,
     pub condition: Condition,
 }
@@ -61,71 +64,103 @@ pub(super) enum Condition {
     Good,
     /// Kept aside, as evidence, when the store holds what could be read.
     Damaged,
+    /// Nothing in it was acknowledged but what its successor holds, too: removed at once.
+    Superseded,
 }
 
 pub(super) struct Writer {
     pub directory: PathBuf,
     pub instance: Uuid,
     pub segment_bytes_max: u64,
-    pub disk: Box<dyn Disk>,
+    pub disk: Arc<dyn Disk>,
     pub observe: Observe,
     pub shared: Arc<Shared>,
     pub head: Head,
+    /// Intents that are acknowledged and not closed.
+    pub open: Intents,
     pub active: Option<Active>,
+    /// The highest number that a segment was given.
+    pub number: u64,
+    /// What the next segment continues.
+    pub reach: Reach,
+    /// Written no more, but needed until there is a successor.
+    pub left: Vec<Finished>,
 }
 
 /// The segment that is written.
 pub(super) struct Active {
     pub file: Box<dyn Segment>,
     pub path: PathBuf,
-    pub first: u64,
     /// Its length as far as it is good.
     pub bytes: u64,
+    /// Its length when it was begun.
+    pub begun_bytes: u64,
+}
+
+/// A batch as it is to be written.
+struct Draft<'a> {
+    buffer: &'a mut Vec<u8>,
+    write_began: u64,
+    head: Head,
+    /// What becomes of intents when it is written.
+    intents: Vec<Entry>,
+    /// What they hold when it is, in bytes; closings are not counted yet.
+    intents_bytes: usize,
+}
+
+impl Active {
+    /// A segment that was written by a process before.
+    pub(super) fn resumed(file: Box<dyn Segment>, path: PathBuf, bytes: u64) -> Active {
+        Active { file, path, bytes, begun_bytes: 0 }
+    }
 }
 
 impl Writer {
     /// Writes until the last sender is gone and all that waited is answered.
     pub(super) fn run(mut self, queue: &Receiver<Append>) {
         let mut buffer = Vec::new();
-        let mut pace = Pace { since: Instant::now(), appends_per_ms: 0.0 };
+        let mut pace = Pace::new();
         while let Ok(first) = queue.recv() {
-            let batch = gather(first, queue, &pace);
+            let batch = gather::gather(first, queue, &pace);
             pace.count(batch.len());
             self.commit(batch, &mut buffer);
         }
     }
 
-    /// Opens a new segment behind the head unless one is open.
+    /// Begins a new segment unless one is open.
     pub(super) fn ensure_active(&mut self) -> Result<&mut Active, JournalError> {
         if self.active.is_none() {
             self.active = Some(self.new_segment()?);
         }
+        self.give_up_left();
         self.active.as_mut().ok_or(JournalError::Closed)
     }
 
     fn commit(&mut self, batch: Vec<Append>, buffer: &mut Vec<u8>) {
-        let mut head = self.head;
-        buffer.clear();
-        let mut answers = Vec::with_capacity(batch.len());
-        for append in batch {
-            if append.payloads.iter().any(|payload| payload.len() > PAYLOAD_BYTES_MAX) {
-                (append.done)(Err(JournalError::TooLong));
-                continue;
-            }
-            let seal = |payload| {
-                let entry = Sealed::after(head, payload);
-                head = entry.head();
-                entry::write_entry(buffer, &entry);
-                entry
-            };
-            answers.push((append.payloads.into_iter().map(seal).collect::<Vec<_>>(), append.done));
-        }
         let started = Instant::now();
-        let written = self.write(buffer);
+        buffer.clear();
+        let begun = self.ensure_active().map(|active| active.bytes);
+        let mut draft = Draft {
+            buffer,
+            write_began: *begun.as_ref().unwrap_or(&0),
+            head: self.head,
+            intents: Vec::new(),
+            intents_bytes: self.open.bytes(),
+        };
+        let mut answers = Vec::with_capacity(batch.len());
+        for Append { payloads, done, .. } in batch {
+            match draft.take(payloads) {
+                Ok(sealed) => answers.push((sealed, done)),
+                Err(error) => done(Err(error)),
+            }
+        }
+        let Draft { buffer, head, intents, .. } = draft;
+        let written = begun.and_then(|_| self.write(buffer));
         (self.observe)(started.elapsed());
         *self.shared.trouble.lock() = written.as_ref().err().map(|error| (error.clone(), Instant::now()));
         if written.is_ok() {
             self.head = head;
+            self.know(intents);
         }
         for (sealed, done) in answers {
             done(written.clone().map(|()| sealed));
@@ -136,6 +171,9 @@ impl Writer {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         let active = self.ensure_active()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let good = active.bytes;
         let failed = |path: &PathBuf, error: &io::Error| JournalError::io("write", path, error);
         if let Err(error) = active.file.append(bytes) {
@@ -147,7 +185,7 @@ impl Writer {
         }
         if let Err(error) = active.file.sync() {
             let error = failed(&active.path, &error);
-            // Only tidiness: the next segment's name already says from where on entries here do not count.
+            // Only tidiness: the next segment's header says how far this one counts.
             let _ = active.file.cut(good);
             self.leave();
             return Err(error);
@@ -156,125 +194,133 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on in a new segment when the present one is full.
+    fn know(&mut self, intents: Vec<Entry>) {
+        for entry in intents {
+            match entry {
+                Entry::Event(_) => {}
+                Entry::Intent { id, body } => self.open.open(id, body),
+                Entry::Closed { id } => drop(self.open.close(id)),
+            }
+        }
+    }
+
+    /// Goes on in a new segment when the present one is full. The intents that it began with do not count, or
+    /// many of them would fill each new one at once.
     fn roll(&mut self) {
-        if self.active.as_ref().is_some_and(|active| active.bytes >= self.segment_bytes_max) {
+        let carried = |active: &Active| active.begun_bytes.saturating_sub(HEADER_BYTES as u64);
+        let limit = |active: &Active| self.segment_bytes_max.saturating_add(carried(active));
+        if self.active.as_ref().is_some_and(|active| active.bytes >= limit(active)) {
             self.leave();
             // If this fails, the next batch tries again and tells its callers.
             let _ = self.ensure_active();
         }
     }
 
-    /// Finishes the present segment. One that holds no acknowledged entry gives its name free.
+    /// Finishes the present segment.
     fn leave(&mut self) {
-        let Some(active) = self.active.take() else { return };
-        if active.first > self.head.sequence {
-            let _ = std::fs::remove_file(&active.path);
-        } else {
-            let last = self.head.sequence;
-            self.shared.finished.lock().push(Finished {
-                path: active.path,
-                last,
-                condition: Condition::Good,
-            });
+        let Some(Active { path, bytes, begun_bytes, .. }) = self.active.take() else { return };
+        let mut condition = Condition::Superseded;
+        if bytes > begun_bytes {
+            self.reach = Reach { number: self.number, bytes };
+            condition = Condition::Good;
+        }
+        self.left.push(Finished { path, last: self.head.sequence, condition });
+    }
+
+    /// Hands over what was left: a successor is on the disk.
+    fn give_up_left(&mut self) {
+        for left in self.left.drain(..) {
+            if left.condition == Condition::Superseded {
+                // If it stays, the next start reads it, and finds nothing in it that counts.
+                let _ = self.disk.remove(&left.path);
+            } else {
+                self.shared.finished.lock().push(left);
+            }
         }
     }
 
-    fn new_segment(&self) -> Result<Active, JournalError> {
-        let first = self.head.sequence.saturating_add(1);
-        let path = disk::segment_path(&self.directory, first);
-        let header = entry::header_bytes(&Header { instance: self.instance, before: self.head });
-        if path.symlink_metadata().is_ok() {
-            tracing::warn!(path = %path.display(), "a file stood where a segment begins; it was set aside");
-            disk::set_aside(&path, "unused").map_err(|error| JournalError::io("set aside", &path, &error))?;
-        }
+    fn new_segment(&mut self) -> Result<Active, JournalError> {
+        self.number = self.number.saturating_add(1);
+        let path = disk::segment_path(&self.directory, self.number);
+        let begun = self.beginning();
         let made = self.disk.create(&path).and_then(|mut file| {
-            file.append(&header)?;
+            file.append(&begun)?;
             file.sync()?;
             self.disk.sync_directory(&self.directory)?;
             Ok(file)
         });
-        made.map(|file| Active { file, path: path.clone(), first, bytes: HEADER_BYTES as u64 }).map_err(
-            |error| {
-                let _ = std::fs::remove_file(&path);
-                JournalError::io("make", &path, &error)
-            },
-        )
-    }
-}
-
-/// How fast appends come.
-struct Pace {
-    since: Instant,
-    appends_per_ms: f64,
-}
-
-impl Pace {
-    /// Takes note of a batch: half of the estimate is the time since the batch before.
-    fn count(&mut self, appends: usize) {
-        let ms = (self.since.elapsed().as_secs_f64() * 1e3).max(1e-3);
-        let now = f64::from(u32::try_from(appends).unwrap_or(u32::MAX)) / ms;
-        self.appends_per_ms = (self.appends_per_ms + now) / 2.0;
-        self.since = Instant::now();
-    }
-
-    /// How long a batch for which somebody waits may gather: nothing, unless company is to be expected.
-    fn patience(&self) -> Duration {
-        if self.appends_per_ms * GATHER_MAX.as_secs_f64() * 1e3 >= COMPANY_MIN {
-            GATHER_MAX
-        } else {
-            Duration::ZERO
-        }
-    }
-}
-
-/// What is written together: all that waits, and all that comes while the batch may wait.
-fn gather(first: Append, queue: &Receiver<Append>, pace: &Pace) -> Vec<Append> {
-    let begun = Instant::now();
-    let mut bytes = size(&first);
-    let mut is_urgent = first.urgency == Urgency::Now;
-    let mut batch = vec![first];
-    loop {
-        loop {
-            if bytes >= BATCH_BYTES_MAX {
-                return batch;
-            }
-            match queue.try_recv() {
-                Ok(next) => {
-                    bytes += size(&next);
-                    is_urgent |= next.urgency == Urgency::Now;
-                    batch.push(next);
+        let begun_bytes = begun.len() as u64;
+        match made {
+            Ok(file) => Ok(Active { file, path, bytes: begun_bytes, begun_bytes }),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::AlreadyExists {
+                    let _ = self.disk.remove(&path);
                 }
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return batch,
+                Err(JournalError::io("make", &path, &error))
             }
         }
-        let patience = if is_urgent { pace.patience() } else { SOON_MAX };
-        let left = patience.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            return batch;
+    }
+
+    /// What a segment begins with: its header, and the intents that are open.
+    fn beginning(&self) -> Vec<u8> {
+        let carried = self.open.iter();
+        let header = Header {
+            instance: self.instance,
+            number: self.number,
+            before: self.head,
+            continues: self.reach,
+            carried: u32::try_from(carried.len()).unwrap_or(u32::MAX),
+        };
+        let mut bytes = header::header_bytes(&header).to_vec();
+        let place = Place { write_began: 0, sequence: self.head.sequence };
+        for (id, body) in carried {
+            entry::write_entry(&mut bytes, place, &Entry::Intent { id, body: Arc::clone(body) });
         }
-        if is_urgent {
-            // Nothing wakes it: a switch of threads for each append is what gathering saves.
-            thread::sleep(left);
-        } else {
-            // The first append that cannot wait ends this.
-            thread::park_timeout(left);
-        }
+        bytes
     }
 }
 
-fn size(append: &Append) -> usize {
-    append.payloads.iter().map(|payload| payload.len()).sum()
+impl Draft<'_> {
+    /// Adds an append's payloads, all or none.
+    fn take(&mut self, payloads: Vec<Payload>) -> Result<Vec<Sealed>, JournalError> {
+        if payloads.iter().any(|payload| payload.len() > PAYLOAD_BYTES_MAX) {
+            return Err(JournalError::TooLong);
+        }
+        let opened: usize = payloads.iter().map(intent_bytes).sum();
+        if opened > 0 && self.intents_bytes + opened > OPEN_BYTES_MAX {
+            return Err(JournalError::TooManyOpen);
+        }
+        self.intents_bytes += opened;
+        let mut sealed = Vec::with_capacity(payloads.len());
+        for payload in payloads {
+            let entry = match payload {
+                Payload::Event(json) => {
+                    let event = Sealed::after(self.head, json);
+                    self.head = event.head();
+                    sealed.push(event.clone());
+                    Entry::Event(event)
+                }
+                Payload::Intent { id, body } => Entry::Intent { id, body },
+                Payload::Closed { id } => Entry::Closed { id },
+            };
+            let place = Place { write_began: self.write_began, sequence: self.head.sequence };
+            entry::write_entry(self.buffer, place, &entry);
+            if !matches!(entry, Entry::Event(_)) {
+                self.intents.push(entry);
+            }
+        }
+        Ok(sealed)
+    }
 }
 
-/// How long a batch gathers at the most when somebody waits for it.
-const GATHER_MAX: Duration = Duration::from_micros(700);
-/// How long when nobody does.
-const SOON_MAX: Duration = Duration::from_millis(20);
-/// A batch gathers only if so many appends are to be expected meanwhile: a lone client is never slowed.
-const COMPANY_MIN: f64 = 3.0;
-/// A batch is written when so much waits: more would make its first callers wait for its last.
-const BATCH_BYTES_MAX: usize = 4 << 20;
+fn intent_bytes(payload: &Payload) -> usize {
+    match payload {
+        Payload::Intent { body, .. } => intents::weight(body),
+        Payload::Event(_) | Payload::Closed { .. } => 0,
+    }
+}
+
 /// What the buffer keeps between batches.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
+/// What open intents may hold together: each new segment begins with them.
+const OPEN_BYTES_MAX: usize = 32 << 20;

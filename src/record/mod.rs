@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::event::Event;
-use crate::journal::{self, Journal, JournalError};
+use crate::journal::{self, Journal, JournalError, Payload};
 use crate::store::{Embedded, Found, Head, Page, Query, Sealed, Store, StoreError};
 use crate::telemetry::Metrics;
 use directory::Directory;
@@ -140,7 +140,7 @@ impl Log {
                 tail.push_found(entry);
             }
         };
-        let journal::Opened { journal, head, damage } = journal::open(journal, &mut take)?;
+        let journal::Opened { journal, head, damage, open: _ } = journal::open(journal, &mut take)?;
         journal.release(stored);
         tail.set_head(head);
         metrics.queue_depth.set(i64::try_from(tail.len()).unwrap_or(i64::MAX));
@@ -209,6 +209,7 @@ impl Log {
             Urgency::Soon => (None, None),
         };
         let (tail, metrics) = (Arc::clone(&inner.tail), Arc::clone(&inner.metrics));
+        let payloads = payloads.into_iter().map(Payload::Event).collect();
         inner.journal.append(payloads, urgency, move |written| {
             let answer = match written {
                 Ok(entries) => {
@@ -330,9 +331,10 @@ impl From<JournalError> for RecordError {
     fn from(error: JournalError) -> RecordError {
         match error {
             JournalError::Closed => RecordError::Closed,
-            error @ (JournalError::Io { .. } | JournalError::Newer { .. } | JournalError::TooLong) => {
-                RecordError::Journal(error.to_string())
-            }
+            error @ (JournalError::Io { .. }
+            | JournalError::Newer { .. }
+            | JournalError::TooLong
+            | JournalError::TooManyOpen) => RecordError::Journal(error.to_string()),
         }
     }
 }

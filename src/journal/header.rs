@@ -1,0 +1,97 @@
+//! The head of a segment as bytes; the table is in [the module's doc](super). Pure: no file is touched here.
+
+use uuid::Uuid;
+
+use super::entry::{Bad, bytes_at, u32_at, u64_at};
+use crate::store::Head;
+
+/// The head of a segment file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Whose journal it is.
+    pub instance: Uuid,
+    /// The segment's number, as in its name.
+    pub number: u64,
+    /// The chain that its first event continues.
+    pub before: Head,
+    /// The segment that it continues, and how much of that counts.
+    pub continues: Reach,
+    /// How many intents follow at once: those that were open when it was begun.
+    pub carried: u32,
+}
+
+/// A segment, as far as it counts: what stands behind was never acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Its number; 0 for none.
+    pub number: u64,
+    /// Its length in bytes; [`ALL`] for all that can be read.
+    pub bytes: u64,
+}
+
+/// A header's bytes.
+pub(super) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    bytes[0..8].copy_from_slice(MAGIC);
+    bytes[8..10].copy_from_slice(&FORMAT.to_be_bytes());
+    bytes[12..28].copy_from_slice(header.instance.as_bytes());
+    bytes[28..36].copy_from_slice(&header.number.to_be_bytes());
+    bytes[36..44].copy_from_slice(&header.before.sequence.saturating_add(1).to_be_bytes());
+    bytes[44..76].copy_from_slice(&header.before.hash);
+    bytes[76..84].copy_from_slice(&header.continues.number.to_be_bytes());
+    bytes[84..92].copy_from_slice(&header.continues.bytes.to_be_bytes());
+    bytes[92..96].copy_from_slice(&header.carried.to_be_bytes());
+    let sum = crc32fast::hash(&bytes[..96]);
+    bytes[96..100].copy_from_slice(&sum.to_be_bytes());
+    bytes
+}
+
+/// Reads a header from the start of `bytes`.
+pub(super) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
+    let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Bad::Short)?;
+    if !bytes.starts_with(MAGIC) || u32_at(bytes, 96)? != crc32fast::hash(&bytes[..96]) {
+        return Err(Bad::Damaged);
+    }
+    if bytes[8..10] != FORMAT.to_be_bytes() {
+        return Err(Bad::Newer);
+    }
+    let first = u64_at(bytes, 36)?;
+    Ok(Header {
+        instance: Uuid::from_bytes(bytes_at(bytes, 12)?),
+        number: u64_at(bytes, 28)?,
+        before: Head { sequence: first.checked_sub(1).ok_or(Bad::Damaged)?, hash: bytes_at(bytes, 44)? },
+        continues: Reach { number: u64_at(bytes, 76)?, bytes: u64_at(bytes, 84)? },
+        carried: u32_at(bytes, 92)?,
+    })
+}
+
+/// Length of a segment's header.
+pub(super) const HEADER_BYTES: usize = 100;
+/// The length of a segment of which all counts that can be read.
+pub(super) const ALL: u64 = u64::MAX;
+const MAGIC: &[u8; 8] = b"EWJOURNL";
+const FORMAT: u16 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_as_written_and_no_flipped_bit_passes() {
+        let header = Header {
+            instance: Uuid::from_u128(5),
+            number: 7,
+            before: Head { sequence: 9, hash: [3; 32] },
+            continues: Reach { number: 6, bytes: 1234 },
+            carried: 2,
+        };
+        let head = header_bytes(&header);
+        assert_eq!(header_of(&head), Ok(header));
+        assert_eq!(header_of(&head[..99]), Err(Bad::Short));
+        for bit in 0..head.len() * 8 {
+            let mut flipped = head;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(header_of(&flipped), Err(Bad::Damaged), "bit {bit}");
+        }
+    }
+}

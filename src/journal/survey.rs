@@ -1,0 +1,196 @@
+//! What the segments of a directory hold: read in order at the start, and again for repair. What is damaged is
+//! told and kept as evidence.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::JournalError;
+use super::disk::{self, Disk};
+use super::header::{ALL, Header, Reach};
+use super::intents::Intents;
+use super::read::{self, Bound, Ending, Expected, Scan};
+use super::writer::{Condition, Finished};
+use crate::store::{Head, Sealed};
+
+/// What was found.
+pub(super) struct Survey<'a> {
+    disk: &'a dyn Disk,
+    /// The highest event known, also from elsewhere.
+    pub head: Head,
+    /// The last event that was read.
+    read: Option<Head>,
+    /// Intents without a closing.
+    pub open: Intents,
+    /// The newest segment, when it can be written on.
+    pub last: Option<Last>,
+    /// The highest number of a segment.
+    pub number: u64,
+    /// What a new segment continues.
+    pub reach: Reach,
+    /// Segments that are written no more.
+    pub finished: Vec<Finished>,
+    /// A sentence for each damage.
+    pub damage: Vec<String>,
+}
+
+/// The newest segment, when it can be written on.
+pub(super) struct Last {
+    pub path: PathBuf,
+    pub number: u64,
+    pub good_bytes: u64,
+    pub end: Head,
+}
+
+/// A segment among the others.
+struct Place {
+    number: u64,
+    path: PathBuf,
+    bound: Bound,
+}
+
+impl Survey<'_> {
+    /// Reads all segments; their events go to `take`, in order.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, or a newer version wrote there.
+    pub(super) fn of<'a>(
+        disk: &'a dyn Disk,
+        directory: &Path,
+        instance: Uuid,
+        floor: Head,
+        take: &mut dyn FnMut(Sealed),
+    ) -> Result<Survey<'a>, JournalError> {
+        let mut survey = Survey {
+            disk,
+            head: floor,
+            read: None,
+            open: Intents::default(),
+            last: None,
+            number: 0,
+            reach: Reach { number: 0, bytes: 0 },
+            finished: Vec::new(),
+            damage: Vec::new(),
+        };
+        let io = |error| JournalError::io("list", directory, &error);
+        for place in places(disk, directory, instance).map_err(io)? {
+            let expected =
+                Expected { instance, number: place.number, after: survey.read, bound: place.bound };
+            let first = read::header_in(disk, &place.path).map(|header| header.before.sequence + 1);
+            let scan = read::scan(disk, &place.path, &expected, take)?;
+            survey.number = place.number;
+            survey.missing(first, &scan, &place.path);
+            survey.file(place, scan);
+        }
+        Ok(survey)
+    }
+
+    /// Tells of events between the segments that no file holds.
+    fn missing(&mut self, first: Option<u64>, scan: &Scan, path: &Path) {
+        let is_ours = !matches!(scan.ending, Ending::Foreign(_));
+        let next = self.head.sequence.saturating_add(1);
+        if let Some(first) = first.filter(|first| is_ours && *first > next && self.head.sequence > 0) {
+            self.tell(path, &format!("entries {next} to {} are missing before it", first - 1));
+        }
+    }
+
+    /// Decides what becomes of a segment that was read.
+    fn file(&mut self, place: Place, scan: Scan) {
+        let Place { number, path, bound } = place;
+        let Scan { end, taken, good_bytes, is_begun, intents, ending } = scan;
+        if let Ending::Foreign(why) = &ending {
+            self.tell(&path, why);
+            return self.set_aside(&path, "foreign");
+        }
+        self.open = match is_begun {
+            true => intents.alone(),
+            false => intents.after(std::mem::take(&mut self.open)),
+        };
+        self.read = end.or(self.read);
+        self.head = end.filter(|end| end.sequence > self.head.sequence).unwrap_or(self.head);
+        let last = end.map_or(0, |end| end.sequence);
+        let follows = std::mem::replace(&mut self.reach, Reach { number, bytes: good_bytes });
+        if ending == Ending::Torn {
+            tracing::warn!(path = %path.display(), byte = good_bytes, after = last, "a write that did not come to its end was cut off");
+        }
+        match ending {
+            Ending::Torn if bound == Bound::Newest && !is_begun && is_begun_after(number, follows) => {
+                tracing::warn!(path = %path.display(), "a journal segment that was just begun was removed");
+                self.reach = follows;
+                // If it stays, the next start finds it again.
+                let _ = self.disk.remove(&path);
+            }
+            Ending::Torn if bound == Bound::Newest && !is_begun => {
+                self.damaged(path, last, taken, "its beginning is damaged");
+            }
+            Ending::Damaged(why) => self.damaged(path, last, taken, &why),
+            Ending::Torn | Ending::Whole if bound == Bound::Newest => {
+                self.last = end.map(|end| Last { path, number, good_bytes, end });
+            }
+            Ending::Torn | Ending::Whole | Ending::Foreign(_) => self.finished(path, last, Condition::Good),
+        }
+    }
+
+    fn damaged(&mut self, path: PathBuf, last: u64, taken: u64, why: &str) {
+        self.tell(&path, why);
+        self.reach.bytes = ALL;
+        if taken == 0 {
+            self.set_aside(&path, "damaged");
+        } else {
+            self.finished(path, last, Condition::Damaged);
+        }
+    }
+
+    fn finished(&mut self, path: PathBuf, last: u64, condition: Condition) {
+        self.finished.push(Finished { path, last, condition });
+    }
+
+    fn set_aside(&self, path: &Path, mark: &str) {
+        if let Err(error) = disk::set_aside(self.disk, path, mark) {
+            tracing::error!(path = %path.display(), %error, "a journal segment cannot be set aside");
+        }
+    }
+
+    fn tell(&mut self, path: &Path, why: &str) {
+        tracing::error!(path = %path.display(), why, "a journal segment is damaged");
+        self.damage.push(format!("{}: {why}", path.display()));
+    }
+}
+
+/// True when a segment whose beginning is not whole can be one that was just being made: the one that it
+/// continues is still there, because it goes only when its successor is on the disk.
+fn is_begun_after(number: u64, follows: Reach) -> bool {
+    number == 1 || follows.number > 0
+}
+
+/// Reads all segments and changes none; what cannot be read was told when the journal was opened.
+pub(super) fn replay(disk: &dyn Disk, directory: &Path, instance: Uuid, take: &mut dyn FnMut(Sealed)) {
+    let mut after = None;
+    for Place { number, path, bound } in places(disk, directory, instance).unwrap_or_default() {
+        match read::scan(disk, &path, &Expected { instance, number, after, bound }, take) {
+            Ok(scan) => after = scan.end.or(after),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a journal segment cannot be read again");
+            }
+        }
+    }
+}
+
+/// The segments of a directory, in order.
+fn places(disk: &dyn Disk, directory: &Path, instance: Uuid) -> io::Result<Vec<Place>> {
+    let segments = disk::segments(disk, directory)?;
+    // A stray file must not make our own entries count for nothing, so only segments of ours bound others.
+    let headers: Vec<Header> = segments
+        .iter()
+        .filter_map(|(number, path)| read::header_in(disk, path).filter(|header| header.number == *number))
+        .filter(|header| header.instance == instance)
+        .collect();
+    let newest = segments.last().map(|(number, _)| *number);
+    let bound = |number| match headers.iter().find(|header| header.continues.number == number) {
+        Some(header) => Bound::Known(header.continues.bytes),
+        None if newest == Some(number) => Bound::Newest,
+        None => Bound::Unknown,
+    };
+    Ok(segments.into_iter().map(|(number, path)| Place { number, path, bound: bound(number) }).collect())
+}
