@@ -89,6 +89,7 @@ fn rule(number: usize) -> Rule {
         guarantee: Guarantee::Durable,
         on_failure: OnFailure::Allow,
         is_authenticated: false,
+        refuses_websocket: false,
         vars: Vec::new(),
         before: None,
         after: None,

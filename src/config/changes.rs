@@ -111,7 +111,7 @@ fn limits(old: &Limits, wanted: &Limits, changes: &mut Changes) -> Limits {
 
 /// Ceilings that are looked up for each request. The others are part of what was made at the start: listeners,
 /// pools, queues.
-const AT_ONCE: [&str; 14] = [
+const AT_ONCE: [&str; 16] = [
     "capture_bytes_max",
     "capture_total_bytes_max",
     "decoded_bytes_max",
@@ -123,8 +123,10 @@ const AT_ONCE: [&str; 14] = [
     "turn_ms",
     "turn_waiters_max",
     "upstream_ms",
+    "upstream_body_ms",
     "record_ms",
     "abandoned_ms",
+    "requests_max",
     "request_body_bytes_max",
 ];
 

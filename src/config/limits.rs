@@ -35,6 +35,8 @@ pub struct Limits {
     pub connect_ms: u64,
     /// From the request's end to the head of the application's answer.
     pub upstream_ms: u64,
+    /// The application's silence in the middle of an answer's body.
+    pub upstream_body_ms: u64,
     /// A client's TLS handshake.
     pub handshake_ms: u64,
     /// A client's request head.
@@ -65,6 +67,8 @@ pub struct Limits {
     pub streams_max: u32,
     /// Requests on one connection; after the last it is closed.
     pub connection_requests_max: u64,
+    /// Requests under way at a time.
+    pub requests_max: usize,
     /// A request's body.
     pub request_body_bytes_max: u64,
     /// Events in the journal that the store has not taken yet.
@@ -98,6 +102,7 @@ impl Default for Limits {
             snapshots_bytes_max: 64 << 20,
             connect_ms: 5_000,
             upstream_ms: 60_000,
+            upstream_body_ms: 300_000,
             handshake_ms: 10_000,
             head_ms: 15_000,
             idle_ms: 75_000,
@@ -112,6 +117,7 @@ impl Default for Limits {
             client_connections_max: 1_000,
             streams_max: 100,
             connection_requests_max: 100_000,
+            requests_max: 10_000,
             request_body_bytes_max: 1 << 40,
             tail_bytes_max: 64 << 20,
             page_max: 500,

@@ -28,6 +28,8 @@ pub struct Plan {
     pub changes_session: bool,
     /// True when a rule that stands looks at how far a stream has come: then its end is derived by, too.
     pub watches_streams: bool,
+    /// True when a rule that stands refuses WebSockets: a request for one is not passed on.
+    pub refuses_websocket: bool,
     /// What is known without asking.
     pub known: Answers,
     /// What the head shows, for deriving: where all of it is redacted as these candidates ask.
@@ -102,6 +104,7 @@ impl Engine {
             let stands = plan_rule(&case, now, &mut plan);
             plan.changes_session |= stands && rule.session.is_some();
             plan.watches_streams |= stands && self.watches_streams(candidate);
+            plan.refuses_websocket |= stands && rule.refuses_websocket && rule.mode == Mode::Record;
             plan.is_durable |= stands && rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
             stands
         });

@@ -170,6 +170,8 @@ pub enum Ending {
     UpstreamTimeout,
     /// We refused the request; the application never saw it.
     Refused,
+    /// A rule says that such a request is not passed on; the application never saw it.
+    Denied,
 }
 
 /// A way to carry several calls in one request.

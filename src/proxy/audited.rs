@@ -17,7 +17,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame};
@@ -29,11 +28,12 @@ use uuid::Uuid;
 
 pub(super) use self::closing::{Closing, Counts};
 use super::bodies::{AnswerBody, Begun, Copy, End, Held, Hold, RequestBody, Share, Teed, begin};
+use super::crowd::Place;
 use super::missed::Passing;
 use super::reads::{Turn, recall};
 use super::wire::forwarding::Peer;
 use super::wire::{Bond, Failure, Lease, Reply, answer, hops};
-use super::{Worker, tunnel};
+use super::{Worker, is_event_stream, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::event::Event;
@@ -65,6 +65,8 @@ pub(crate) struct Story {
     exchange_id: Uuid,
     received_at: Timestamp,
     begun: Instant,
+    /// Given back when the record is made; `None` for the end of a stream, which is not counted.
+    place: Option<Place>,
 }
 
 /// Answers an audited request. Dropped, it leaves the story running.
@@ -74,6 +76,7 @@ pub(crate) async fn serve(
     mut parts: Parts,
     body: Incoming,
     candidates: Vec<Candidate>,
+    place: Place,
 ) -> Response<AnswerBody> {
     let received = parts.headers.clone();
     let (method, target) = (parts.method.to_string(), super::target_of(&parts).to_owned());
@@ -104,7 +107,7 @@ pub(crate) async fn serve(
     if plan.candidates.is_empty() {
         // The head excludes every rule.
         let passing = Passing::new(&worker.proxy, &parts, peer, Answered::Unrecorded);
-        return worker.pass_through(parts, body, &id, &passing, peer).await;
+        return worker.pass_through(parts, body, &id, &passing, peer, place).await;
     }
     let limits = &worker.proxy.config.limits;
     let story = Box::new(Story {
@@ -119,6 +122,7 @@ pub(crate) async fn serve(
         exchange_id: worker.ids.id(),
         received_at: Timestamp::now(),
         begun: Instant::now(),
+        place: Some(place),
         worker: Rc::clone(&worker),
         bond: Rc::clone(&peer.bond),
     });
@@ -163,6 +167,7 @@ impl Story {
     }
 
     async fn forward(&mut self, parts: Parts, mut frames: Incoming) -> Result<Reply, Failure> {
+        tunnel::allow(&self.plan, &parts)?;
         if let (Some(copy), Some(length)) = (&mut *self.copy.borrow_mut(), frames.size_hint().exact()) {
             copy.expect(length);
         }
@@ -317,17 +322,19 @@ impl Story {
         is_durable.then(|| Box::pin(timeout(limit, is_recorded)))
     }
 
-    async fn record(self: Box<Self>, response: Option<exchange::Response>, ending: Ending) {
+    async fn record(mut self: Box<Self>, response: Option<exchange::Response>, ending: Ending) {
         let worker = Rc::clone(&self.worker);
         let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
         // The story ends before the wait: its headers and bodies hold on to the connections' read buffers,
         // which are wanted again at once.
+        let place = self.place.take();
         let (id, events) = self.derive(response, ending).await;
         if !events.is_empty()
             && let Err(error) = worker.proxy.audit.record(events, urgency).await
         {
             tracing::error!(%error, exchange = %id, "an exchange was not recorded");
         }
+        drop(place);
     }
 
     /// The exchange's id and its events.
@@ -383,18 +390,9 @@ impl Story {
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| {
-        let value = value.as_bytes();
-        value.len() >= EVENT_STREAM.len() && value[..EVENT_STREAM.len()].eq_ignore_ascii_case(EVENT_STREAM)
-    })
-}
-
 /// The end of a request's body for its copy, where there is none.
 pub(super) fn end_copy(copy: &RefCell<Option<Copy>>, end: End) {
     if let Some(copy) = &mut *copy.borrow_mut() {
         copy.end(end);
     }
 }
-
-const EVENT_STREAM: &[u8] = b"text/event-stream";

@@ -7,7 +7,7 @@
 //!
 //! `in_force` hands a reload to the workers. `wire` has the heads and the connections, `bodies` the bodies and
 //! their copies, `reads` what the application is asked besides, `tunnel` what becomes of a connection after an
-//! answer 101.
+//! answer 101. No more requests are under way at a time than `crowd` lets in.
 //!
 //! A request that no rule concerns is streamed through: nothing of it is copied, nothing waits. Bytes pass
 //! as they came but for the published list: headers of one hop are taken off, forwarding headers are set.
@@ -17,6 +17,7 @@
 mod audit;
 mod audited;
 mod bodies;
+mod crowd;
 mod in_force;
 mod missed;
 mod reads;
@@ -33,7 +34,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, EXPECT, HOST, UPGRADE};
+use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HOST, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -42,7 +43,8 @@ use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use self::bodies::{AnswerBody, Budget, Progress, RequestBody};
+use self::bodies::{AnswerBody, Budget, Progress, RequestBody, Wait};
+use self::crowd::{Crowd, Place};
 use self::missed::Passing;
 use self::reads::{Brake, Identities, Reader, Turns};
 use self::tasks::Tasks;
@@ -93,6 +95,7 @@ impl Proxy {
             pool,
             ids: Ids::new(),
             tasks: Tasks::new(),
+            crowd: Crowd::new(&self.metrics),
             proxy: self.clone(),
         }
     }
@@ -112,6 +115,7 @@ pub struct Worker {
     reader: Rc<Reader>,
     ids: Ids,
     tasks: Rc<Tasks>,
+    crowd: Rc<Crowd>,
 }
 
 impl Face for Worker {
@@ -166,6 +170,9 @@ impl Face for Worker {
 
 impl Worker {
     async fn respond(self: Rc<Self>, peer: &Peer, request: Request<Incoming>) -> Response<AnswerBody> {
+        let Some(place) = self.crowd.enter(self.proxy.config.limits.requests_max) else {
+            return self.fail(Failure::Crowded, &self.ids.header());
+        };
         let (mut parts, body) = request.into_parts();
         let methods = &self.proxy.config.methods;
         if !methods.is_empty() && !methods.contains(&parts.method) {
@@ -183,12 +190,12 @@ impl Worker {
         });
         if !candidates.is_empty() {
             // In a box: hyper moves and keeps the future of each request, and most do not come here.
-            return Box::pin(audited::serve(self, peer, parts, body, candidates)).await;
+            return Box::pin(audited::serve(self, peer, parts, body, candidates, place)).await;
         }
         match self.prepare(&mut parts, peer) {
             Ok(id) => {
                 let passing = Passing::new(&self.proxy, &parts, peer, Answered::Unmatched);
-                self.pass_through(parts, body, &id, &passing, peer).await
+                self.pass_through(parts, body, &id, &passing, peer, place).await
             }
             Err(failure) => self.fail(failure, &self.ids.header()),
         }
@@ -197,7 +204,8 @@ impl Worker {
     /// The same worker by other rules and settings, on the same connections to the application.
     fn renewed(&self, proxy: &Proxy) -> Worker {
         let (pool, tasks) = (Rc::clone(&self.pool), Rc::clone(&self.tasks));
-        Worker { reader: Reader::new(&pool, proxy), pool, ids: Ids::new(), tasks, proxy: proxy.clone() }
+        let (reader, crowd) = (Reader::new(&pool, proxy), Rc::clone(&self.crowd));
+        Worker { reader, pool, ids: Ids::new(), tasks, crowd, proxy: proxy.clone() }
     }
 
     /// Makes a client's head the one that the application gets; returns the request's id.
@@ -249,8 +257,9 @@ impl Worker {
         id: &HeaderValue,
         passing: &Passing,
         peer: &Peer,
+        place: Place,
     ) -> Response<AnswerBody> {
-        match self.pass(parts, body, passing, peer).await {
+        match self.pass(parts, body, passing, peer, place).await {
             Ok(response) => {
                 self.proxy.metrics.request(RequestKind::Passed);
                 response
@@ -266,6 +275,7 @@ impl Worker {
         body: Incoming,
         passing: &Passing,
         peer: &Peer,
+        place: Place,
     ) -> Result<Response<AnswerBody>, Failure> {
         let begun = Instant::now();
         let marks = self.proxy.identities.marks(&parts.headers);
@@ -283,7 +293,11 @@ impl Worker {
             }
             _ => {
                 hops::strip_answer(&mut head.headers);
-                AnswerBody::streamed(frames, lease)
+                let body = AnswerBody::streamed(frames, lease);
+                match is_event_stream(&head.headers) {
+                    true => body,
+                    false => body.within(place, self.proxy.config.limits.upstream_body_ms),
+                }
             }
         };
         head.version = Version::HTTP_11;
@@ -301,16 +315,17 @@ impl Worker {
         progress: Option<&Progress>,
         bond: &Rc<Bond>,
     ) -> Result<Reply, Failure> {
-        let patience = Duration::from_millis(self.proxy.config.limits.upstream_ms);
+        let limits = &self.proxy.config.limits;
         let is_upgrade = request.headers().contains_key(UPGRADE);
         let mut sending = std::pin::pin!(self.pool.send(request, Some(bond)));
-        let mut deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + Duration::from_millis(limits.upstream_ms);
         let result = loop {
             match timeout_at(deadline, sending.as_mut()).await {
                 Ok(result) => break result,
-                Err(_) => match progress.and_then(|progress| progress.deadline(patience)) {
-                    Some(later) if later > deadline => deadline = later,
-                    Some(_) | None => break Err(Failure::Timeout),
+                Err(_) => match progress.map(|progress| progress.wait(Instant::now(), limits)) {
+                    Some(Wait::Until(later)) => deadline = later,
+                    Some(Wait::ForClient) => break Err(Failure::RequestStalled),
+                    Some(Wait::ForAnswer) | None => break Err(Failure::Timeout),
                 },
             }
         };
@@ -360,6 +375,14 @@ impl Worker {
     }
 }
 
+/// Whether an answer stays open on purpose, maybe for hours.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.len() >= EVENT_STREAM.len() && value[..EVENT_STREAM.len()].eq_ignore_ascii_case(EVENT_STREAM)
+    })
+}
+
 /// Path and query as received.
 fn target_of(parts: &Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |target| target.as_str())
@@ -370,3 +393,5 @@ fn host_of(parts: &Parts) -> &str {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or_default()
 }
+
+const EVENT_STREAM: &[u8] = b"text/event-stream";

@@ -132,6 +132,8 @@ pub struct Rule {
     /// True when the application refuses these requests without a good credential: then one that it did not
     /// refuse is verified.
     pub is_authenticated: bool,
+    /// True when a request for a WebSocket is answered 403 in the place of the application.
+    pub refuses_websocket: bool,
     /// In an order in which each uses only earlier ones (and the pack's).
     pub vars: Vec<(String, Expr)>,
     /// The thing beforehand.

@@ -141,6 +141,7 @@ pub fn of_rule<'r>(rule: &'r Rule, visit: &mut Visit<'r, '_>) {
         guarantee: _,
         on_failure: _,
         is_authenticated: _,
+        refuses_websocket: _,
         vars,
         before,
         after,

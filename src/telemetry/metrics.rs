@@ -67,6 +67,8 @@ pub struct Metrics {
     pub proxy_headers_refused: IntCounterVec,
     /// Client connections now.
     pub connections: IntGauge,
+    /// Requests now, from the head to the end of the answer and its record.
+    pub requests_in_flight: IntGauge,
     /// Reloads of rules and configuration, by what asked for them and how they ended.
     pub reloads: IntCounterVec,
     /// When the rules in force were loaded, in seconds since 1970.
@@ -181,6 +183,11 @@ impl Metrics {
                 &["reason"],
             ),
             connections: gauge(&registry, "connections", "Client connections now."),
+            requests_in_flight: gauge(
+                &registry,
+                "requests_in_flight",
+                "Requests that are not answered to the end, or not recorded.",
+            ),
             reloads: counters(
                 &registry,
                 "reloads_total",

@@ -218,7 +218,7 @@ fn shown_certificate(certificate: &Certificate) -> Value {
 fn is_undecided(ending: Ending) -> bool {
     match ending {
         Ending::Complete | Ending::ClientGone | Ending::UpstreamGone | Ending::UpstreamTimeout => true,
-        Ending::UpstreamUnreachable | Ending::Refused => false,
+        Ending::UpstreamUnreachable | Ending::Refused | Ending::Denied => false,
     }
 }
 
@@ -232,6 +232,9 @@ fn ending_note(exchange: &Exchange) -> Option<Note> {
         }
         (Ending::Refused, _) => {
             return Some(Note::with(NoteCode::ResponseMissing, "the request was refused"));
+        }
+        (Ending::Denied, _) => {
+            return Some(Note::with(NoteCode::ResponseMissing, "a rule refuses such requests"));
         }
         (Ending::Complete | Ending::UpstreamGone | Ending::UpstreamTimeout, None) => {
             NoteCode::ResponseMissing

@@ -33,6 +33,7 @@ pub(super) fn default_outcome(exchange: &Exchange) -> Outcome {
             _ => Outcome::Failure,
         },
         (None, Ending::UpstreamUnreachable | Ending::Refused) => Outcome::Failure,
+        (None, Ending::Denied) => Outcome::Denied,
         (None, Ending::Complete | Ending::ClientGone | Ending::UpstreamGone | Ending::UpstreamTimeout) => {
             Outcome::Unknown
         }

@@ -1,11 +1,10 @@
 //! Bodies on their way through: the request's to the application, the answer's to the client. Frames pass
 //! one by one, uncopied; nothing is collected, and the slower side sets the pace.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -13,13 +12,15 @@ use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use super::kept::Kept;
+use super::progress::Progress;
+use super::silence::{Bounds, Silent};
 use super::tee::{Copy, End};
 use super::teed::Teed;
 use super::trailers::without_forbidden_trailers;
 use crate::proxy::audited::{Closing, end_copy};
+use crate::proxy::crowd::Place;
 use crate::proxy::tunnel::Tunnel;
 use crate::proxy::wire::Lease;
 use crate::serve::BodyError;
@@ -49,73 +50,6 @@ pub(crate) enum RequestBody {
     },
     /// One of the above, whose beginning may have to go once more.
     Kept(Kept),
-}
-
-/// How far a streamed request body has come.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// When the last of it was handed to the connection.
-    pub(crate) ended_at: Cell<Option<Instant>>,
-    /// When a part of it last was.
-    pub(crate) moved_at: Cell<Option<Instant>>,
-    /// True while the connection wants more and the client has not sent it.
-    pub(crate) awaits_client: Cell<bool>,
-    /// True when the client broke off.
-    pub(crate) is_broken: Cell<bool>,
-    /// True when the body went past its limit.
-    pub(crate) is_too_large: Cell<bool>,
-    /// How much more of it may come.
-    left_bytes: Cell<u64>,
-}
-
-/// A body without an announced length went past `request_body_bytes_max`.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the request's body is too large")]
-struct TooLarge;
-
-impl Progress {
-    fn up_to(bytes_max: u64) -> Rc<Progress> {
-        Rc::new(Progress { left_bytes: Cell::new(bytes_max), ..Progress::default() })
-    }
-
-    /// Counts a frame that came; an error in its place when it is too much.
-    fn counted(&self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
-        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.left_bytes.get().checked_sub(bytes) {
-            Some(left) => {
-                self.left_bytes.set(left);
-                Ok(without_forbidden_trailers(frame))
-            }
-            None => {
-                self.is_too_large.set(true);
-                Err(TooLarge.into())
-            }
-        }
-    }
-
-    /// Takes note of a look for the next frame.
-    fn polled<T>(&self, frame: Poll<T>) -> Poll<T> {
-        self.awaits_client.set(frame.is_pending());
-        if frame.is_ready() {
-            self.moved_at.set(Some(Instant::now()));
-        }
-        frame
-    }
-
-    /// Until when the application may be waited for: as long as the client sets the pace, for ever anew;
-    /// else from the last part that the application took.
-    pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
-        if self.ended_at.get().is_none() && self.awaits_client.get() {
-            return Some(Instant::now() + patience);
-        }
-        self.ended_at.get().or(self.moved_at.get()).map(|at| at + patience)
-    }
-
-    fn note(&self, is_over: bool) {
-        if is_over {
-            self.ended_at.set(Some(Instant::now()));
-        }
-    }
 }
 
 impl RequestBody {
@@ -241,6 +175,8 @@ enum Answer {
         frames: Incoming,
         /// The connection it comes over; `None` once it went back.
         lease: Option<Lease>,
+        /// What holds for an answer that comes to an end; `None` for one that stays open on purpose.
+        bounds: Option<Bounds>,
         /// Records its end, where a rule watches it.
         closing: Option<Box<Closing>>,
     },
@@ -293,7 +229,16 @@ impl AnswerBody {
             lease.give_back();
             return Answer::Whole(None).into();
         }
-        Answer::Streamed { frames, lease: Some(lease), closing: None }.into()
+        Answer::Streamed { frames, lease: Some(lease), bounds: None, closing: None }.into()
+    }
+
+    /// The same for an answer that comes to an end: it keeps its place so long, and the application may fall silent
+    /// for this time.
+    pub(in crate::proxy) fn within(mut self, place: Place, silence_ms: u64) -> AnswerBody {
+        if let Answer::Streamed { bounds, .. } = &mut self.answer {
+            *bounds = Some(Bounds::of(place, silence_ms));
+        }
+        self
     }
 
     /// The same, with a record of its end.
@@ -317,8 +262,12 @@ impl Answer {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Answer::Teed(body) => body.poll_frame(context),
             Answer::Tunnel(_) | Answer::Told(_) => Poll::Ready(None),
-            Answer::Streamed { frames, lease, closing } => {
-                let frame = ready!(Pin::new(&mut *frames).poll_frame(context));
+            Answer::Streamed { frames, lease, bounds, closing } => {
+                let frame = Pin::new(&mut *frames).poll_frame(context);
+                if bounds.as_mut().is_some_and(|bounds| bounds.are_passed(&frame, context)) {
+                    return Poll::Ready(Some(Err(Silent.into())));
+                }
+                let frame = ready!(frame);
                 if let Some(closing) = closing {
                     match &frame {
                         Some(Ok(frame)) => closing.sent(frame.data_ref().map_or(0, Bytes::len)),

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Timeout;
 
+use super::silence::{Silence, Silent};
 use super::tee::{Copy, End};
 use super::trailers::without_forbidden_trailers;
 use crate::exchange::{Ending, Response};
@@ -43,6 +44,7 @@ struct Open {
     /// What came with the head.
     first: Option<Result<Frame<Bytes>, hyper::Error>>,
     frames: Incoming,
+    silence: Silence,
     lease: Lease,
 }
 
@@ -85,7 +87,10 @@ impl Teed {
         if let Some(length) = frames.size_hint().exact() {
             copy.expect(length);
         }
-        Teed { open: Some(Open { story, response, copy, first, frames, lease }), hold: None, last: None }
+        let limits = &story.worker().proxy.config.limits;
+        let silence = Silence::up_to(limits.upstream_body_ms);
+        let open = Open { story, response, copy, first, frames, silence, lease };
+        Teed { open: Some(open), hold: None, last: None }
     }
 
     pub(super) fn poll_frame(
@@ -95,7 +100,13 @@ impl Teed {
         if let Some(open) = &mut self.open {
             let next = match open.first.take() {
                 Some(first) => Some(first),
-                None => ready!(Pin::new(&mut open.frames).poll_frame(context)),
+                None => {
+                    let next = Pin::new(&mut open.frames).poll_frame(context);
+                    if open.silence.is_too_long(&next, context, &open.story.worker().proxy.metrics) {
+                        return Poll::Ready(Some(Err(self.broken(Silent))));
+                    }
+                    ready!(next)
+                }
             };
             match next {
                 Some(Ok(frame)) => {
@@ -110,12 +121,7 @@ impl Teed {
                     self.complete();
                 }
                 None => self.complete(),
-                Some(Err(error)) => {
-                    if let Some(open) = self.open.take() {
-                        drop(open.end(End::Broken, Ending::UpstreamGone));
-                    }
-                    return Poll::Ready(Some(Err(error.into())));
-                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.broken(error)))),
             }
         }
         if let Some(hold) = &mut self.hold {
@@ -132,6 +138,14 @@ impl Teed {
 
     pub(super) fn size_hint(&self) -> SizeHint {
         self.open.as_ref().map_or_else(SizeHint::default, Open::size_hint)
+    }
+
+    /// The answer breaks off here.
+    fn broken(&mut self, error: impl Into<BodyError>) -> BodyError {
+        if let Some(open) = self.open.take() {
+            drop(open.end(End::Broken, Ending::UpstreamGone));
+        }
+        error.into()
     }
 
     fn complete(&mut self) {

@@ -2,7 +2,7 @@
 //!
 //! Asked of the application is only `websocket`, alone, named in `Connection`, by a GET over HTTP/1.1 without a
 //! body; every other `Upgrade` is taken off before the application could heed it, `h2c` above all, which would
-//! hide all that follows. Only a 101 that answers such a request and agrees to it opens a tunnel (THREATS E32).
+//! hide all that follows. A rule may refuse WebSockets at all (`websocket: refuse`). Only a 101 that answers such a request and agrees to it opens a tunnel (THREATS E32).
 //!
 //! Then both sockets are joined until both sides have ended: nothing is read, changed or timed. The tunnel lives
 //! in the task of the client's connection, so it keeps its place among `connections_max`, and is cut when
@@ -22,7 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use self::side::Side;
 use super::audited::{Closing, Counts};
 use super::wire::forwarding::Peer;
-use super::wire::{Lease, hops};
+use super::wire::{Failure, Lease, hops};
+use crate::derive::Plan;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -55,6 +56,12 @@ pub(super) fn asked(parts: &Parts) -> Option<HeaderValue> {
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     let is_plain = parts.method == Method::GET && parts.version == Version::HTTP_11 && !has_body;
     (is_plain && is_websocket(headers)).then(|| protocol.clone())
+}
+
+/// Holds a request, with the head that the application would get, to the rules that refuse WebSockets.
+pub(super) fn allow(plan: &Plan, parts: &Parts) -> Result<(), Failure> {
+    let is_refused = plan.refuses_websocket && parts.headers.contains_key(UPGRADE);
+    if is_refused { Err(Failure::WebSocket) } else { Ok(()) }
 }
 
 /// Whether this answer may go on: one that switches protocols only where that was asked for and is agreed to.

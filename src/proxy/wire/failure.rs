@@ -23,12 +23,21 @@ pub(crate) enum Failure {
     /// THREATS E34.
     #[error("the Connection header names a header that must arrive")]
     Nominated,
+    /// `websocket: refuse` in a rule (THREATS E32).
+    #[error("no WebSocket is served here")]
+    WebSocket,
     /// The client broke off, or broke the rules of chunked bodies.
     #[error("the request's body broke off or is malformed")]
     RequestBroken,
+    /// `client_stall_ms`, of one stream among others.
+    #[error("the request's body did not arrive in time")]
+    RequestStalled,
     /// `request_body_bytes_max`.
     #[error("the request's body is too large")]
     BodyTooLarge,
+    /// `requests_max`.
+    #[error("too many requests are under way")]
+    Crowded,
     /// No connection could be made, or the application refused to look: it has not seen the request.
     #[error("the application could not be reached")]
     Unreachable,
@@ -51,8 +60,11 @@ impl Failure {
             }
             Failure::Refused(Refusal::HeadTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Failure::Refused(_) | Failure::Nominated | Failure::RequestBroken => StatusCode::BAD_REQUEST,
+            Failure::RequestStalled => StatusCode::REQUEST_TIMEOUT,
             Failure::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Failure::WebSocket => StatusCode::FORBIDDEN,
             Failure::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Failure::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Failure::Unreachable | Failure::Gone | Failure::Unsound(_) => StatusCode::BAD_GATEWAY,
             Failure::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -66,11 +78,14 @@ impl Failure {
             Failure::Refused(Refusal::TooManyHeaders)
             | Failure::Unsound(Unsound::Message(Refusal::TooManyHeaders)) => Some("headers_max"),
             Failure::BodyTooLarge => Some("request_body_bytes_max"),
+            Failure::Crowded => Some("requests_max"),
+            Failure::RequestStalled => Some("client_stall_ms"),
             Failure::Timeout => Some("upstream_ms"),
             // (A head that is too slow is counted by the connection's clock.)
             Failure::Refused(_)
             | Failure::Method
             | Failure::Nominated
+            | Failure::WebSocket
             | Failure::RequestBroken
             | Failure::Unreachable
             | Failure::Unsound(_)
@@ -84,8 +99,11 @@ impl Failure {
             Failure::Refused(_)
             | Failure::Method
             | Failure::Nominated
+            | Failure::WebSocket
             | Failure::RequestBroken
-            | Failure::BodyTooLarge => RequestKind::Refused,
+            | Failure::RequestStalled
+            | Failure::BodyTooLarge
+            | Failure::Crowded => RequestKind::Refused,
             Failure::Unreachable | Failure::Gone | Failure::Unsound(_) | Failure::Timeout => {
                 RequestKind::Failed
             }
@@ -95,10 +113,13 @@ impl Failure {
     /// How an exchange that failed so ended.
     pub(crate) fn ending(self) -> Ending {
         match self {
-            Failure::Refused(_) | Failure::Method | Failure::Nominated | Failure::BodyTooLarge => {
-                Ending::Refused
-            }
-            Failure::RequestBroken => Ending::ClientGone,
+            Failure::Refused(_)
+            | Failure::Method
+            | Failure::Nominated
+            | Failure::BodyTooLarge
+            | Failure::Crowded => Ending::Refused,
+            Failure::RequestBroken | Failure::RequestStalled => Ending::ClientGone,
+            Failure::WebSocket => Ending::Denied,
             Failure::Unreachable => Ending::UpstreamUnreachable,
             Failure::Gone | Failure::Unsound(_) => Ending::UpstreamGone,
             Failure::Timeout => Ending::UpstreamTimeout,
@@ -116,6 +137,9 @@ pub(crate) fn answer(failure: Failure, request_id: &str) -> Response<AnswerBody>
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match failure.kind() {
+        RequestKind::Refused if failure == Failure::Crowded => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         // What follows on this connection is not to be trusted.
         RequestKind::Refused => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -26,6 +26,7 @@ fn rule(id: &str, lines: &[&str]) -> Rule {
         guarantee: Guarantee::Durable,
         on_failure: OnFailure::Allow,
         is_authenticated: false,
+        refuses_websocket: false,
         vars: Vec::new(),
         before: None,
         after: None,

@@ -21,6 +21,8 @@ pub(super) struct Rule {
     choices: Choices,
     /// The application refuses these requests without a good credential.
     authenticated: Option<bool>,
+    /// What becomes of a request for a WebSocket, which passes else.
+    websocket: Option<WebSocket>,
     /// What a success does to the caller's session.
     session: Option<Session>,
     /// Names for values: `$.vars.name`.
@@ -111,6 +113,14 @@ struct SessionPlace {
     cookie: Option<String>,
     /// A bearer token.
     token: Option<Value>,
+}
+
+/// What becomes of a request for a WebSocket.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum WebSocket {
+    /// It is answered 403, and recorded.
+    Refuse,
 }
 
 /// Whether a rule records.

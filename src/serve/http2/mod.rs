@@ -1,11 +1,12 @@
 //! One HTTP/2 client: hyper speaks the protocol, what is counted and limited beyond it stands here.
 //!
 //! Each stream's head is looked at before the face sees it and gets its HTTP/1.1 form ([`head`]); the frames
-//! are followed for what hyper does not tell ([`frames`]). A stream that the client resets drops the face's
+//! are followed for what hyper does not tell ([`frames`]), and a stream that stands still is ended ([`stream`]). A stream that the client resets drops the face's
 //! future, like an HTTP/1 client that hangs up.
 
 mod frames;
 mod head;
+mod stream;
 mod traffic;
 
 use std::convert::Infallible;
@@ -26,7 +27,8 @@ use tokio::sync::Notify;
 
 use self::frames::Frames;
 use self::head::Content;
-use self::traffic::{Counted, Traffic};
+use self::stream::Counted;
+use self::traffic::Traffic;
 use super::connection::{Clock, Strike};
 use super::worker::wait_for_stop;
 use super::{Arrival, Face, Shared};
@@ -55,11 +57,16 @@ pub(super) async fn serve<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
         }
         async move {
             let response = answer(face, client, request, headers_max).await;
-            Ok::<_, Infallible>(response.map(|body| Counted { body, _open: open }))
+            Ok::<_, Infallible>(response.map(|body| Counted::new(body, open)))
         }
     });
-    let mut connection = pin!(builder(limits).serve_connection(TokioIo::new(frames), service));
+    let worker = OnThisThread(Rc::clone(&traffic));
+    let mut connection = pin!(builder(limits, worker).serve_connection(TokioIo::new(frames), service));
     let hit = |limit: &str| shared.metrics.limits_hit.with_label_values(&[limit]).inc();
+    let mut stalls = pin!(traffic.end_stalled(limits, || {
+        hit("client_stall_ms");
+        tracing::info!(%peer, "an HTTP/2 stream whose answer was not taken was ended");
+    }));
     let mut stop = shared.stop.clone();
     let (mut is_leaving, mut clock) = (false, Clock::new(limits));
     loop {
@@ -74,6 +81,7 @@ pub(super) async fn serve<F: Face, S: AsyncRead + AsyncWrite + Unpin>(
                 }
                 return;
             }
+            never = &mut stalls => match never {},
             () = wait_for_stop(&mut stop), if !is_leaving => false,
             () = used_up.notified(), if !is_leaving => false,
             strike = clock.strike(&traffic.wire) => {
@@ -115,8 +123,8 @@ async fn answer<F: Face>(
 }
 
 /// Every limit that hyper knows, set here and not left to what its next version thinks best (THREATS D01, D02).
-fn builder(limits: &Limits) -> Builder<OnThisThread> {
-    let mut builder = Builder::new(OnThisThread);
+fn builder(limits: &Limits, worker: OnThisThread) -> Builder<OnThisThread> {
+    let mut builder = Builder::new(worker);
     builder
         .timer(TokioTimer::new())
         .auto_date_header(false)
@@ -134,13 +142,17 @@ fn builder(limits: &Limits) -> Builder<OnThisThread> {
     builder
 }
 
-/// Runs streams on the worker's thread, which ends them when it ends.
-#[derive(Clone, Copy, Debug)]
-struct OnThisThread;
+/// Runs a connection's streams on the worker's thread, which ends them when it ends.
+#[derive(Clone, Debug)]
+struct OnThisThread(Rc<Traffic>);
 
 impl<W: Future<Output = ()> + 'static> Executor<W> for OnThisThread {
     fn execute(&self, work: W) {
-        tokio::task::spawn_local(work);
+        // hyper spawns one task for each call of the service, right behind it.
+        match self.0.take_begun() {
+            Some(stream) => tokio::task::spawn_local(async move { stream.run(work).await }),
+            None => tokio::task::spawn_local(work),
+        };
     }
 }
 

@@ -1,14 +1,14 @@
 //! What goes on on an HTTP/2 connection: its frames and its streams say, and the clock that HTTP/1 has too looks.
 
-use std::cell::Cell;
-use std::pin::Pin;
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+
+use super::stream::Stream;
+use crate::config::Limits;
 
 use crate::serve::connection::Wire;
 
@@ -17,8 +17,10 @@ use crate::serve::connection::Wire;
 pub(super) struct Traffic {
     /// What the clock looks at.
     pub(super) wire: Wire,
-    /// Streams that are not answered to the end.
-    open: Cell<usize>,
+    /// Streams that are not answered to the end; never more than `streams_max`.
+    open: RefCell<Vec<Rc<Stream>>>,
+    /// The last of them until the task that works for it begins.
+    begun: RefCell<Option<Rc<Stream>>>,
     /// Frames that carried nothing since then.
     light: Cell<u32>,
     light_since: Cell<Instant>,
@@ -29,7 +31,8 @@ impl Traffic {
     pub(super) fn new() -> Traffic {
         Traffic {
             wire: Wire::new(),
-            open: Cell::new(0),
+            open: RefCell::default(),
+            begun: RefCell::default(),
             light: Cell::new(0),
             light_since: Cell::new(Instant::now()),
             is_flooded: Cell::new(false),
@@ -56,54 +59,55 @@ impl Traffic {
 
     /// A stream begins; it is open until what comes back is dropped.
     pub(super) fn open(self: &Rc<Self>) -> Open {
-        self.open.set(self.open.get() + 1);
+        let stream = Rc::new(Stream::default());
+        self.open.borrow_mut().push(Rc::clone(&stream));
+        *self.begun.borrow_mut() = Some(Rc::clone(&stream));
         // (No head is refused before it is read, in HTTP/2.)
         self.wire.called();
-        Open(Rc::clone(self))
+        Open { traffic: Rc::clone(self), stream }
+    }
+
+    /// The stream that has just begun, once.
+    pub(super) fn take_begun(&self) -> Option<Rc<Stream>> {
+        self.begun.take()
+    }
+
+    /// Ends streams that stand still, now and then, for ever; tells of each.
+    pub(super) async fn end_stalled(&self, limits: &Limits, tell: impl Fn()) -> Infallible {
+        let pause = Duration::from_millis(limits.client_stall_ms) / LOOKS;
+        loop {
+            sleep(pause).await;
+            let now = Instant::now();
+            // (Whoever is ended is dropped by its own task, not from in here.)
+            for stream in self.open.borrow().iter().filter(|stream| stream.has_stalled(now, limits)) {
+                stream.end();
+                tell();
+            }
+        }
     }
 }
 
 /// An open stream.
 #[derive(Debug)]
-pub(super) struct Open(Rc<Traffic>);
+pub(super) struct Open {
+    traffic: Rc<Traffic>,
+    pub(super) stream: Rc<Stream>,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let traffic = &self.0;
-        traffic.open.set(traffic.open.get() - 1);
-        if traffic.open.get() == 0 {
-            traffic.wire.answered();
+        let mut open = self.traffic.open.borrow_mut();
+        if let Some(at) = open.iter().position(|stream| Rc::ptr_eq(stream, &self.stream)) {
+            open.swap_remove(at);
         }
-    }
-}
-
-/// The body of an answer; its stream is open as long as it is there.
-#[derive(Debug)]
-pub(super) struct Counted<B> {
-    pub(super) body: B,
-    pub(super) _open: Open,
-}
-
-impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        if open.is_empty() {
+            self.traffic.wire.answered();
+        }
     }
 }
 
 /// No client needs as many in a second: of PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA together.
 const LIGHT_FRAMES_MAX: u32 = 1_000;
 const LIGHT_TIME: Duration = Duration::from_secs(1);
+/// So often within its time a stream is looked at.
+const LOOKS: u32 = 4;

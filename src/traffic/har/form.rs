@@ -114,6 +114,7 @@ pub(super) enum OwnEnding {
     UpstreamGone,
     UpstreamTimeout,
     Refused,
+    Denied,
 }
 
 impl From<CaptureState> for OwnState {
@@ -137,6 +138,7 @@ impl From<Ending> for OwnEnding {
             Ending::UpstreamGone => OwnEnding::UpstreamGone,
             Ending::UpstreamTimeout => OwnEnding::UpstreamTimeout,
             Ending::Refused => OwnEnding::Refused,
+            Ending::Denied => OwnEnding::Denied,
         }
     }
 }
@@ -150,6 +152,7 @@ impl From<OwnEnding> for Ending {
             OwnEnding::UpstreamGone => Ending::UpstreamGone,
             OwnEnding::UpstreamTimeout => Ending::UpstreamTimeout,
             OwnEnding::Refused => Ending::Refused,
+            OwnEnding::Denied => Ending::Denied,
         }
     }
 }

@@ -3,7 +3,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
+use std::sync::{Arc, Barrier};
 
+use earwitness::exchange::Ending;
+use earwitness::proxy::Audit;
+use tokio::sync::Semaphore;
+
+use super::script::{self, POST, Script};
 use crate::rig::{App, Rig, eventually, value_of};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -78,4 +84,92 @@ fn a_client_that_does_not_take_its_answer_is_cut_off() {
     // What was under way arrives, or the connection is reset.
     let _ = client.socket.read_to_end(&mut taken);
     assert!(taken.len() < LENGTH, "{} bytes", taken.len());
+}
+
+const GET: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+const IN_FLIGHT: &str = "earwitness_requests_in_flight";
+
+// THREATS D03
+#[test]
+fn more_requests_than_may_be_under_way_are_told_at_once_to_come_back() {
+    let end = Arc::new(Barrier::new(2));
+    let wait = Arc::clone(&end);
+    let app = App::scripted(move |wire| {
+        while let Some(request) = wire.next_request() {
+            if request.starts_with("GET /slow ") {
+                wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+                wait.wait();
+                wire.send("k");
+            } else {
+                wire.send(OK);
+            }
+        }
+    });
+    let rig = Rig::with(app.address, |config| config.limits.requests_max = 1);
+    let (mut slow, mut client) = (rig.connect(), rig.connect());
+    slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    slow.read_head().unwrap();
+    for turned_away in 1..=2 {
+        client.send(GET);
+        let answer = client.read_message();
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+        assert_eq!((value_of(&answer, "retry-after"), value_of(&answer, "connection")), (Some("1"), None));
+        assert_eq!((hits(&rig, "requests_max"), rig.metric(IN_FLIGHT)), (turned_away, 1));
+    }
+    assert_eq!(app.requests().len(), 1);
+    end.wait();
+    assert_eq!(slow.read_bytes(2), "ok");
+    eventually("the place is free again", || rig.metric(IN_FLIGHT) == 0);
+    client.send(GET);
+    assert!(client.read_message().starts_with("HTTP/1.1 200 "));
+}
+
+// THREATS D03
+#[test]
+fn a_request_keeps_its_place_until_it_is_recorded() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (rig, _script) =
+        script::rig(&App::answering(OK), Script { gate: Some(Arc::clone(&gate)), ..Script::default() });
+    assert!(rig.exchange(POST).starts_with("HTTP/1.1 200 "));
+    assert_eq!(rig.metric(IN_FLIGHT), 1);
+    gate.add_permits(1);
+    eventually("the place is free again", || rig.metric(IN_FLIGHT) == 0);
+}
+
+// THREATS D03
+#[test]
+fn an_answer_that_stands_still_breaks_off_but_an_event_stream_may_be_silent() {
+    const EVENT: &str = "8\r\ndata: 1\n\r\n";
+    let end = Arc::new(Barrier::new(2));
+    let wait = Arc::clone(&end);
+    let app = App::scripted(move |wire| {
+        let Some(request) = wire.next_request() else { return };
+        if request.starts_with("GET /events ") {
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+            wire.send(head);
+            wait.wait();
+            wire.send(EVENT);
+        } else {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+        }
+        wire.read_to_end();
+    });
+    let script = Arc::new(Script::default());
+    let rig = Rig::audited(app.address, Arc::clone(&script) as Arc<dyn Audit>, |config| {
+        config.limits.upstream_body_ms = 50;
+    });
+    let mut stream = rig.connect();
+    stream.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+    stream.read_head().unwrap();
+    // One that no rule concerns, and one that a rule does.
+    for (count, request) in [(1, GET), (2, POST)] {
+        let answer = rig.exchange(request);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nhalf"), "{answer}");
+        assert_eq!(hits(&rig, "upstream_body_ms"), count);
+    }
+    assert_eq!(script.only().ending, Ending::UpstreamGone);
+    end.wait();
+    assert_eq!(stream.read_bytes(EVENT.len()), EVENT);
+    eventually("an open stream keeps no place", || rig.metric(IN_FLIGHT) == 0);
 }

@@ -3,11 +3,13 @@
 use std::net::Shutdown;
 use std::sync::Arc;
 
+use earwitness::event::Outcome;
 use earwitness::exchange::{Ending, Exchange, Stream};
 use earwitness::proxy::Audit;
 
 use super::script::{self, Script};
 use crate::rig::{App, Rig, Wire, eventually, value_of};
+use crate::threats::Recorded;
 
 const ASK: &str = "GET /ws?x HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
 Sec-WebSocket-Key: a2V5\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -269,4 +271,24 @@ fn a_client_that_leaves_closes_the_applications_side_too() {
     let rig = Rig::before(app.address);
     drop(opened(&rig, ""));
     eventually("its place is free again", || rig.metric("earwitness_connections") == 0);
+}
+
+// THREATS E32
+#[test]
+fn a_websocket_that_a_rule_refuses_is_a_403_and_a_record_however_its_path_is_written() {
+    const RULES: &str =
+        "version: 1\nrules:\n  - { id: chat, match: GET /ws, action: CHAT, websocket: refuse }\n";
+    let app = App::answering(OK);
+    let recorded = Recorded::before(app.address, RULES, |_| {}, |auditor| Arc::new(auditor));
+    for (id, path) in [("a", "/ws?x"), ("b", "//ws"), ("c", "/%77s"), ("d", "/a/../WS/")] {
+        let ask = ASK.replace("/ws?x", path).replace("Host", &format!("X-Request-Id: {id}\r\nHost"));
+        let answer = recorded.rig.exchange(ask);
+        assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{path}: {answer}");
+        let event = recorded.event_of(id);
+        assert_eq!((event.action.as_str(), event.result), ("CHAT", Outcome::Denied), "{path}");
+    }
+    assert_eq!(app.connections(), 0);
+    let plain = recorded.rig.exchange("GET /ws HTTP/1.1\r\nHost: x\r\nX-Request-Id: e\r\n\r\n");
+    assert!(plain.starts_with("HTTP/1.1 200 "), "{plain}");
+    assert_eq!(recorded.event_of("e").result, Outcome::Success);
 }

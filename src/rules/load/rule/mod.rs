@@ -75,6 +75,9 @@ pub(super) fn rule(node: &Node, around: &Around<'_>, page: &mut Page<'_>) -> Opt
         guarantee,
         on_failure,
         is_authenticated: parts.is_authenticated(page.problems),
+        refuses_websocket: node
+            .member("websocket")
+            .is_some_and(|node| page.word(node, "`websocket`", &[("refuse", ())]).is_some()),
         vars,
         before,
         after,
@@ -363,13 +366,14 @@ const ON_FAILURES: [(&str, OnFailure); 2] = [("allow", OnFailure::Allow), ("refu
 /// Keys that only a rule or `defaults` may hold.
 pub(super) const CHOICES: [&str; 3] = ["mode", "guarantee", "on_failure"];
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "id",
     "match",
     "mode",
     "guarantee",
     "on_failure",
     "authenticated",
+    "websocket",
     "vars",
     "before",
     "after",

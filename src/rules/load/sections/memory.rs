@@ -37,6 +37,7 @@ fn observer(pack: &Pack, index: usize, written: &[Member<'_>]) -> Option<Rule> {
         guarantee: Guarantee::Buffered,
         on_failure: OnFailure::Allow,
         is_authenticated: false,
+        refuses_websocket: false,
         vars: Vec::new(),
         before: Some(Before { resource: index, with: Vec::new(), from: Whence::Remembered }),
         after: None,

@@ -4,7 +4,8 @@
 use std::io::Read as _;
 
 use super::peer::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, Raw, block, frame, request,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, RST_STREAM, Raw, SETTINGS, block,
+    frame, request,
 };
 use crate::rig::{App, Rig, eventually};
 use crate::wire::script::OK;
@@ -98,4 +99,47 @@ fn a_head_without_an_end_ends_the_connection() {
     eventually("it is counted", || rig.metric("earwitness_limits_hit_total{limit=\"head_ms\"}") >= 1);
     check_service(&rig);
     assert_eq!(app.requests().len(), 1);
+}
+
+#[test]
+fn a_stream_whose_answer_nobody_takes_is_ended_and_the_others_go_on() {
+    const LARGE: usize = 1 << 20;
+    let app = App::scripted(|wire| {
+        while let Some(request) = wire.next_request() {
+            let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\n\r\n{}", "x".repeat(LARGE));
+            if !wire.try_send(if request.starts_with("GET /large ") { large } else { OK.to_owned() }) {
+                return;
+            }
+        }
+    });
+    let rig = Rig::with(app.address, |config| {
+        config.limits.client_stall_ms = 100;
+        config.limits.client_stall_bytes_min = 1 << 20;
+    });
+    let mut raw = Raw::connect(rig.address);
+    // SETTINGS_INITIAL_WINDOW_SIZE: ten bytes of each answer have room.
+    raw.send(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 10]));
+    let large = [GET[0], GET[1], GET[2], (":path", "/large")];
+    raw.send(&request(1, &large));
+    let is_end = |found: &Frame| found.kind == RST_STREAM && found.stream == 1;
+    while !is_end(&raw.next_frame().expect("the connection goes on")) {}
+    assert_eq!(rig.metric("earwitness_limits_hit_total{limit=\"client_stall_ms\"}"), 1);
+    eventually("its place is free", || rig.metric("earwitness_requests_in_flight") == 0);
+    raw.send(&request(3, &GET));
+    assert_eq!(raw.status_of(3), Some(200));
+}
+
+#[test]
+fn a_stream_whose_body_does_not_come_is_a_408_and_the_others_go_on() {
+    let app = App::answering(OK);
+    let rig = Rig::with(app.address, |config| {
+        config.limits.upstream_ms = 30;
+        config.limits.client_stall_ms = 30;
+    });
+    let mut raw = Raw::connect(rig.address);
+    raw.send(&frame(HEADERS, END_HEADERS, 1, &block(&GET)));
+    assert_eq!(raw.status_of(1), Some(408));
+    assert_eq!(rig.metric("earwitness_limits_hit_total{limit=\"client_stall_ms\"}"), 1);
+    raw.send(&request(3, &GET));
+    assert_eq!(raw.status_of(3), Some(200));
 }
