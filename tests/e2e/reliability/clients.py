@@ -19,9 +19,9 @@ Answer = collections.namedtuple("Answer", "kind status at")
 class Clients:
     """So many clients in a thread of their own. They ask only when told to."""
 
-    def __init__(self, port, seed, count=8, kinds=KINDS):
+    def __init__(self, port, seed, count=8):
         self.answers = {}
-        self._port, self._kinds, self._random = port, kinds, random.Random(seed)
+        self._port, self._kinds, self._random = port, KINDS, random.Random(seed)
         self._left, self._between_s, self._next_s = 0, 0, 0
         self._fresh, self._busy, self._failure = [], 0, None
         self._loop = asyncio.new_event_loop()
@@ -33,12 +33,16 @@ class Clients:
         self._between_s, self._next_s = 1 / rate, time.monotonic()
         self._left = actions
 
+    def is_done(self):
+        """Whether all of them are over."""
+        if self._failure or not self._thread.is_alive():
+            raise AssertionError(f"the clients failed: {self._failure!r}")
+        return self._left <= 0 and self._busy == 0
+
     def wait(self, limit_s):
         """Until all of them are over."""
         deadline = time.monotonic() + limit_s
-        while self._left > 0 or self._busy > 0:
-            if self._failure or not self._thread.is_alive():
-                raise AssertionError(f"the clients failed: {self._failure!r}")
+        while not self.is_done():
             if time.monotonic() > deadline:
                 raise AssertionError(f"after {limit_s} s {self._busy} requests hang, {self._left} were not begun")
             time.sleep(PAUSE_S)
@@ -47,6 +51,10 @@ class Clients:
         """Begins nothing more, and waits for what is under way."""
         self._left = 0
         self.wait(HANG_S + 10)
+
+    def only(self, *kinds):
+        """From now on asks for these kinds of action, or for all."""
+        self._kinds = kinds or KINDS
 
     def fresh(self):
         """The identifiers that were used since the last call."""

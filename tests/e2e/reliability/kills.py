@@ -7,18 +7,13 @@ twice in a row, and while it stops. After each death it is started again, and ev
 """
 
 import argparse
-import pathlib
 import random
-import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import verdict
-from clients import Clients
-from processes import RULES, Proxy, Upstream, binary, require_strace
-from records import Records
+from processes import require_strace
+from trial import Trial, has_intents, story
 
 # Nothing here waits for a limit: what is not recorded is then lost by a crash, and by nothing else.
 LIMITS = "limits: { record_ms: 300000, shutdown_ms: 60000 }\n"
@@ -33,52 +28,33 @@ STORE_CALLS = ["fsync", "rename", "pwrite64", "fdatasync", "mkdir", "unlink"]
 START_CALLS = ["fsync", "write", "rename", "fdatasync", "openat", "ftruncate"]
 
 
-class Crash:
+class Crash(Trial):
     """One proxy over many lives."""
 
     def __init__(self, folder, seed):
+        super().__init__(folder, seed, LIMITS)
         self.random = random.Random(seed)
-        self.upstream = Upstream(folder)
-        self.proxy = Proxy(folder, self.upstream.port, LIMITS)
-        self.clients = Clients(self.proxy.port, seed)
-        self.records = Records(self.proxy)
         self.has_intents = has_intents()
-        self.performed, self.crashes, self.cases, self._turns = {}, [], [], {}
+        self.crashes, self._turns = [], {}
         self.start_s = 1.0
 
     def live_and_die(self, way):
-        """Dies once, in that way, and is looked at after the next start. The answer tells how it died."""
+        """Dies once, in that way, and is looked at after the next start: how it died, and what there was since the last time."""
         how = way(self)
         self.clients.stop()
         began = time.monotonic()
         self.proxy.start()
         self.start_s = time.monotonic() - began
-        self.upstream.settle()
-        self.look()
-        return how
+        cases = self.fresh()
+        self.demand(cases, self.records)
+        return how, verdict.tally(cases)
 
     def kill(self):
         self.proxy.process.kill()
         self.crashes.append(time.monotonic())
 
-    def look(self):
-        """Compares everything since the last look."""
-        self.records.read()
-        fresh = self.upstream.fresh()
-        self.performed |= fresh
-        names = dict.fromkeys([*self.clients.fresh(), *fresh])
-        self.cases = [self._case(name, self.records) for name in names]
-        self._demand(self.cases, self.records)
-
-    def look_at_all(self):
-        """Compares everything from the first event on, read anew."""
-        again = Records(self.proxy)
-        again.read()
-        if (again.sequence, again.hash) != (self.records.sequence, self.records.hash):
-            raise AssertionError(f"the log ended with entry {self.records.sequence}, and now with {again.sequence}")
-        cases = [self._case(name, again) for name in {**self.clients.answers, **self.performed}]
-        self._demand(cases, again)
-        return verdict.tally(cases)
+    def demand(self, cases, records):
+        verdict.demand(verdict.after_crashes(cases, self.crashes, records.succeeded, self.has_intents))
 
     def turn(self, what):
         """1, 2, 3, …: which call of this sort it is to die at."""
@@ -87,12 +63,6 @@ class Crash:
 
     def begin_again(self, what):
         self._turns.pop(what)
-
-    def _case(self, name, records):
-        return verdict.Case(name, self.performed.get(name), self.clients.answers.get(name), records.of[name])
-
-    def _demand(self, cases, records):
-        verdict.demand(verdict.after_crashes(cases, self.crashes, records.succeeded, self.has_intents))
 
 
 def at_random(crash):
@@ -167,24 +137,15 @@ def died(crash, tracer, what, number):
 WAYS = [at_random, at_journal_call, at_start_call, at_store_call, at_start, at_journal_call, twice, at_mover_write]
 
 
-def has_intents():
-    """An older binary does not act upon `on_failure`, and has nothing to tell of what was under way in a crash."""
-    told = subprocess.run([binary(), "check", RULES], capture_output=True, text=True)
-    return "W8" not in told.stdout + told.stderr
-
-
 def tell(crash, kills):
     for number in range(1, kills + 1):
-        way = WAYS[(number - 1) % len(WAYS)]
-        how = crash.live_and_die(way)
-        counts = verdict.tally(crash.cases)
+        how, counts = crash.live_and_die(WAYS[(number - 1) % len(WAYS)])
         print(f"ok    {number:4} {how}: {counts['performed']} performed, {counts['recovered']} recovered", flush=True)
-    code = crash.proxy.process.stop()
-    if code != 0:
-        raise AssertionError(f"exit code {code} after SIGTERM")
+    crash.stop_in_order()
     crash.proxy.start()
-    counts = crash.look_at_all()
-    print(f"ok    the whole log, {crash.records.sequence} entries: {dict(counts)}")
+    cases, records = crash.all()
+    crash.demand(cases, records)
+    print(f"ok    the whole log, {records.sequence} entries: {dict(verdict.tally(cases))}")
 
 
 def main():
@@ -194,19 +155,8 @@ def main():
     asked = arguments.parse_args()
     require_strace()
     print(f"seed {asked.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
-        crash = Crash(pathlib.Path(name), asked.seed)
-        try:
-            tell(crash, asked.kills)
-        except Exception:  # whatever it was, the proxy's own log tells more
-            print(f"FAIL\n{traceback.format_exc()}\n{crash.proxy.process.log()}", flush=True)
-            print(f"again: kills.py --kills {asked.kills} --seed {asked.seed}", flush=True)
-            return 1
-        finally:
-            crash.clients.stop()
-            crash.proxy.process.kill()
-            crash.upstream.process.stop()
-    return 0
+    again = f"kills.py --kills {asked.kills} --seed {asked.seed}"
+    return story(lambda folder: Crash(folder, asked.seed), lambda crash: tell(crash, asked.kills), again)
 
 
 if __name__ == "__main__":

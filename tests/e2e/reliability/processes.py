@@ -63,6 +63,11 @@ class Proxy(Earwitness):
         """From now on the kernel does that to the thread of that name."""
         return self._traced([f"--attach={self._thread(thread)}"], injections)
 
+    def attach_to_journal(self, *injections):
+        """The same, but only where the journal's files are concerned: its thread also wakes others by a write."""
+        paths = [f"--trace-path={path}" for path in (self.data / "journal").glob("*.log")]
+        return self._traced([*paths, f"--attach={self._thread('journal')}"], injections)
+
     def attach_to_all(self, *injections):
         """From now on the kernel does that to every thread, also to those to come."""
         return self._traced(["-f", f"--attach={self.process.pid()}"], injections)
@@ -80,6 +85,10 @@ class Proxy(Earwitness):
             raise AssertionError(f"there is no thread named {name}")
         return found[0]
 
+    def is_up(self):
+        """Whether it answers at all."""
+        return self._status("/healthz") == 200
+
     def is_ready(self):
         return self._status("/readyz") == 200
 
@@ -94,9 +103,10 @@ class Proxy(Earwitness):
         return self.process.is_over()
 
     def injected(self):
-        """How many calls the kernel failed since the file of strace was begun."""
+        """How many calls the kernel has failed or delayed since the last injections were asked for."""
         path = self._folder / "strace"
-        return path.read_text(errors="replace").count("(INJECTED)") if path.exists() else 0
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return text.count("(INJECTED)") + text.count("(DELAYED)")
 
 
 def strace(path, injections):

@@ -18,7 +18,9 @@ class Records:
     def __init__(self, sidecar):
         self.sequence, self.hash = 0, ZERO
         self.of = collections.defaultdict(lambda: Found(0, 0))
-        self.succeeded, self.gaps = set(), []
+        self.succeeded = set()
+        # What gaps name, and how many more they count.
+        self.gaps, self.missed, self.unnamed = 0, set(), 0
         self._sidecar = sidecar
 
     def read(self):
@@ -49,8 +51,10 @@ class Records:
 
     def _sort(self, event):
         if event["action"] == "RECORDING_GAP":
-            self.gaps.append(event)
-        name = action_of(event)
+            self.gaps += 1
+            self.missed |= {action_in(missed["url"]) for missed in event["details"]["missed"]}
+            self.unnamed += event["details"]["unnamed"]
+        name = action_in(event["request"]["url"])
         if name is None:
             return
         found = self.of[name]
@@ -76,7 +80,7 @@ def sequence_of(text):
     return int(text.removeprefix('{"sequence":').split(",", 1)[0])
 
 
-def action_of(event):
-    """Which action of the application an event tells of, by the address that was asked for."""
-    path = event.get("request", {}).get("url", "").split("/", 3)[-1].split("/")
+def action_in(url):
+    """Which action of the application an address asks for."""
+    path = url.split("/", 3)[-1].split("/")
     return path[2] if path[0] == "actions" and len(path) == 3 else None

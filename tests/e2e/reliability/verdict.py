@@ -1,12 +1,14 @@
 """What was asked, performed and recorded, held against each other: every difference is a sentence."""
 
 import collections
+import time
 
 # A buffered record may be lost in a crash when it is younger than this; the promise is a few hundredths of a second, and the
 # rest is room for a machine that has more to do.
 BUFFERED_S = 2
 
 COMPLAINTS_SHOWN = 20
+POLL_S = 0.05
 
 
 class Case:
@@ -19,7 +21,7 @@ class Case:
         self.is_answered = self.status == 200
 
 
-def after_crashes(cases, crashes, succeeded, has_intents):
+def after_crashes(cases, crashes, succeeded, has_intents=True):
     """The complaints about cases after the proxy died at each moment of `crashes`."""
     complaints = []
     for case in cases:
@@ -46,6 +48,30 @@ def of_one(case, crashes, succeeded, has_intents):
         yield "performed, and neither an event nor an unknown tells of it"
 
 
+def after_faults(cases, records):
+    """The complaints about cases of a proxy whose disk failed: each is an event, named or counted in a gap, or a 503."""
+    complaints, untold = [], []
+    for case in cases:
+        complaints += [f"{case.kind} {case.name}: {why}" for why in of_fault(case, records)]
+        if case.performed and not any(case.found) and case.name not in records.missed:
+            untold.append(f"{case.kind} {case.name}: performed, answered {case.status}, and neither an event nor a gap tells of it")
+    if len(untold) > records.unnamed:
+        complaints += [*untold, f"gaps count {records.unnamed} that they do not name, and these are {len(untold)}"]
+    return complaints
+
+
+def of_fault(case, records):
+    full, recovered = case.found
+    if full > 1 or recovered > 1:
+        yield f"recorded more than once: {full} events, {recovered} recovered"
+    if case.status not in (200, 503):
+        yield f"answered {case.status}"
+    if case.status == 503 and case.performed:
+        yield "refused, and performed all the same"
+    if case.name in records.succeeded and not case.performed:
+        yield "recorded as done, and was never performed"
+
+
 def is_shortly_before(at, crashes):
     return any(at <= crash <= at + BUFFERED_S for crash in crashes)
 
@@ -56,6 +82,14 @@ def demand(complaints):
         shown = complaints[:COMPLAINTS_SHOWN]
         more = [f"and {len(complaints) - len(shown)} more"] if len(complaints) > len(shown) else []
         raise AssertionError("\n".join(["the record is not what happened:", *shown, *more]))
+
+
+def demand_soon(complaints, limit_s=30):
+    """Fails with the complaints if there are still some after a while."""
+    deadline = time.monotonic() + limit_s
+    while (left := complaints()) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    demand(left)
 
 
 def tally(cases):

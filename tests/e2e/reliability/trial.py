@@ -1,0 +1,94 @@
+"""One application, one proxy before it, its clients and its log: what every test here is made of."""
+
+import contextlib
+import pathlib
+import subprocess
+import tempfile
+import traceback
+
+import verdict
+from clients import Clients
+from processes import RULES, Proxy, Upstream, binary
+from records import Records
+
+
+class Trial:
+    """All that was asked, performed and recorded so far."""
+
+    def __init__(self, folder, seed, limits="", clients=8):
+        self.folder = folder
+        self.performed = {}
+        self._seed, self._limits, self._clients_count = seed, limits, clients
+        # What was begun, however far that came, ends in the other order.
+        self.ends = contextlib.ExitStack()
+
+    def begin(self):
+        self.upstream = Upstream(self.folder)
+        self.ends.callback(self.upstream.process.stop)
+        self.proxy = Proxy(self.folder, self.upstream.port, self._limits)
+        # Whatever process it is by then; the clients end with the test.
+        self.ends.callback(lambda: self.proxy.process.kill())
+        self.clients = Clients(self.proxy.port, self._seed, self._clients_count)
+        self.records = Records(self.proxy)
+
+    def fresh(self):
+        """The cases since the last call, when nothing is under way any more."""
+        self.upstream.settle()
+        self.records.read()
+        fresh = self.upstream.fresh()
+        self.performed |= fresh
+        names = dict.fromkeys([*self.clients.fresh(), *fresh])
+        return [self.case(name, self.records) for name in names]
+
+    def all(self):
+        """All cases, the log read anew from its first entry on."""
+        again = Records(self.proxy)
+        again.read()
+        if (again.sequence, again.hash) != (self.records.sequence, self.records.hash):
+            raise AssertionError(f"the log ended with entry {self.records.sequence}, and now with {again.sequence}")
+        return [self.case(name, again) for name in {**self.clients.answers, **self.performed}], again
+
+    def case(self, name, records):
+        return verdict.Case(name, self.performed.get(name), self.clients.answers.get(name), records.of[name])
+
+    def forget(self):
+        """Makes room: what was judged is not looked at again, only the chain goes on."""
+        self.performed.clear()
+        self.clients.answers.clear()
+        self.records.of.clear()
+        self.records.succeeded.clear()
+
+    def stop_in_order(self):
+        code = self.proxy.process.stop()
+        if code != 0:
+            raise AssertionError(f"exit code {code} after SIGTERM")
+
+
+def has_intents():
+    """An older binary does not act upon `on_failure`, and has nothing to tell of what was under way in a crash."""
+    told = subprocess.run([binary(), "check", RULES], capture_output=True, text=True)
+    return "W8" not in told.stdout + told.stderr
+
+
+def story(trial_in, tell, again):
+    """Tells a story of a trial in a folder of its own; a failure shows the proxy's log and how to tell it again."""
+    with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
+        trial = trial_in(pathlib.Path(name))
+        with trial.ends:
+            try:
+                trial.begin()
+                tell(trial)
+            except Exception:  # whatever it was, the proxy's own log tells more
+                print("FAIL", traceback.format_exc(), *last_log(trial.folder), f"again: {again}", sep="\n", flush=True)
+                return 1
+    return 0
+
+
+def last_log(folder):
+    """What the proxy told last, without what it says of the rules at every start."""
+    path = folder / "earwitness.log"
+    text = path.read_text(errors="replace") if path.exists() else ""
+    return text.rpartition("proxy listens on")[2].splitlines()[-LOG_LINES:]
+
+
+LOG_LINES = 60
