@@ -77,7 +77,8 @@ class Clients:
                 continue
             self._busy += 1
             try:
-                connection = connection or await connect(self._port)
+                if connection is None or connection[0].at_eof():
+                    connection = await connect(self._port)
                 if connection is None:
                     # Nobody listens: nothing was asked.
                     await asyncio.sleep(PAUSE_S)

@@ -13,6 +13,7 @@ import time
 
 import verdict
 from processes import require_strace
+from records import Records
 from trial import Trial, has_intents, story
 
 # Nothing here waits for a limit: what is not recorded is then lost by a crash, and by nothing else.
@@ -20,11 +21,14 @@ LIMITS = "limits: { record_ms: 300000, shutdown_ms: 60000 }\n"
 LOAD_S_MAX = 1.5
 # A call that does not come by then does not come any more.
 COME_S = 4
-STOP_S = 60
+ACTIONS = 16
 
 JOURNAL_CALLS = ["write", "fdatasync"]
 # Of the mover and of the store's own threads; nothing but the record makes them.
 STORE_CALLS = ["fsync", "rename", "pwrite64", "fdatasync", "mkdir", "unlink"]
+FIRST_START_CALLS = ["fsync", "write", "rename", "fdatasync", "ftruncate", "linkat", "unlink", "mkdir", "flock"]
+# More than a start makes of any of them.
+FIRST_START_CALLS_MAX = 12
 START_CALLS = ["fsync", "write", "rename", "fdatasync", "openat", "ftruncate"]
 
 
@@ -46,15 +50,16 @@ class Crash(Trial):
         self.proxy.start()
         self.start_s = time.monotonic() - began
         cases = self.fresh()
-        self.demand(cases, self.records)
+        # At once: what a start recovers is there before anybody may ask.
+        verdict.demand(self.complaints(cases, self.records))
         return how, verdict.tally(cases)
 
     def kill(self):
         self.proxy.process.kill()
         self.crashes.append(time.monotonic())
 
-    def demand(self, cases, records):
-        verdict.demand(verdict.after_crashes(cases, self.crashes, records.succeeded, self.has_intents))
+    def complaints(self, cases, records):
+        return verdict.after_crashes(cases, self.crashes, records.succeeded, self.has_intents)
 
     def turn(self, what):
         """1, 2, 3, …: which call of this sort it is to die at."""
@@ -119,12 +124,12 @@ def at_start_call(crash):
     crash.kill()
     crash.clients.go()
     crash.proxy.launch(f"{call}:signal=KILL:when={number}")
-    return died(crash, None, ("start", call), number)
+    return died(crash, None, ("start", call), number, crash.proxy.is_ready)
 
 
-def died(crash, tracer, what, number):
+def died(crash, tracer, what, number, or_else=lambda: False):
     """Waits for the death at the n-th call. If the call does not come, it is killed by hand, and counted from 1 the next time."""
-    came = crash.proxy.wait_for_end(COME_S)
+    came = crash.proxy.wait_for_end(COME_S, or_else)
     crash.kill()
     if tracer:
         tracer.kill()
@@ -137,6 +142,26 @@ def died(crash, tracer, what, number):
 WAYS = [at_random, at_journal_call, at_start_call, at_store_call, at_start, at_journal_call, twice, at_mover_write]
 
 
+def first_starts(trial, count, seed):
+    """Dies while it makes its folder and its key; the next start makes do with what there is."""
+    moments = [(call, number) for number in range(1, FIRST_START_CALLS_MAX) for call in FIRST_START_CALLS]
+    deaths = 0
+    for call, number in random.Random(seed).sample(moments, len(moments)):
+        if deaths == count:
+            break
+        trial.proxy.process.kill()
+        trial.proxy.forget_everything()
+        trial.proxy.launch(f"{call}:signal=KILL:when={number}")
+        deaths += trial.proxy.wait_for_end(COME_S, trial.proxy.is_ready)
+        trial.proxy.process.kill()
+        trial.proxy.start()
+        trial.records = Records(trial.proxy)
+        trial.clients.go(ACTIONS)
+        trial.clients.wait(30)
+        trial.demand(lambda cases: verdict.after_crashes(cases, [], trial.records.succeeded))
+    print(f"ok    {deaths} first starts that were cut", flush=True)
+
+
 def tell(crash, kills):
     for number in range(1, kills + 1):
         how, counts = crash.live_and_die(WAYS[(number - 1) % len(WAYS)])
@@ -144,7 +169,7 @@ def tell(crash, kills):
     crash.stop_in_order()
     crash.proxy.start()
     cases, records = crash.all()
-    crash.demand(cases, records)
+    verdict.demand(crash.complaints(cases, records))
     print(f"ok    the whole log, {records.sequence} entries: {dict(verdict.tally(cases))}")
 
 
@@ -156,7 +181,9 @@ def main():
     require_strace()
     print(f"seed {asked.seed}", flush=True)
     again = f"kills.py --kills {asked.kills} --seed {asked.seed}"
-    return story(lambda folder: Crash(folder, asked.seed), lambda crash: tell(crash, asked.kills), again)
+    failed = story(lambda folder: Crash(folder, asked.seed), lambda crash: tell(crash, asked.kills), again)
+    count = max(2, asked.kills // 10)
+    return failed or story(lambda folder: Trial(folder, asked.seed, LIMITS), lambda trial: first_starts(trial, count, asked.seed), again)
 
 
 if __name__ == "__main__":

@@ -48,22 +48,18 @@ class Load(Trial):
         self.samples.append((self.asked + answered, self.proxy.process.rss_bytes(), self.proxy.process.descriptors()))
 
     def judge(self, actions):
-        names = []
-
-        def complaints():
-            # The last buffered ones follow a moment later.
-            names.extend(case.name for case in self.fresh())
-            cases = [self.case(name, self.records) for name in names]
-            untidy = [f"{name}: recorded again" for name in self.records.of if name not in self.clients.answers]
-            return untidy + verdict.after_crashes(cases, [], self.records.succeeded)
-
-        verdict.demand_soon(complaints)
+        # The last buffered ones follow a moment later.
+        self.demand(self.complaints)
         if len(self.clients.answers) != actions:
             raise AssertionError(f"{len(self.clients.answers)} answers to {actions} requests")
         dropped = self.proxy.metric("earwitness_drops_total")
         if dropped:
             raise AssertionError(f"{dropped:.0f} events were dropped")
         self.forget()
+
+    def complaints(self, cases):
+        again = [f"{name}: recorded again" for name in self.records.of if name not in self.clients.answers]
+        return again + verdict.after_crashes(cases, [], self.records.succeeded)
 
     def growth(self):
         """By how much the most of the last quarter is above the most of the second: MB and descriptors."""

@@ -95,12 +95,18 @@ class Proxy(Earwitness):
     def wait_until_ready(self, limit_s=30):
         self.process.wait_until("it is ready", self.is_ready, limit_s)
 
-    def wait_for_end(self, limit_s):
-        """Whether it has ended by then."""
+    def wait_for_end(self, limit_s, or_else=lambda: False):
+        """Whether it has ended by then, and before something else."""
         deadline = time.monotonic() + limit_s
-        while not self.process.is_over() and time.monotonic() < deadline:
+        while not self.process.is_over() and not or_else() and time.monotonic() < deadline:
             time.sleep(POLL_S)
         return self.process.is_over()
+
+    def forget_everything(self):
+        """Makes its next start its first one."""
+        shutil.rmtree(self.data)
+        for key in self._folder.glob("data.*"):
+            key.unlink()
 
     def injected(self):
         """How many calls the kernel has failed or delayed since the last injections were asked for."""

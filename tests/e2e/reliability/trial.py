@@ -40,6 +40,20 @@ class Trial:
         names = dict.fromkeys([*self.clients.fresh(), *fresh])
         return [self.case(name, self.records) for name in names]
 
+    def demand(self, complaints_of):
+        """Fails with the complaints about what was done since the last call, if some are left after a while; else counts it."""
+        names = []
+
+        def cases():
+            return [self.case(name, self.records) for name in names]
+
+        def complaints():
+            names.extend(case.name for case in self.fresh())
+            return complaints_of(cases())
+
+        verdict.demand_soon(complaints)
+        return verdict.tally(cases())
+
     def all(self):
         """All cases, the log read anew from its first entry on."""
         again = Records(self.proxy)
