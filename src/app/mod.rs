@@ -5,9 +5,9 @@
 
 mod backup;
 mod demo;
+mod doctor;
 mod key;
 mod reading;
-mod recorder;
 mod recording;
 mod reload;
 mod serve;
@@ -15,6 +15,7 @@ mod service;
 
 pub use backup::{backup, restore};
 pub use demo::demo;
+pub use doctor::doctor;
 pub use reading::{blindspots, export, query, verify};
 pub use recording::record;
 pub use serve::serve;

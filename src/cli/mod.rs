@@ -16,7 +16,8 @@ pub use blind::blind_spots;
 pub use explain::explain;
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
-    BackupArgs, ExportArgs, ExportFormat, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs, WhichArgs,
+    BackupArgs, DoctorArgs, ExportArgs, ExportFormat, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs,
+    WhichArgs,
 };
 pub use replay::{backtest, replay};
 pub use terminal::visible;
@@ -85,6 +86,10 @@ pub enum Command {
     /// Copy the log of an Earwitness, which may be running, into a folder, and check the copy.
     #[command(after_help = "Example:\n  earwitness backup --config earwitness.yaml /mnt/backup/2026-01-31")]
     Backup(BackupArgs),
+    /// Look for what would keep the log from being whole: ways past the proxy, files that others can use, a full disk.
+    #[command(after_help = "Examples:\n  earwitness doctor --config earwitness.yaml\n  \
+                      earwitness doctor --config earwitness.yaml --try app.internal:8081")]
+    Doctor(DoctorArgs),
     /// Make a data directory from a backup.
     #[command(after_help = "Example:\n  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data")]
     Restore(RestoreArgs),

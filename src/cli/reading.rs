@@ -150,6 +150,20 @@ pub struct RestoreArgs {
     pub data_dir: PathBuf,
 }
 
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The configuration, of an Earwitness that may be running.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// A further address at which the application should not answer: an old name, another port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub r#try: Vec<String>,
+    /// How the findings are shown.
+    #[arg(long, value_enum, default_value_t = super::AnswerFormat::Text)]
+    pub format: super::AnswerFormat,
+}
+
 impl WhichArgs {
     /// The same as parameters of `GET /audit/v1/events`; empty for all events.
     pub fn query(&self) -> String {

@@ -162,3 +162,33 @@ fn a_backup_that_was_changed_is_not_restored() {
     let output = run(folder, &["restore", "copy", "other"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("is no whole backup"), "{output:?}");
 }
+
+// THREATS E71
+#[test]
+fn the_doctor_finds_an_application_that_answers_beside_the_proxy() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = open.local_addr().unwrap().port();
+    let process = Process::start_before(folder, &format!("http://127.0.0.1:{port}"), "rules", &admin);
+    let find = |arguments: &[&str]| {
+        let output = run(
+            folder,
+            &[&["doctor", "--config", "earwitness.yaml", "--format", "json"], arguments].concat(),
+        );
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let of = |what: &str, state: &str| {
+            findings.iter().filter(|one| one["what"] == what && one["state"] == state).count()
+        };
+        (output.status.code(), of("application", "bad"), of("process", "ok"), of("rules", "ok"))
+    };
+    // An address that is given is tried, whatever this machine has besides loopback.
+    let (code, bad, is_running, _) = find(&["--try", &format!("127.0.0.2:{port}")]);
+    assert!(bad >= 1, "nothing found");
+    assert_eq!((code, is_running), (Some(1), 1));
+    drop(open);
+    let (code, bad, is_running, _) = find(&["--try", &format!("127.0.0.2:{port}")]);
+    assert_eq!((code, bad, is_running), (Some(0), 0, 1));
+    assert_eq!(process.terminate(), Some(0));
+    assert_eq!(find(&[]).2, 0);
+}

@@ -1,11 +1,13 @@
 //! `earwitness record`: the real proxy, with a recorder in the place of the audit.
 
+mod recorder;
+
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::recorder::Recorder;
+use self::recorder::Recorder;
 use super::serve::{rules, runtime, stop_asked};
 use crate::cli::{Exit, RecordArgs, show};
 use crate::config::{Config, environment};
