@@ -74,7 +74,7 @@ use uuid::Uuid;
 
 use crate::store::Sealed;
 use disk::Disk;
-use writer::{Append, Condition, Shared};
+use writer::{Append, Shared};
 
 /// An open journal. Appends may come from any thread.
 pub struct Journal {
@@ -178,19 +178,7 @@ impl Journal {
 
     /// Removes finished segments that hold no event above `sequence`; damaged ones are set aside instead.
     pub fn release(&self, sequence: u64) {
-        self.shared.finished.lock().retain(|segment| {
-            if segment.last > sequence {
-                return true;
-            }
-            let removed = match segment.condition {
-                Condition::Good | Condition::Superseded => self.disk.remove(&segment.path),
-                Condition::Damaged => disk::set_aside(&*self.disk, &segment.path, "damaged"),
-            };
-            if let Err(error) = &removed {
-                tracing::warn!(path = %segment.path.display(), %error, "a journal segment cannot be removed");
-            }
-            removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
-        });
+        self.shared.release(&*self.disk, &self.directory, sequence);
     }
 
     /// Why the last batch could not be written; `None` when it could, or when nobody tried for ten seconds:

@@ -58,7 +58,9 @@ pub struct OpenIntent {
 /// # Errors
 /// When the directory cannot be used, or a newer version wrote there. Damage is no error.
 pub fn open(settings: Settings, take: &mut dyn FnMut(Sealed)) -> Result<Opened, JournalError> {
-    open_on(settings, Arc::new(RealDisk), take)
+    let Ready { writer, damage, open } = prepare(settings, Arc::new(RealDisk), take)?;
+    let head = writer.head;
+    Ok(Opened { journal: start(writer)?, head, damage, open })
 }
 
 /// The instance whose journal a directory holds, by the newest segment that says so.
@@ -67,11 +69,18 @@ pub fn instance_in(directory: &Path) -> Option<Uuid> {
     segments.iter().rev().find_map(|(_, path)| Some(read::header_in(&RealDisk, path)?.instance))
 }
 
-pub(super) fn open_on(
+/// A journal that was read and whose writer does not run yet.
+pub(super) struct Ready {
+    pub writer: Writer,
+    pub damage: Vec<String>,
+    pub open: Vec<OpenIntent>,
+}
+
+pub(super) fn prepare(
     settings: Settings,
     disk: Arc<dyn Disk>,
     take: &mut dyn FnMut(Sealed),
-) -> Result<Opened, JournalError> {
+) -> Result<Ready, JournalError> {
     let Settings { directory, instance, segment_bytes_max, floor, observe } = settings;
     disk.make_directory(&directory).map_err(|error| JournalError::io("make", &directory, &error))?;
     let Survey { head, open, last, number, mut reach, mut finished, damage, .. } =
@@ -97,7 +106,7 @@ pub(super) fn open_on(
         tracing::error!(%error, "the journal cannot be written");
         *writer.shared.trouble.lock() = Some((error, Instant::now()));
     }
-    Ok(Opened { journal: start(writer)?, head, damage, open: found })
+    Ok(Ready { writer, damage, open: found })
 }
 
 /// Opens the newest segment for going on, its torn tail cut. Falls back to a new segment.

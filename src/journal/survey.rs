@@ -47,7 +47,11 @@ pub(super) struct Last {
 struct Place {
     number: u64,
     path: PathBuf,
+    header: Option<Header>,
     bound: Bound,
+    /// True when a later segment continues an earlier one: nothing in between was ever acknowledged, and it
+    /// was to be removed.
+    is_passed_over: bool,
 }
 
 impl Survey<'_> {
@@ -75,29 +79,33 @@ impl Survey<'_> {
         };
         let io = |error| JournalError::io("list", directory, &error);
         for place in places(disk, directory, instance).map_err(io)? {
+            survey.number = place.number;
+            if place.is_passed_over {
+                survey.finished(place.path, 0, Condition::Good);
+                continue;
+            }
             let expected =
                 Expected { instance, number: place.number, after: survey.read, bound: place.bound };
-            let first = read::header_in(disk, &place.path).map(|header| header.before.sequence + 1);
             let scan = read::scan(disk, &place.path, &expected, take)?;
-            survey.number = place.number;
-            survey.missing(first, &scan, &place.path);
+            survey.missing(&place, &scan);
             survey.file(place, scan);
         }
         Ok(survey)
     }
 
     /// Tells of events between the segments that no file holds.
-    fn missing(&mut self, first: Option<u64>, scan: &Scan, path: &Path) {
+    fn missing(&mut self, place: &Place, scan: &Scan) {
         let is_ours = !matches!(scan.ending, Ending::Foreign(_));
-        let next = self.head.sequence.saturating_add(1);
-        if let Some(first) = first.filter(|first| is_ours && *first > next && self.head.sequence > 0) {
-            self.tell(path, &format!("entries {next} to {} are missing before it", first - 1));
+        let before = place.header.filter(|_| is_ours).map_or(0, |header| header.before.sequence);
+        let known = self.head.sequence;
+        if before > known && known > 0 {
+            self.tell(&place.path, &format!("entries {} to {before} are missing before it", known + 1));
         }
     }
 
     /// Decides what becomes of a segment that was read.
     fn file(&mut self, place: Place, scan: Scan) {
-        let Place { number, path, bound } = place;
+        let Place { number, path, bound, .. } = place;
         let Scan { end, taken, good_bytes, is_begun, intents, ending } = scan;
         if let Ending::Foreign(why) = &ending {
             self.tell(&path, why);
@@ -167,7 +175,8 @@ fn is_begun_after(number: u64, follows: Reach) -> bool {
 /// Reads all segments and changes none; what cannot be read was told when the journal was opened.
 pub(super) fn replay(disk: &dyn Disk, directory: &Path, instance: Uuid, take: &mut dyn FnMut(Sealed)) {
     let mut after = None;
-    for Place { number, path, bound } in places(disk, directory, instance).unwrap_or_default() {
+    let places = places(disk, directory, instance).unwrap_or_default();
+    for Place { number, path, bound, .. } in places.into_iter().filter(|place| !place.is_passed_over) {
         match read::scan(disk, &path, &Expected { instance, number, after, bound }, take) {
             Ok(scan) => after = scan.end.or(after),
             Err(error) => {
@@ -181,16 +190,23 @@ pub(super) fn replay(disk: &dyn Disk, directory: &Path, instance: Uuid, take: &m
 fn places(disk: &dyn Disk, directory: &Path, instance: Uuid) -> io::Result<Vec<Place>> {
     let segments = disk::segments(disk, directory)?;
     // A stray file must not make our own entries count for nothing, so only segments of ours bound others.
-    let headers: Vec<Header> = segments
-        .iter()
-        .filter_map(|(number, path)| read::header_in(disk, path).filter(|header| header.number == *number))
-        .filter(|header| header.instance == instance)
-        .collect();
+    let header = |number: &u64, path: &PathBuf| {
+        read::header_in(disk, path).filter(|header| header.number == *number && header.instance == instance)
+    };
+    let headers: Vec<Option<Header>> = segments.iter().map(|(number, path)| header(number, path)).collect();
+    let ours: Vec<Header> = headers.iter().flatten().copied().collect();
     let newest = segments.last().map(|(number, _)| *number);
-    let bound = |number| match headers.iter().find(|header| header.continues.number == number) {
+    let bound = |number| match ours.iter().find(|header| header.continues.number == number) {
         Some(header) => Bound::Known(header.continues.bytes),
         None if newest == Some(number) => Bound::Newest,
         None => Bound::Unknown,
     };
-    Ok(segments.into_iter().map(|(number, path)| Place { number, path, bound: bound(number) }).collect())
+    let is_between = |number: u64| {
+        ours.iter().any(|header| (header.continues.number + 1..header.number).contains(&number))
+    };
+    let place = |((number, path), header): ((u64, PathBuf), Option<Header>)| {
+        let is_passed_over = header.is_some() && is_between(number);
+        Place { number, path, header, bound: bound(number), is_passed_over }
+    };
+    Ok(segments.into_iter().zip(headers).map(place).collect())
 }

@@ -9,8 +9,9 @@
 //! A new segment begins with the intents that are open, synced together with its header. Only then is the
 //! one before it given to the mover for removal: what it alone knew is nothing but events.
 
+use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -42,8 +43,8 @@ pub(super) type Observe = Box<dyn Fn(Duration) + Send>;
 /// What the writer shares with the journal's other users.
 #[derive(Default)]
 pub(super) struct Shared {
-    /// Segments that are written no more; the mover removes them.
-    pub finished: Mutex<Vec<Finished>>,
+    /// Segments that are written no more, oldest first; the mover removes them.
+    pub finished: Mutex<VecDeque<Finished>>,
     /// Why the last batch could not be written, and when that was; none when it could.
     pub trouble: Mutex<Option<(JournalError, Instant)>>,
 }
@@ -108,6 +109,28 @@ struct Draft<'a> {
     intents_bytes: usize,
 }
 
+impl Shared {
+    /// See [`super::Journal::release`]. The oldest goes first, and is gone for good before the next one goes: a
+    /// segment that came back alone after a power cut would miss what its successor says of it.
+    pub(super) fn release(&self, disk: &dyn Disk, directory: &Path, sequence: u64) {
+        let mut finished = self.finished.lock();
+        while let Some(oldest) = finished.front().filter(|segment| segment.last <= sequence) {
+            let removed = disk.sync_directory(directory).and_then(|()| match oldest.condition {
+                Condition::Good | Condition::Superseded => disk.remove(&oldest.path),
+                Condition::Damaged => disk::set_aside(disk, &oldest.path, "damaged"),
+            });
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let path = oldest.path.display();
+                    tracing::warn!(%path, %error, "a journal segment cannot be removed");
+                    return;
+                }
+                Ok(()) | Err(_) => drop(finished.pop_front()),
+            }
+        }
+    }
+}
+
 impl Active {
     /// A segment that was written by a process before.
     pub(super) fn resumed(file: Box<dyn Segment>, path: PathBuf, bytes: u64) -> Active {
@@ -136,7 +159,8 @@ impl Writer {
         self.active.as_mut().ok_or(JournalError::Closed)
     }
 
-    fn commit(&mut self, batch: Vec<Append>, buffer: &mut Vec<u8>) {
+    /// Writes a batch and answers it.
+    pub(super) fn commit(&mut self, batch: Vec<Append>, buffer: &mut Vec<u8>) {
         let started = Instant::now();
         buffer.clear();
         let begun = self.ensure_active().map(|active| active.bytes);
@@ -234,7 +258,7 @@ impl Writer {
                 // If it stays, the next start reads it, and finds nothing in it that counts.
                 let _ = self.disk.remove(&left.path);
             } else {
-                self.shared.finished.lock().push(left);
+                self.shared.finished.lock().push_back(left);
             }
         }
     }
