@@ -100,7 +100,8 @@ fn show(app: &App, upstream: SocketAddr, played: &[script::Played], events: &[Ev
     }
     write!(
         text,
-        "Ask for yourself:\n  \
+        "Look at it: http://{audit}/\n\
+         Ask for yourself:\n  \
          curl 'http://{audit}/audit/v1/events?action=BOOKING_MOVED'\n  \
          curl 'http://{audit}/audit/v1/events?result=denied&result=failure'\n  \
          curl 'http://{audit}/audit/v1/events?actor=alma&limit=5'\n\

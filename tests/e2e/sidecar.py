@@ -85,6 +85,10 @@ class Process:
         tail = self._log_path.read_text(errors="replace").splitlines()[-40:]
         return "\n".join([f"--- log of {self.name}", *tail])
 
+    def output(self):
+        """All that it has printed."""
+        return self._log_path.read_text(errors="replace")
+
     def kill(self):
         """Ends it at once, as a crash would."""
         self._child.kill()
@@ -110,7 +114,7 @@ class Process:
 class Earwitness:
     """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
 
-    def __init__(self, folder, upstream_port, pack, more=""):
+    def __init__(self, folder, upstream_port, pack, more="", token=None):
         self.port = free_port()
         self.admin_port = free_port()
         self._folder = folder
@@ -118,7 +122,7 @@ class Earwitness:
         self._config.write_text(
             f"listen: 127.0.0.1:{self.port}\n"
             f"upstream: http://127.0.0.1:{upstream_port}\n"
-            f"admin: {{ listen: '127.0.0.1:{self.admin_port}' }}\n"
+            f"admin: {{ listen: '127.0.0.1:{self.admin_port}'{f', token: {token}' if token else ''} }}\n"
             f"data_dir: {folder / 'data'}\n"
             f"rules: [{pack}]\n{more}"
         )
