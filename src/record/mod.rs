@@ -131,6 +131,7 @@ impl Log {
             directory: directory.journal(),
             instance: directory.instance,
             segment_bytes_max: settings.segment_bytes_max,
+            reserve_bytes: RESERVE_BYTES,
             floor: store.floor(),
             observe: Box::new(move |took| observed.journal_sync_seconds.observe(took.as_secs_f64())),
         };
@@ -349,6 +350,9 @@ impl Default for Settings {
         }
     }
 }
+
+/// Kept back on the disk for the ends of a few thousand exchanges.
+const RESERVE_BYTES: u64 = 4 << 20;
 
 #[cfg(test)]
 mod tests;
