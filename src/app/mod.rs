@@ -82,6 +82,7 @@ impl App {
         }
         let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
+        reload::tell_of_start(&config.data_dir, &rules, &log).await;
         let blind = Blind::open(&config.data_dir);
         let clients = listener(sockets.proxy, config.listen)?;
         let readers = TcpListener::from_std(listener(sockets.audit, config.admin.listen)?)?;

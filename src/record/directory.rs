@@ -6,6 +6,7 @@
 //! journal/    see crate::journal
 //! store/      see crate::store
 //! blind-spots.json  see crate::blind; may be removed
+//! rules.json  which rules were in force last, so that a start with others is told
 //! snapshots/  the last seen forms of things, see crate::store::Snapshots; may be removed
 //! ```
 

@@ -27,9 +27,12 @@ pub(super) fn of_success(
 ) -> Event {
     let (added, removed) = (difference.added.len(), difference.removed.len());
     let (changed, weakened) = (difference.changed.len(), difference.weakened.len());
-    let text = format!(
-        "Rules loaded anew: {added} added, {removed} removed, {changed} changed, {weakened} times less recorded"
-    );
+    let how = match trigger {
+        Trigger::Start => "Started with other rules",
+        Trigger::Signal | Trigger::File | Trigger::Api(_) => "Rules loaded anew",
+    };
+    let text =
+        format!("{how}: {added} added, {removed} removed, {changed} changed, {weakened} times less recorded");
     let files = owners.into_iter().map(|(file, owner)| json!({ "file": file, "ownerId": owner }));
     let details = [
         ("trigger", json!(trigger.as_str())),
@@ -79,6 +82,7 @@ fn plain(id: Uuid, now: Timestamp, trigger: Trigger, version: &str, result: Outc
         Trigger::Api(from) => (holder(), from, "POST"),
         Trigger::Signal => (nobody("signal"), None, "SIGHUP"),
         Trigger::File => (nobody("file"), None, "FILE"),
+        Trigger::Start => (nobody("start"), None, "START"),
     };
     let title = "Rules loaded anew".to_owned();
     Event {
@@ -155,7 +159,7 @@ fn changes(difference: &Difference, reloaded: &Reloaded) -> Vec<Change> {
     // What an auditor looks for stands first: a long list is cut at its end.
     let weakened = difference.weakened.iter();
     let weakened =
-        weakened.map(|one| change(one.what.clone(), "weakened", one.before.as_deref(), Some(&one.now)));
+        weakened.map(|one| change(one.what.clone(), "weakened", one.before.as_deref(), one.now.as_deref()));
     let removed = difference.removed.iter().map(|(id, was)| change(rule(id), "removed", Some(was), None));
     let changed = difference.changed.iter();
     let changed = changed.map(|(id, was, now)| change(rule(id), "changed", Some(was), Some(now)));
