@@ -50,6 +50,8 @@ pub enum NoteCode {
     BodyAmbiguous,
     /// A content coding that is not known or could not be undone.
     CodingUnknown,
+    /// A field behind a body that could pose as one of the message's head was not passed on.
+    TrailerDropped,
     /// The client left before the answer was complete.
     ClientGone,
     /// The application's answer broke off.

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -137,6 +137,8 @@ pub struct Capture {
     pub seen_bytes: u64,
     /// Whether the copy is the whole.
     pub state: CaptureState,
+    /// Names of fields behind the body that were not passed on.
+    pub dropped_trailers: Vec<HeaderName>,
 }
 
 /// Whether a copy is the whole of a body.

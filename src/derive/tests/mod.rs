@@ -63,7 +63,12 @@ fn play(rules: &str, line: &str, body: &str) -> Play {
 
 fn capture(bytes: &[u8]) -> Capture {
     let state = if bytes.is_empty() { CaptureState::Empty } else { CaptureState::Complete };
-    Capture { bytes: Bytes::copy_from_slice(bytes), seen_bytes: bytes.len() as u64, state }
+    Capture {
+        bytes: Bytes::copy_from_slice(bytes),
+        seen_bytes: bytes.len() as u64,
+        state,
+        ..Capture::default()
+    }
 }
 
 impl Play {

@@ -106,23 +106,23 @@ impl Body for RequestBody {
                 Poll::Ready(frame.map(|frame| progress.counted(frame?)))
             }
             RequestBody::Teed { held, frames, progress, copy } => {
-                if let Some(frame) = held.next() {
+                if let Some(mut frame) = held.next() {
+                    // (Its data was copied when it was held.)
+                    if let (true, Some(copy)) = (frame.is_trailers(), &mut *copy.borrow_mut()) {
+                        copy.pass(&mut frame);
+                    }
                     progress.note(held.len() == 0 && frames.is_end_stream());
                     return Poll::Ready(Some(progress.counted(frame)));
                 }
-                let frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
-                match (&frame, &mut *copy.borrow_mut()) {
+                let mut frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
+                match (&mut frame, &mut *copy.borrow_mut()) {
                     (Some(Err(_)), copy) => {
                         progress.is_broken.set(true);
                         if let Some(copy) = copy {
                             copy.end(End::Broken);
                         }
                     }
-                    (Some(Ok(frame)), Some(copy)) => {
-                        if let Some(data) = frame.data_ref() {
-                            copy.push(data);
-                        }
-                    }
+                    (Some(Ok(frame)), Some(copy)) => copy.pass(frame),
                     (Some(Ok(_)) | None, _) => {}
                 }
                 if frame.is_none() || frames.is_end_stream() {

@@ -15,7 +15,6 @@ use tokio::time::Timeout;
 
 use super::silence::{Silence, Silent};
 use super::tee::{Copy, End};
-use super::trailers::without_forbidden_trailers;
 use crate::exchange::{Ending, Response};
 use crate::proxy::audited::Story;
 use crate::proxy::wire::Lease;
@@ -109,15 +108,13 @@ impl Teed {
                 }
             };
             match next {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        open.copy.push(data);
-                    }
+                Some(Ok(mut frame)) => {
+                    open.copy.pass(&mut frame);
                     // hyper does not ask again once it knows that a frame was the last.
                     if !frame.is_trailers() && !open.frames.is_end_stream() {
                         return Poll::Ready(Some(Ok(frame)));
                     }
-                    self.last = Some(without_forbidden_trailers(frame));
+                    self.last = Some(frame);
                     self.complete();
                 }
                 None => self.complete(),
@@ -203,10 +200,8 @@ async fn read_rest(
         };
         let Some(next) = next else { return End::Proper };
         match next {
-            Ok(frame) => {
-                if let Some(data) = frame.data_ref() {
-                    copy.push(data);
-                }
+            Ok(mut frame) => {
+                copy.pass(&mut frame);
                 // What is past the copy's limit is not worth the reading.
                 if copy.is_cut() {
                     return End::Broken;
