@@ -187,9 +187,9 @@ mod tests {
             &pack("aliases: [.json]"),
             &[("packs[p].aliases", "/index.php"), ("packs[p].aliases", "/{}")],
         );
-        check(&pack("blind_spots: [GET /a/{id}/run]"), TWO, &[("packs[p].blind_spots", "GET /a/{id}/run")]);
+        check(&pack("blind_spots: ['GET /a/{id}/run']"), TWO, &[("packs[p].blind_spots", "GET /a/{id}/run")]);
         check(&pack("redact: [iban]"), TWO, &[("packs[p].redact", "iban")]);
-        let b = |more: &str| TWO.replace("match: POST /b", &format!("match: POST /b/{{id}}, {more}"));
+        let b = |more: &str| TWO.replace("match: POST /b", &format!("match: 'POST /b/{{id}}', {more}"));
         check(&b("redact: [iban]"), &b("redact: []"), &[("rules[p/b].redact", "iban")]);
         check(&b("websocket: refuse"), &b("redact: []"), &[("rules[p/b].websocket", "refuse")]);
         let thing = |more: &str, rule: &str| {
