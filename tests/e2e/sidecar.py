@@ -85,10 +85,6 @@ class Process:
         tail = self._log_path.read_text(errors="replace").splitlines()[-40:]
         return "\n".join([f"--- log of {self.name}", *tail])
 
-    def output(self):
-        """All that it has printed."""
-        return self._log_path.read_text(errors="replace")
-
     def kill(self):
         """Ends it at once, as a crash would."""
         self._child.kill()
@@ -111,10 +107,15 @@ class Process:
         return code
 
 
+def of_its_own_life(event):
+    """Whether an event tells that the sidecar starts or stops."""
+    return event["rule"]["id"] == "earwitness/recording"
+
+
 class Earwitness:
     """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
 
-    def __init__(self, folder, upstream_port, pack, more="", token=None):
+    def __init__(self, folder, upstream_port, pack, more=""):
         self.port = free_port()
         self.admin_port = free_port()
         self._folder = folder
@@ -122,7 +123,7 @@ class Earwitness:
         self._config.write_text(
             f"listen: 127.0.0.1:{self.port}\n"
             f"upstream: http://127.0.0.1:{upstream_port}\n"
-            f"admin: {{ listen: '127.0.0.1:{self.admin_port}'{f', token: {token}' if token else ''} }}\n"
+            f"admin: {{ listen: '127.0.0.1:{self.admin_port}' }}\n"
             f"data_dir: {folder / 'data'}\n"
             f"rules: [{pack}]\n{more}"
         )
@@ -140,7 +141,7 @@ class Earwitness:
 
         def enough():
             page = self.get("/audit/v1/events?limit=200")
-            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen]
+            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen and not of_its_own_life(event)]
             return len(fresh) >= at_least
 
         try:
@@ -155,7 +156,7 @@ class Earwitness:
         found, cursor = [], {}
         while cursor is not None:
             page = self.get("/audit/v1/events", limit=500, **query, **cursor)
-            found += page["data"]
+            found += [event for event in page["data"] if not of_its_own_life(event)]
             cursor = {"cursor": page["pagination"]["nextCursor"]} if page["pagination"]["hasMore"] else None
         return found[::-1]
 

@@ -13,9 +13,7 @@
 mod access;
 mod difference;
 mod event;
-mod kept;
 mod load;
-mod summary;
 mod triggers;
 mod watch;
 
@@ -31,9 +29,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::difference::Difference;
-pub(super) use self::kept::tell_of_start;
 pub(super) use self::load::{Loaded, load, load_tested, rules};
-use self::summary::Summary;
 pub(super) use self::triggers::follow;
 use super::{memory, service};
 use crate::api::{self, Refused, Reload, Reloaded, RulesState};
@@ -58,8 +54,6 @@ pub(super) enum Trigger {
     File,
     /// `POST /audit/v1/reload`, from there.
     Api(Option<IpAddr>),
-    /// None: the process was started, with other rules than those that were in force last.
-    Start,
 }
 
 impl Trigger {
@@ -69,7 +63,6 @@ impl Trigger {
             Trigger::Signal => "signal",
             Trigger::File => "file",
             Trigger::Api(_) => "api",
-            Trigger::Start => "start",
         }
     }
 }
@@ -140,7 +133,7 @@ impl Reloader {
             Ok((config, rules, warnings)) => {
                 let done = self.put(&mut running, trigger, config, rules, &warnings);
                 self.renew_certificates().await;
-                Ok(self.tell(trigger, &running, done).await)
+                Ok(self.tell(trigger, done).await)
             }
             Err(problems) => {
                 let version = running.rules.version();
@@ -179,12 +172,11 @@ impl Reloader {
         warnings: &Problems,
     ) -> Done {
         let Parts { in_force, auditor, api, key, .. } = &self.parts;
-        let (old, new) = (Summary::of(&running.rules), Summary::of(&rules));
-        let difference = Difference::between(&old, &new);
+        let difference = Difference::between(&running.rules, &rules);
         let (config, settings) = running.config.followed_by(config);
-        let reloaded = reloaded(&difference, settings, &old, &new, warnings);
+        let reloaded = reloaded(&difference, settings, &running.rules, &rules, warnings);
         let is_same = difference.is_empty() && reloaded.version_before == reloaded.version;
-        let owners = owners(&difference, &old, &new);
+        let owners = owners(&difference, &running.rules, &rules);
         let (config, rules) = (Arc::new(config), Arc::new(rules));
         let engine = Arc::new(Engine::new(Arc::clone(&rules), Key::new(*key), &config.limits));
         let memory = running.memory.clone().or_else(|| memory(&config, &rules));
@@ -200,15 +192,13 @@ impl Reloader {
     }
 
     /// Says what was done, in the log of events, in our own, and in the metrics.
-    async fn tell(&self, trigger: Trigger, running: &Running, done: Done) -> Reloaded {
+    async fn tell(&self, trigger: Trigger, done: Done) -> Reloaded {
         let metrics = &self.parts.metrics;
         metrics.rules_loaded_timestamp_seconds.set(Timestamp::now().as_second());
         metrics.rules_stale.set(0);
         let (outcome, reloaded) = match done {
             Done::Changed(event, reloaded) => {
-                if self.record(*event).await {
-                    running.keep().await;
-                }
+                self.record(*event).await;
                 ("changed", reloaded)
             }
             Done::Nothing(reloaded) => ("unchanged", reloaded),
@@ -243,13 +233,10 @@ impl Reloader {
         self.record(event::of_failure(Uuid::now_v7(), now, trigger, version, problems)).await;
     }
 
-    /// True when it is.
-    async fn record(&self, event: Event) -> bool {
-        let recorded = self.parts.log.record(vec![event], Urgency::Now).await;
-        if let Err(error) = &recorded {
+    async fn record(&self, event: Event) {
+        if let Err(error) = self.parts.log.record(vec![event], Urgency::Now).await {
             tracing::error!(%error, "the reload could not be recorded");
         }
-        recorded.is_ok()
     }
 
     /// Keeps what is remembered, at the end.
@@ -262,15 +249,6 @@ impl Reloader {
     /// The configuration in force.
     async fn config(&self) -> Arc<Config> {
         Arc::clone(&self.running.lock().await.config)
-    }
-}
-
-impl Running {
-    /// Keeps which rules these are for the next start; not before what they changed is recorded.
-    async fn keep(&self) {
-        let (data_dir, rules) = (self.config.data_dir.clone(), Summary::of(&self.rules));
-        // It tells by itself what goes wrong.
-        let _ = tokio::task::spawn_blocking(move || kept::keep(&data_dir, &rules)).await;
     }
 }
 
@@ -300,19 +278,18 @@ pub(super) fn rules_state(rules: &RuleSet) -> RulesState {
 fn reloaded(
     difference: &Difference,
     settings: Changes,
-    old: &Summary,
-    new: &Summary,
+    old: &RuleSet,
+    new: &RuleSet,
     warnings: &Problems,
 ) -> Reloaded {
     let ids = |list: &[(String, String)]| list.iter().map(|(id, _)| id.clone()).collect();
-    let weakened = difference.weakened.iter().map(|one| match (&one.before, &one.now) {
-        (Some(before), Some(now)) => format!("{}: {before} -> {now}", one.what),
-        (Some(before), None) => format!("{}: without {before}", one.what),
-        (None, now) => format!("{}: {}", one.what, now.as_deref().unwrap_or_default()),
+    let weakened = difference.weakened.iter().map(|one| match &one.before {
+        Some(before) => format!("{}: {before} -> {}", one.what, one.now),
+        None => format!("{}: {}", one.what, one.now),
     });
     Reloaded {
-        version_before: old.version.clone(),
-        version: new.version.clone(),
+        version_before: old.version(),
+        version: new.version(),
         added: ids(&difference.added),
         removed: ids(&difference.removed),
         changed: difference.changed.iter().map(|(id, _, _)| id.clone()).collect(),
@@ -324,10 +301,10 @@ fn reloaded(
 }
 
 /// The files of packs that are different, and whose they are (THREATS E72). What is gone has no owner any more.
-fn owners(difference: &Difference, old: &Summary, new: &Summary) -> Vec<(String, u32)> {
+fn owners(difference: &Difference, old: &RuleSet, new: &RuleSet) -> Vec<(String, u32)> {
     let is_different = |name: &str| difference.packs.iter().any(|(pack, _, _)| pack == name);
-    let packs = old.packs.iter().chain(&new.packs).filter(|(name, _)| is_different(name));
-    let mut files: Vec<&String> = packs.flat_map(|(_, pack)| &pack.files).collect();
+    let packs = old.packs.iter().chain(&new.packs).filter(|pack| is_different(&pack.name));
+    let mut files: Vec<&String> = packs.flat_map(|pack| &pack.files).collect();
     files.sort();
     files.dedup();
     let owner = |file: &String| Some((file.clone(), std::fs::metadata(Path::new(file)).ok()?.uid()));

@@ -85,12 +85,7 @@ fn decoded(body: &[u8], headers: &HeaderMap, bytes_max: usize) -> capture::Docum
         return nothing();
     }
     let seen_bytes = body.len() as u64;
-    let copy = Capture {
-        bytes: Bytes::copy_from_slice(body),
-        seen_bytes,
-        state: CaptureState::Complete,
-        ..Capture::default()
-    };
+    let copy = Capture { bytes: Bytes::copy_from_slice(body), seen_bytes, state: CaptureState::Complete };
     capture::decode(&copy, headers, None, bytes_max)
 }
 
