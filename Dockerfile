@@ -13,6 +13,7 @@ COPY src ./src
 COPY examples ./examples
 COPY benches ./benches
 COPY rules ./rules
+COPY web ./web
 RUN cargo build --release --locked --bin earwitness \
     && install -D -m 0755 target/release/earwitness /out/earwitness
 

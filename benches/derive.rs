@@ -139,6 +139,7 @@ fn capture(text: &'static str) -> Capture {
         bytes: Bytes::from_static(text.as_bytes()),
         seen_bytes: text.len() as u64,
         state: CaptureState::Complete,
+        ..Capture::default()
     }
 }
 

@@ -25,6 +25,7 @@ use hmac::Mac;
 use crate::config::Admin;
 
 use super::cursor::keyed;
+use super::page;
 use super::problem::Problem;
 use super::state::{State, busy};
 use super::{HEALTH, READY, RELOAD};
@@ -88,7 +89,7 @@ impl Access {
         check_body(&request.headers)?;
         match self.check_token(&request.headers) {
             Ok(()) => Ok(Standing::Reader),
-            Err(_) if [HEALTH, READY].contains(&request.uri.path()) => Ok(Standing::Stranger),
+            Err(_) if is_open(request.uri.path()) => Ok(Standing::Stranger),
             Err(problem) => Err(problem),
         }
     }
@@ -152,6 +153,11 @@ impl Access {
         };
         keyed(key, token).verify_slice(hash).map_err(|_| unauthorized("This token is not known here."))
     }
+}
+
+/// What needs no token: the page holds no record, and health says little.
+fn is_open(path: &str) -> bool {
+    [HEALTH, READY].contains(&path) || page::is_public(path)
 }
 
 /// Nothing here takes a body; one that is not read could only be the start of the next request.

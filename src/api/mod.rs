@@ -2,7 +2,8 @@
 //!
 //! | route | answer |
 //! |---|---|
-//! | `GET /` | what this is, as text |
+//! | `GET /` | the viewer; its files are below `/assets/` |
+//! | `GET /audit/v1` | what this is, as text |
 //! | `GET /audit/v1/events` | a page of events, newest first |
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
@@ -21,6 +22,7 @@ mod cursor;
 mod events;
 mod guard;
 mod listen;
+mod page;
 mod parameters;
 mod problem;
 mod reader;
@@ -48,7 +50,9 @@ use problem::Problem;
 /// All routes, guarded.
 pub fn router(state: State) -> Router {
     Router::new()
-        .route("/", get(status::index))
+        .route("/", get(page::start))
+        .route("/assets/{*path}", get(page::asset))
+        .route("/audit/v1", get(status::index))
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))
         .route("/audit/v1/blind-spots", get(blind::list))
@@ -57,7 +61,10 @@ pub fn router(state: State) -> Router {
         .route(HEALTH, get(status::health))
         .route(READY, get(status::ready))
         .fallback(async || {
-            Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address; `/` lists what there is.")
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "There is nothing at this address; `/audit/v1` lists what there is.",
+            )
         })
         .method_not_allowed_fallback(async || Problem::method("GET,HEAD"))
         .layer(from_fn_with_state(state.clone(), guard::guard))

@@ -15,7 +15,7 @@ use crate::store::{Filter, Query};
 use super::guard::Standing;
 use super::state::{AskError, State, Trial};
 
-/// `GET /`.
+/// `GET /audit/v1`.
 pub(super) async fn index() -> &'static str {
     INDEX
 }
@@ -136,6 +136,7 @@ const TRIAL_KEPT: Duration = Duration::from_secs(1);
 const INDEX: &str = "\
 Earwitness: the audit log of an application that has none.
 
+  GET /                       the viewer
   GET /audit/v1/events        events, newest first; filters: actor action type category source result
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event

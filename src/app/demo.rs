@@ -23,8 +23,8 @@ use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
 use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
-use crate::config::{Admin, Config, Limits, OnFailure, Upstream};
-use crate::event::{Event, own};
+use crate::config::{Admin, Config, Limits, Upstream};
+use crate::event::Event;
 use crate::rules::model::RuleSet;
 
 /// Plays the demonstration, shows the records, and stays up unless told otherwise.
@@ -68,7 +68,6 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         workers: 1,
         watch: false,
         trace_context: true,
-        on_failure: OnFailure::Allow,
     }
 }
 
@@ -78,11 +77,10 @@ fn rules() -> Result<RuleSet> {
     loaded.map(|loaded| loaded.rules).map_err(|problems| anyhow::anyhow!(problems.render()))
 }
 
-/// The newest events, oldest first, from the query endpoint; of the application, not of the recorder.
+/// The newest events, oldest first, from the query endpoint.
 async fn events(audit: SocketAddr) -> Result<Vec<Event>> {
     let mut page = ask(&audit.to_string(), "/audit/v1/events?limit=100", None).await?;
     let mut events: Vec<Event> = serde_json::from_value(page["data"].take())?;
-    events.retain(|event| event.source.as_deref() != Some(own::SOURCE));
     events.reverse();
     Ok(events)
 }
@@ -102,7 +100,8 @@ fn show(app: &App, upstream: SocketAddr, played: &[script::Played], events: &[Ev
     }
     write!(
         text,
-        "Ask for yourself:\n  \
+        "Look at it: http://{audit}/\n\
+         Ask for yourself:\n  \
          curl 'http://{audit}/audit/v1/events?action=BOOKING_MOVED'\n  \
          curl 'http://{audit}/audit/v1/events?result=denied&result=failure'\n  \
          curl 'http://{audit}/audit/v1/events?actor=alma&limit=5'\n\

@@ -91,18 +91,19 @@ async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
     let is_unverified = config.upstream.is_unverified();
     let app = App::start(config, rules, origin, sockets).await?;
     let following = follow(Arc::clone(&app.reloader)).await?;
-    let mut told =
-        format!("proxy listens on {scheme}://{}\naudit listens on http://{}\n", app.proxy, app.audit);
+    let mut out = std::io::stdout();
+    writeln!(out, "proxy listens on {scheme}://{}", app.proxy)?;
+    writeln!(out, "audit listens on http://{}", app.audit)?;
     if is_open {
-        told +=
-            "no admin.token is set: the audit log is open to every user of this machine, and to no other\n";
+        writeln!(
+            out,
+            "no admin.token is set: the audit log is open to every user of this machine, and to no other"
+        )?;
     }
     if is_unverified {
-        told += "upstream_tls.insecure is set: whoever answers is believed to be the application\n";
+        writeln!(out, "upstream_tls.insecure is set: whoever answers is believed to be the application")?;
     }
-    // Nobody may be reading, or its disk be full: no reason not to serve.
-    let mut out = std::io::stdout();
-    let _ = out.write_all(told.as_bytes()).and_then(|()| out.flush());
+    out.flush()?;
     app.reloader.tell_manager();
     let watchdog = service::watchdog();
     stop_asked().await?;

@@ -110,6 +110,21 @@ pub fn decode(
     forced: Option<Forced<'_>>,
     decoded_bytes_max: usize,
 ) -> Document {
+    let mut document = decoded(capture, headers, forced, decoded_bytes_max);
+    if !capture.dropped_trailers.is_empty() {
+        let names = capture.dropped_trailers.iter().take(TRAILERS_TOLD_MAX);
+        let names: Vec<String> = names.map(|name| format!("{:.64}", name.as_str())).collect();
+        document.notes.push(Note::with(NoteCode::TrailerDropped, names.join(", ")));
+    }
+    document
+}
+
+fn decoded(
+    capture: &Capture,
+    headers: &HeaderMap,
+    forced: Option<Forced<'_>>,
+    decoded_bytes_max: usize,
+) -> Document {
     let declared = format::declared(headers);
     let lists = forced.map_or(&[][..], |forced| forced.lists);
     let forced = forced.filter(|forced| forced.holds(&declared)).map(|forced| forced.format);
@@ -272,6 +287,8 @@ fn without_value(format: Format, state: BodyState, code: NoteCode, why: &str) ->
 
 /// Notes about one body; a body made of duplicates must not fill the event.
 const NOTES_MAX: usize = 20;
+/// Names of dropped trailers in a note.
+const TRAILERS_TOLD_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ pub(super) fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 pub(super) fn whole(bytes: impl Into<Vec<u8>>) -> Capture {
     let bytes = Bytes::from(bytes.into());
-    Capture { seen_bytes: bytes.len() as u64, bytes, state: CaptureState::Complete }
+    Capture { seen_bytes: bytes.len() as u64, bytes, state: CaptureState::Complete, ..Capture::default() }
 }
 
 fn read_as(content_type: &str, bytes: impl Into<Vec<u8>>) -> Document {
@@ -225,7 +225,8 @@ fn a_cut_body_has_no_value() {
     // THREATS P05
     let body = br#"{"password":"hunter2","start":"20"#;
     for state in [CaptureState::Cut, CaptureState::Broken, CaptureState::Skipped] {
-        let capture = Capture { bytes: Bytes::from_static(body), seen_bytes: 99_000_000, state };
+        let capture =
+            Capture { bytes: Bytes::from_static(body), seen_bytes: 99_000_000, state, ..Capture::default() };
         let document = decode(&capture, &headers(&[("content-type", "application/json")]), None, 1 << 20);
         assert_eq!((document.value, document.state), (None, BodyState::Truncated), "{state:?}");
         assert_eq!(document.doubts[0].path, Vec::<String>::new());

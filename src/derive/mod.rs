@@ -13,7 +13,6 @@ mod document;
 mod engine;
 mod envelope;
 mod events;
-mod intent;
 mod plan;
 mod read;
 mod rule;

@@ -50,14 +50,14 @@ pub enum NoteCode {
     BodyAmbiguous,
     /// A content coding that is not known or could not be undone.
     CodingUnknown,
+    /// A field behind a body that could pose as one of the message's head was not passed on.
+    TrailerDropped,
     /// The client left before the answer was complete.
     ClientGone,
     /// The application's answer broke off.
     ResponseCut,
     /// No answer came.
     ResponseMissing,
-    /// The recorder ended before the answer: nobody can say whether it was done.
-    Recovered,
     /// Several people could have been the actor.
     ActorAmbiguous,
     /// The actor is only what the request says.

@@ -7,11 +7,11 @@ mod trace;
 
 pub use trace::{TRACEPARENT, trace_id};
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -50,14 +50,6 @@ pub struct Client {
     pub certificate: Option<Arc<Certificate>>,
 }
 
-/// What counts as one client: an IPv4 address, or the 64 bits of IPv6 that one subscriber has as a whole.
-pub fn network_of(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
-    }
-}
-
 /// What a client's certificate says: issued by somebody whom the operator named, and the client has shown that
 /// it holds the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +79,7 @@ impl Certificate {
 }
 
 /// What was asked. Headers are the client's, before we removed or set any.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// As received, case and all.
     pub method: String,
@@ -145,6 +137,8 @@ pub struct Capture {
     pub seen_bytes: u64,
     /// Whether the copy is the whole.
     pub state: CaptureState,
+    /// Names of fields behind the body that were not passed on.
+    pub dropped_trailers: Vec<HeaderName>,
 }
 
 /// Whether a copy is the whole of a body.

@@ -8,7 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::io::retry_on_intr;
 
 /// A disk. The writer, the mover and who opens the journal use it.
 pub(super) trait Disk: Send + Sync {
@@ -31,6 +32,8 @@ pub(super) trait Disk: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes names in a directory durable.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Makes a file that holds so many bytes of the disk, and nothing else; no error when it is there.
+    fn hold(&self, path: &Path, bytes: u64) -> io::Result<()>;
 }
 
 /// A file that only grows, or is cut back.
@@ -41,6 +44,8 @@ pub(super) trait Segment: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the file to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Sets space apart for growing to `length` bytes; the file's length stays.
+    fn allocate(&mut self, length: u64) -> io::Result<()>;
 }
 
 /// The disk of this machine.
@@ -89,6 +94,14 @@ impl Disk for RealDisk {
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
+
+    fn hold(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
+        let file = options.open(path)?;
+        set_apart(&file, FallocateFlags::empty(), bytes)?;
+        file.sync_all()
+    }
 }
 
 impl Segment for File {
@@ -103,6 +116,15 @@ impl Segment for File {
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
     }
+
+    fn allocate(&mut self, length: u64) -> io::Result<()> {
+        set_apart(self, FallocateFlags::KEEP_SIZE, length)
+    }
+}
+
+/// Sets space apart from a file's start on.
+fn set_apart(file: &File, flags: FallocateFlags, bytes: u64) -> io::Result<()> {
+    Ok(retry_on_intr(|| fallocate(file, flags, 0, bytes))?)
 }
 
 /// The segments in a directory, by number. Other files are not ours to touch.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Payload;
 use crate::store::{Sealed, entry_hash};
 
 /// What stands in a segment.
@@ -64,6 +65,11 @@ pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry) {
     out.extend_from_slice(payload);
     let sum = checksum(length, &out[start + PREFIX_BYTES..]);
     out[start + 4..start + 8].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// The most bytes that a payload becomes.
+pub(super) fn bytes_max(payload: &Payload) -> u64 {
+    (PREFIX_BYTES + FIXED_BYTES + HASH_BYTES + payload.len()) as u64
 }
 
 /// The length of what follows an entry's first eight bytes, if it is possible at all.

@@ -42,6 +42,8 @@
 //! behind the length that the next segment names was never acknowledged (its sync failed) and does not count.
 //! A segment begins with all intents that were open, so what the ones before it say of intents is done with.
 //!
+//! A file `reserve` beside the segments holds a few MiB of the disk for what has begun when the disk gets full.
+//!
 //! # Opening
 //! Segments are read in order, streamed. A write that did not come to its end, in the newest file, is cut
 //! off: it was never acknowledged. It is known by having nothing behind it that a later write put there, and
@@ -57,6 +59,7 @@ mod header;
 mod intents;
 mod open;
 mod read;
+mod space;
 mod survey;
 mod writer;
 

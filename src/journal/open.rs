@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::disk::{self, Disk, RealDisk};
 use super::header::Reach;
 use super::read;
+use super::space::Reserve;
 use super::survey::{Last, Survey};
 use super::writer::{Active, Condition, Finished, Observe, Shared, Writer};
 use super::{Journal, JournalError};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub instance: Uuid,
     /// A segment is finished when it is so long, in bytes.
     pub segment_bytes_max: u64,
+    /// How much of the disk is kept back for what has begun when it gets full, in bytes.
+    pub reserve_bytes: u64,
     /// The highest event known from elsewhere: no lower sequence is given out again.
     pub floor: Head,
     /// Told how long each write and sync took.
@@ -81,12 +84,13 @@ pub(super) fn prepare(
     disk: Arc<dyn Disk>,
     take: &mut dyn FnMut(Sealed),
 ) -> Result<Ready, JournalError> {
-    let Settings { directory, instance, segment_bytes_max, floor, observe } = settings;
+    let Settings { directory, instance, segment_bytes_max, reserve_bytes, floor, observe } = settings;
     disk.make_directory(&directory).map_err(|error| JournalError::io("make", &directory, &error))?;
     let Survey { head, open, last, number, mut reach, mut finished, damage, .. } =
         Survey::of(&*disk, &directory, instance, floor, take)?;
     let found = open.iter().map(|(id, body)| OpenIntent { id, body: Arc::clone(body) }).collect();
     let active = last.and_then(|last| resume(&*disk, last, head, &mut reach, &mut finished));
+    let reserve = Reserve::of(&*disk, &directory, reserve_bytes);
     let mut writer = Writer {
         directory,
         instance,
@@ -100,6 +104,7 @@ pub(super) fn prepare(
         number,
         reach,
         left: finished,
+        reserve,
     };
     // A full disk must not keep the proxy from starting: the first append tries again.
     if let Err(error) = writer.ensure_active() {

@@ -5,6 +5,7 @@ mod intents;
 mod power;
 mod rig;
 mod sim;
+mod space;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ fn settings(directory: &Path) -> Settings {
         directory: directory.to_owned(),
         instance: OURS,
         segment_bytes_max: 64 << 20,
+        reserve_bytes: 3000,
         floor: Head::default(),
         observe: Box::new(|_| ()),
     }

@@ -24,6 +24,7 @@ use super::entry::{self, Entry, PAYLOAD_BYTES_MAX, Place};
 use super::gather::{self, Pace};
 use super::header::{self, HEADER_BYTES, Header, Reach};
 use super::intents::{self, Intents};
+use super::space::{self, Reserve, is_full};
 use super::{JournalError, Payload, Urgency};
 use crate::store::{Head, Sealed};
 
@@ -86,6 +87,7 @@ pub(super) struct Writer {
     pub reach: Reach,
     /// Written no more, but needed until there is a successor.
     pub left: Vec<Finished>,
+    pub reserve: Reserve,
 }
 
 /// The segment that is written.
@@ -96,6 +98,8 @@ pub(super) struct Active {
     pub bytes: u64,
     /// Its length when it was begun.
     pub begun_bytes: u64,
+    /// The length for which space is set apart.
+    pub allocated_bytes: u64,
 }
 
 /// A batch as it is to be written.
@@ -134,7 +138,7 @@ impl Shared {
 impl Active {
     /// A segment that was written by a process before.
     pub(super) fn resumed(file: Box<dyn Segment>, path: PathBuf, bytes: u64) -> Active {
-        Active { file, path, bytes, begun_bytes: 0 }
+        Active { file, path, bytes, begun_bytes: 0, allocated_bytes: bytes }
     }
 }
 
@@ -153,7 +157,12 @@ impl Writer {
     /// Begins a new segment unless one is open.
     pub(super) fn ensure_active(&mut self) -> Result<&mut Active, JournalError> {
         if self.active.is_none() {
-            self.active = Some(self.new_segment()?);
+            let made = match self.new_segment() {
+                Err(error) if is_full(&error) && self.reserve.give_up(&*self.disk) => self.new_segment(),
+                made => made,
+            };
+            let path = disk::segment_path(&self.directory, self.number);
+            self.active = Some(made.map_err(|error| JournalError::io("make", &path, &error))?);
         }
         self.give_up_left();
         self.active.as_mut().ok_or(JournalError::Closed)
@@ -163,7 +172,9 @@ impl Writer {
     pub(super) fn commit(&mut self, batch: Vec<Append>, buffer: &mut Vec<u8>) {
         let started = Instant::now();
         buffer.clear();
+        self.reserve.restore(&*self.disk);
         let begun = self.ensure_active().map(|active| active.bytes);
+        self.make_room(batch.iter().flat_map(|append| &append.payloads).map(entry::bytes_max).sum());
         let mut draft = Draft {
             buffer,
             write_began: *begun.as_ref().unwrap_or(&0),
@@ -172,8 +183,10 @@ impl Writer {
             intents_bytes: self.open.bytes(),
         };
         let mut answers = Vec::with_capacity(batch.len());
-        for Append { payloads, done, .. } in batch {
-            match draft.take(payloads) {
+        for Append { payloads, urgency, done } in batch {
+            let refused = self.reserve.is_given_up() && !space::is_due(&payloads, urgency);
+            let taken = if refused { Err(self.reserve.error()) } else { draft.take(payloads) };
+            match taken {
                 Ok(sealed) => answers.push((sealed, done)),
                 Err(error) => done(Err(error)),
             }
@@ -181,7 +194,9 @@ impl Writer {
         let Draft { buffer, head, intents, .. } = draft;
         let written = begun.and_then(|_| self.write(buffer));
         (self.observe)(started.elapsed());
-        *self.shared.trouble.lock() = written.as_ref().err().map(|error| (error.clone(), Instant::now()));
+        let full = self.reserve.is_given_up().then(|| self.reserve.error());
+        let trouble = written.as_ref().err().cloned().or(full);
+        *self.shared.trouble.lock() = trouble.map(|error| (error, Instant::now()));
         if written.is_ok() {
             self.head = head;
             self.know(intents);
@@ -193,6 +208,31 @@ impl Writer {
         self.roll();
     }
 
+    /// Sets space apart for so many bytes more. When there is none, the reserve is given up.
+    fn make_room(&mut self, bytes: u64) {
+        let Some(active) = &mut self.active else { return };
+        let wanted = active.bytes + bytes;
+        if wanted <= active.allocated_bytes {
+            return;
+        }
+        let extent = active.allocated_bytes + EXTENT_BYTES.min(self.segment_bytes_max);
+        let lengths = [wanted.max(extent), wanted];
+        let mut is_full = false;
+        for length in lengths {
+            match active.file.allocate(length) {
+                Ok(()) => {
+                    active.allocated_bytes = length;
+                    return;
+                }
+                Err(error) => is_full = space::is_full(&error),
+            }
+        }
+        // Not every file system can do it. There, a write that fails tells that the disk is full.
+        if is_full {
+            self.reserve.give_up(&*self.disk);
+        }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         let active = self.ensure_active()?;
         if bytes.is_empty() {
@@ -201,11 +241,14 @@ impl Writer {
         let good = active.bytes;
         let failed = |path: &PathBuf, error: &io::Error| JournalError::io("write", path, error);
         if let Err(error) = active.file.append(bytes) {
-            let error = failed(&active.path, &error);
+            let told = failed(&active.path, &error);
             if active.file.cut(good).is_err() {
                 self.leave();
             }
-            return Err(error);
+            if is_full(&error) {
+                self.reserve.give_up(&*self.disk);
+            }
+            return Err(told);
         }
         if let Err(error) = active.file.sync() {
             let error = failed(&active.path, &error);
@@ -263,7 +306,7 @@ impl Writer {
         }
     }
 
-    fn new_segment(&mut self) -> Result<Active, JournalError> {
+    fn new_segment(&mut self) -> io::Result<Active> {
         self.number = self.number.saturating_add(1);
         let path = disk::segment_path(&self.directory, self.number);
         let begun = self.beginning();
@@ -275,12 +318,15 @@ impl Writer {
         });
         let begun_bytes = begun.len() as u64;
         match made {
-            Ok(file) => Ok(Active { file, path, bytes: begun_bytes, begun_bytes }),
+            Ok(file) => {
+                let (bytes, allocated_bytes) = (begun_bytes, begun_bytes);
+                Ok(Active { file, path, bytes, begun_bytes, allocated_bytes })
+            }
             Err(error) => {
                 if error.kind() != io::ErrorKind::AlreadyExists {
                     let _ = self.disk.remove(&path);
                 }
-                Err(JournalError::io("make", &path, &error))
+                Err(error)
             }
         }
     }
@@ -344,6 +390,8 @@ fn intent_bytes(payload: &Payload) -> usize {
     }
 }
 
+/// Space is set apart in pieces of this size, or less where segments are smaller.
+const EXTENT_BYTES: u64 = 1 << 20;
 /// What the buffer keeps between batches.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
 /// What open intents may hold together: each new segment begins with them.

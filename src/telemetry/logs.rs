@@ -57,10 +57,7 @@ where
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|source| LogsError::Filter { filter: filter.to_owned(), source })?;
-    // A line that cannot be written is told nowhere else: `eprintln!` panics when stderr is full, too, and whoever
-    // logs would end with it.
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match format {
         LogFormat::Text => Box::new(lines.with_ansi(is_terminal).finish()),
         LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),

@@ -199,7 +199,12 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", kind.parse().unwrap());
         let bytes = Bytes::copy_from_slice(body.as_bytes());
-        let capture = Capture { seen_bytes: bytes.len() as u64, bytes, state: CaptureState::Complete };
+        let capture = Capture {
+            seen_bytes: bytes.len() as u64,
+            bytes,
+            state: CaptureState::Complete,
+            ..Capture::default()
+        };
         keep("request", &capture, &headers, &writing)
     }
 

@@ -65,7 +65,7 @@ fn body(mut bytes: Vec<u8>, bytes_max: usize) -> Capture {
         _ => CaptureState::Complete,
     };
     bytes.truncate(bytes_max);
-    Capture { bytes: bytes.into(), seen_bytes, state }
+    Capture { bytes: bytes.into(), seen_bytes, state, ..Capture::default() }
 }
 
 /// A body that went by and of which nothing is known.

@@ -85,6 +85,10 @@ class Process:
         tail = self._log_path.read_text(errors="replace").splitlines()[-40:]
         return "\n".join([f"--- log of {self.name}", *tail])
 
+    def output(self):
+        """All that it has printed."""
+        return self._log_path.read_text(errors="replace")
+
     def kill(self):
         """Ends it at once, as a crash would."""
         self._child.kill()
@@ -107,15 +111,10 @@ class Process:
         return code
 
 
-def of_its_own_life(event):
-    """Whether an event tells that the sidecar starts or stops."""
-    return event["rule"]["id"] == "earwitness/recording"
-
-
 class Earwitness:
     """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
 
-    def __init__(self, folder, upstream_port, pack, more=""):
+    def __init__(self, folder, upstream_port, pack, more="", token=None):
         self.port = free_port()
         self.admin_port = free_port()
         self._folder = folder
@@ -123,7 +122,7 @@ class Earwitness:
         self._config.write_text(
             f"listen: 127.0.0.1:{self.port}\n"
             f"upstream: http://127.0.0.1:{upstream_port}\n"
-            f"admin: {{ listen: '127.0.0.1:{self.admin_port}' }}\n"
+            f"admin: {{ listen: '127.0.0.1:{self.admin_port}'{f', token: {token}' if token else ''} }}\n"
             f"data_dir: {folder / 'data'}\n"
             f"rules: [{pack}]\n{more}"
         )
@@ -141,7 +140,7 @@ class Earwitness:
 
         def enough():
             page = self.get("/audit/v1/events?limit=200")
-            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen and not of_its_own_life(event)]
+            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen]
             return len(fresh) >= at_least
 
         try:
@@ -156,7 +155,7 @@ class Earwitness:
         found, cursor = [], {}
         while cursor is not None:
             page = self.get("/audit/v1/events", limit=500, **query, **cursor)
-            found += [event for event in page["data"] if not of_its_own_life(event)]
+            found += page["data"]
             cursor = {"cursor": page["pagination"]["nextCursor"]} if page["pagination"]["hasMore"] else None
         return found[::-1]
 

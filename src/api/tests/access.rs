@@ -7,7 +7,7 @@ async fn status(app: &Router, path: &str, headers: &[(&str, &str)]) -> u16 {
 }
 
 const ROUTES: [&str; 5] = [
-    "/",
+    "/audit/v1",
     "/audit/v1/events",
     "/audit/v1/events/00000000-0000-0000-0000-000000000001",
     "/metrics",
@@ -15,7 +15,7 @@ const ROUTES: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn a_token_protects_everything_but_health() {
+async fn a_token_protects_everything_but_health_and_the_page() {
     // THREATS Q14
     let app = router(State::new(setup(Memory::with(1), Some(TOKEN))));
     let right = format!("Bearer {TOKEN}");
@@ -71,8 +71,8 @@ async fn only_names_that_are_ours_are_answered() {
         check(&[("origin", "http://evil.test")], 403).await;
         check(&[("origin", "null")], 403).await;
     }
-    assert_eq!(status(&app, "http://evil.test/", &[]).await, 421);
-    assert_eq!(status(&app, "http://localhost/", &[]).await, 200);
+    assert_eq!(status(&app, "http://evil.test/audit/v1", &[]).await, 421);
+    assert_eq!(status(&app, "http://localhost/audit/v1", &[]).await, 200);
 }
 
 #[tokio::test]
@@ -96,17 +96,17 @@ async fn only_get_and_head_are_answered_and_bodies_are_refused() {
     let head = send(&app, request("HEAD", "/audit/v1/events", &[])).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
     for header in [("content-length", "5"), ("transfer-encoding", "chunked")] {
-        let answer = send(&app, request("GET", "/", &[header])).await;
+        let answer = send(&app, request("GET", "/audit/v1", &[header])).await;
         assert_eq!(answer.status, 413);
         assert_eq!(answer.headers["connection"], "close");
     }
-    assert_eq!(send(&app, request("GET", "/", &[("content-length", "0")])).await.status, 200);
+    assert_eq!(send(&app, request("GET", "/audit/v1", &[("content-length", "0")])).await.status, 200);
 }
 
 #[tokio::test]
-async fn the_first_page_lists_the_routes_and_unknown_paths_are_problems() {
+async fn one_page_lists_the_routes_and_unknown_paths_are_problems() {
     let app = open(1);
-    let index = get(&app, "/").await;
+    let index = get(&app, "/audit/v1").await;
     assert_eq!(index.headers["content-type"], "text/plain; charset=utf-8");
     for route in ["/audit/v1/events ", "/audit/v1/events/{id}", "/metrics", "/healthz", "/readyz"] {
         assert!(index.body.contains(route), "{}", index.body);

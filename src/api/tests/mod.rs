@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::store::{Found, Page, Query, Sealed, StoreError};
 use crate::telemetry::Metrics;
 
-const TOKEN: &str = "0123456789abcdef";
+pub(super) const TOKEN: &str = "0123456789abcdef";
 
 /// A log in memory. Of the filters it knows the action alone: what a filter means is the store's business.
 #[derive(Default)]
@@ -118,6 +118,11 @@ fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
 /// Routes over a log of so many events, without a token.
 fn open(count: usize) -> Router {
     router(State::new(setup(Memory::with(count), None)))
+}
+
+/// Routes over a log of one event that wants the token.
+pub(super) fn guarded() -> Router {
+    router(State::new(setup(Memory::with(1), Some(TOKEN))))
 }
 
 struct Answer {

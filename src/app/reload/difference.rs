@@ -1,10 +1,8 @@
 //! What a reload changes of the rules, so that nobody turns one off unseen (THREATS E72). Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rules::model::{
-    Exclusion, Guarantee, MatchLine, Mode, OnFailure, Pack, Rule, RuleSet, SegmentPattern,
-};
+use super::summary::{ALL_CHANGES, Holdings, RuleSummary, Summary};
 
 /// All that is different, in the order of names.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,23 +26,22 @@ pub(super) struct Weakened {
     pub(super) what: String,
     /// As it was; `None` where it was not there.
     pub(super) before: Option<String>,
-    /// As it is.
-    pub(super) now: String,
+    /// As it is; `None` where it is not there any more.
+    pub(super) now: Option<String>,
 }
 
 impl Difference {
     /// Between the rules in force and those to come.
-    pub(super) fn between(old: &RuleSet, new: &RuleSet) -> Difference {
+    pub(super) fn between(old: &Summary, new: &Summary) -> Difference {
         let mut difference = Difference::default();
-        let (old_rules, new_rules) = (by_id(old), by_id(new));
-        for (id, rule) in &old_rules {
-            match new_rules.get(id) {
-                None => difference.removed.push(((*id).to_owned(), rule.digest.clone())),
-                Some(now) => difference.compare(rule, now),
+        for (id, rule) in &old.rules {
+            match new.rules.get(id) {
+                None => difference.removed.push((id.clone(), rule.digest.clone())),
+                Some(now) => difference.compare_rules(id, rule, now),
             }
         }
-        let added = new_rules.iter().filter(|(id, _)| !old_rules.contains_key(*id));
-        difference.added.extend(added.map(|(id, rule)| ((*id).to_owned(), rule.digest.clone())));
+        let added = new.rules.iter().filter(|(id, _)| !old.rules.contains_key(*id));
+        difference.added.extend(added.map(|(id, rule)| (id.clone(), rule.digest.clone())));
         difference.compare_packs(old, new);
         difference
     }
@@ -54,108 +51,70 @@ impl Difference {
         *self == Difference::default()
     }
 
-    fn compare(&mut self, old: &Rule, new: &Rule) {
+    fn compare_rules(&mut self, id: &str, old: &RuleSummary, new: &RuleSummary) {
         if old.digest != new.digest {
-            self.changed.push((old.id.clone(), old.digest.clone(), new.digest.clone()));
+            self.changed.push((id.to_owned(), old.digest.clone(), new.digest.clone()));
         }
-        let grades = [
-            ("mode", mode(old.mode), mode(new.mode)),
-            ("guarantee", guarantee(old.guarantee), guarantee(new.guarantee)),
-            ("on_failure", on_failure(old.on_failure), on_failure(new.on_failure)),
-        ];
-        for (key, (before, word_before), (now, word)) in grades {
-            if now < before {
-                self.weakened.push(Weakened {
-                    what: format!("rules[{}].{key}", old.id),
-                    before: Some(word_before.to_owned()),
-                    now: word.to_owned(),
-                });
+        for (key, (rank, word)) in &old.grades {
+            let Some((rank_now, word_now)) = new.grades.get(key) else { continue };
+            if rank_now < rank {
+                let (before, now) = (Some(word.clone()), Some(word_now.clone()));
+                self.weakened.push(Weakened { what: format!("rules[{id}].{key}"), before, now });
             }
         }
+        self.compare_holdings(&format!("rules[{id}]"), &old.holds, &new.holds);
     }
 
-    fn compare_packs(&mut self, old: &RuleSet, new: &RuleSet) {
-        let (old, new) = (packs(old), packs(new));
-        for (name, pack) in &old {
-            let now = new.get(name).map(|now| now.version.clone());
+    fn compare_packs(&mut self, old: &Summary, new: &Summary) {
+        for (name, pack) in &old.packs {
+            let now = new.packs.get(name).map(|now| now.version.clone());
             if now.as_ref() != Some(&pack.version) {
-                self.packs.push(((*name).to_owned(), Some(pack.version.clone()), now));
+                self.packs.push((name.clone(), Some(pack.version.clone()), now));
             }
         }
-        for (name, pack) in &new {
-            let before = old.get(name);
+        for (name, pack) in &new.packs {
+            let before = old.packs.get(name);
             if before.is_none() {
-                self.packs.push(((*name).to_owned(), None, Some(pack.version.clone())));
+                self.packs.push((name.clone(), None, Some(pack.version.clone())));
             }
-            self.loosened(before.copied(), pack);
+            let nothing = Holdings::default();
+            let held = before.map_or(&nothing, |before| &before.holds);
+            self.compare_holdings(&format!("packs[{name}]"), held, &pack.holds);
         }
         self.packs.sort();
     }
 
-    /// What a pack leaves out of the record, or shows in it, and did not before.
-    fn loosened(&mut self, before: Option<&Pack>, now: &Pack) {
-        let was_left_out = |one: &&Exclusion| {
-            before.is_some_and(|pack| {
-                pack.exclude.iter().any(|was| was.line == one.line && was.operations == one.operations)
-            })
+    /// What strengthened and is gone, and what weakens and was not there.
+    fn compare_holdings(&mut self, of: &str, old: &Holdings, new: &Holdings) {
+        for (key, element) in lacking(&old.strengthening, &new.strengthening) {
+            let (what, before) = (format!("{of}.{key}"), Some(element.to_owned()));
+            self.weakened.push(Weakened { what, before, now: None });
+        }
+        for (key, element) in lacking(&new.weakening, &old.weakening) {
+            let (what, now) = (format!("{of}.{key}"), Some(element.to_owned()));
+            self.weakened.push(Weakened { what, before: None, now });
+        }
+    }
+}
+
+/// What the one has and the other has not. Where all changes are kept, those of each field are.
+fn lacking<'a>(one: &'a Lists, other: &'a Lists) -> impl Iterator<Item = (&'a str, &'a str)> {
+    one.iter().flat_map(|(key, elements)| {
+        let found = other.get(key);
+        let has = move |element: &str| {
+            found.is_some_and(|found| found.contains(element) || found.contains(ALL_CHANGES))
         };
-        for one in now.exclude.iter().filter(|one| !was_left_out(one)) {
-            let what = format!("packs[{}].exclude", now.name);
-            self.weakened.push(Weakened { what, before: None, now: line(&one.line) });
-        }
-        let was_shown =
-            |text: &String| before.is_some_and(|pack| pack.reveal.iter().any(|path| path.text == *text));
-        for path in now.reveal.iter().filter(|path| !was_shown(&path.text)) {
-            let what = format!("packs[{}].reveal", now.name);
-            self.weakened.push(Weakened { what, before: None, now: path.text.clone() });
-        }
-    }
+        let missing = elements.iter().filter(move |element| !has(element));
+        missing.map(move |element| (key.as_str(), element.as_str()))
+    })
 }
 
-fn by_id(rules: &RuleSet) -> BTreeMap<&str, &Rule> {
-    rules.packs.iter().flat_map(|pack| &pack.rules).map(|rule| (rule.id.as_str(), rule)).collect()
-}
-
-fn packs(rules: &RuleSet) -> BTreeMap<&str, &Pack> {
-    rules.packs.iter().map(|pack| (pack.name.as_str(), pack)).collect()
-}
-
-/// The more, the stronger.
-fn mode(mode: Mode) -> (u8, &'static str) {
-    match mode {
-        Mode::Disabled => (0, "disabled"),
-        Mode::Shadow => (1, "shadow"),
-        Mode::Record => (2, "record"),
-    }
-}
-
-fn guarantee(guarantee: Guarantee) -> (u8, &'static str) {
-    match guarantee {
-        Guarantee::Buffered => (0, "buffered"),
-        Guarantee::Durable => (1, "durable"),
-    }
-}
-
-fn on_failure(on_failure: Option<OnFailure>) -> (u8, &'static str) {
-    match on_failure {
-        Some(OnFailure::Allow) | None => (0, "allow"),
-        Some(OnFailure::Refuse) => (1, "refuse"),
-    }
-}
-
-/// As it is written in a rule file.
-fn line(line: &MatchLine) -> String {
-    let segment = |segment: &SegmentPattern| match segment {
-        SegmentPattern::Literal(text) => format!("/{text}"),
-        SegmentPattern::Part { prefix, name, suffix } => format!("/{prefix}{{{name}}}{suffix}"),
-        SegmentPattern::Tail(name) => format!("/{{{name}*}}"),
-    };
-    format!("{} {}", line.methods.join("|"), line.segments.iter().map(segment).collect::<String>())
-}
+type Lists = BTreeMap<String, BTreeSet<String>>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::model::RuleSet;
 
     fn rules(pack: &str) -> RuleSet {
         let loaded = RuleSet::from_texts("p", &[("pack.yaml", &format!("version: 1\n{pack}"))]);
@@ -163,7 +122,7 @@ mod tests {
     }
 
     fn between(old: &str, new: &str) -> Difference {
-        Difference::between(&rules(old), &rules(new))
+        Difference::between(&Summary::of(&rules(old)), &Summary::of(&rules(new)))
     }
 
     const TWO: &str =
@@ -194,9 +153,13 @@ mod tests {
     #[test]
     fn what_records_less_is_called_weakened() {
         let check = |new: &str, what: &str, before: Option<&str>, now: &str| {
+            let now = Some(now);
             let found = between(TWO, new);
             let [weakened] = &found.weakened[..] else { panic!("{new}: {found:?}") };
-            assert_eq!((&*weakened.what, weakened.before.as_deref(), &*weakened.now), (what, before, now));
+            assert_eq!(
+                (&*weakened.what, weakened.before.as_deref(), weakened.now.as_deref()),
+                (what, before, now)
+            );
             assert!(between(new, TWO).weakened.is_empty(), "{new}");
         };
         let b = |more: &str| TWO.replace("action: B", &format!("action: B, {more}"));
@@ -207,5 +170,38 @@ mod tests {
         check(&exclude, "packs[p].exclude", None, "POST /a/{id}/x{y}.z/{rest*}");
         let reveal = format!("reveal: [$.request.body.token]\n{TWO}");
         check(&reveal, "packs[p].reveal", None, "$.request.body.token");
+    }
+    // THREATS E72
+    #[test]
+    fn what_is_taken_away_is_called_weakened_too() {
+        let check = |with: &str, without: &str, expected: &[(&str, &str)]| {
+            let found = between(with, without).weakened;
+            let found: Vec<(&str, &str)> =
+                found.iter().map(|one| (&*one.what, one.before.as_deref().unwrap())).collect();
+            assert_eq!(found, expected, "{with}");
+            assert!(between(without, with).weakened.is_empty(), "{with}");
+        };
+        let pack = |more: &str| format!("{more}\n{TWO}");
+        check(
+            &pack("aliases: [/index.php, '/{locale}', .json]"),
+            &pack("aliases: [.json]"),
+            &[("packs[p].aliases", "/index.php"), ("packs[p].aliases", "/{}")],
+        );
+        check(&pack("blind_spots: ['GET /a/{id}/run']"), TWO, &[("packs[p].blind_spots", "GET /a/{id}/run")]);
+        check(&pack("redact: [iban]"), TWO, &[("packs[p].redact", "iban")]);
+        let b = |more: &str| TWO.replace("match: POST /b", &format!("match: 'POST /b/{{id}}', {more}"));
+        check(&b("redact: [iban]"), &b("redact: []"), &[("rules[p/b].redact", "iban")]);
+        check(&b("websocket: refuse"), &b("redact: []"), &[("rules[p/b].websocket", "refuse")]);
+        let thing = |more: &str, rule: &str| {
+            format!(
+                "resources: {{ x: {{ read: 'GET /b/{{id}}'{more} }} }}\n{}",
+                b(&format!("before: x{rule}"))
+            )
+        };
+        check(&thing(", drift: true", ""), &thing("", ""), &[("packs[p].drift", "x")]);
+        check(&thing("", ", changes: [a, b]"), &thing("", ", changes: [b]"), &[("rules[p/b].changes", "a")]);
+        check(&thing("", ""), &thing("", ", changes: [b]"), &[("rules[p/b].changes", ALL_CHANGES)]);
+        let ignoring = between(&thing("", ""), &thing(", ignore: [price]", "")).weakened;
+        assert_eq!(ignoring[0].what, "packs[p].resources[x].ignore");
     }
 }

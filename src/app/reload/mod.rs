@@ -13,7 +13,9 @@
 mod access;
 mod difference;
 mod event;
+mod kept;
 mod load;
+mod summary;
 mod triggers;
 mod watch;
 
@@ -29,7 +31,9 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::difference::Difference;
+pub(super) use self::kept::tell_of_start;
 pub(super) use self::load::{Loaded, load, load_tested, rules};
+use self::summary::Summary;
 pub(super) use self::triggers::follow;
 use super::{memory, service};
 use crate::api::{self, Refused, Reload, Reloaded, RulesState};
@@ -54,6 +58,8 @@ pub(super) enum Trigger {
     File,
     /// `POST /audit/v1/reload`, from there.
     Api(Option<IpAddr>),
+    /// None: the process was started, with other rules than those that were in force last.
+    Start,
 }
 
 impl Trigger {
@@ -63,6 +69,7 @@ impl Trigger {
             Trigger::Signal => "signal",
             Trigger::File => "file",
             Trigger::Api(_) => "api",
+            Trigger::Start => "start",
         }
     }
 }
@@ -133,7 +140,7 @@ impl Reloader {
             Ok((config, rules, warnings)) => {
                 let done = self.put(&mut running, trigger, config, rules, &warnings);
                 self.renew_certificates().await;
-                Ok(self.tell(trigger, done).await)
+                Ok(self.tell(trigger, &running, done).await)
             }
             Err(problems) => {
                 let version = running.rules.version();
@@ -172,11 +179,12 @@ impl Reloader {
         warnings: &Problems,
     ) -> Done {
         let Parts { in_force, auditor, api, key, .. } = &self.parts;
-        let difference = Difference::between(&running.rules, &rules);
+        let (old, new) = (Summary::of(&running.rules), Summary::of(&rules));
+        let difference = Difference::between(&old, &new);
         let (config, settings) = running.config.followed_by(config);
-        let reloaded = reloaded(&difference, settings, &running.rules, &rules, warnings);
+        let reloaded = reloaded(&difference, settings, &old, &new, warnings);
         let is_same = difference.is_empty() && reloaded.version_before == reloaded.version;
-        let owners = owners(&difference, &running.rules, &rules);
+        let owners = owners(&difference, &old, &new);
         let (config, rules) = (Arc::new(config), Arc::new(rules));
         let engine = Arc::new(Engine::new(Arc::clone(&rules), Key::new(*key), &config.limits));
         let memory = running.memory.clone().or_else(|| memory(&config, &rules));
@@ -192,13 +200,15 @@ impl Reloader {
     }
 
     /// Says what was done, in the log of events, in our own, and in the metrics.
-    async fn tell(&self, trigger: Trigger, done: Done) -> Reloaded {
+    async fn tell(&self, trigger: Trigger, running: &Running, done: Done) -> Reloaded {
         let metrics = &self.parts.metrics;
         metrics.rules_loaded_timestamp_seconds.set(Timestamp::now().as_second());
         metrics.rules_stale.set(0);
         let (outcome, reloaded) = match done {
             Done::Changed(event, reloaded) => {
-                self.record(*event).await;
+                if self.record(*event).await {
+                    running.keep().await;
+                }
                 ("changed", reloaded)
             }
             Done::Nothing(reloaded) => ("unchanged", reloaded),
@@ -233,10 +243,13 @@ impl Reloader {
         self.record(event::of_failure(Uuid::now_v7(), now, trigger, version, problems)).await;
     }
 
-    async fn record(&self, event: Event) {
-        if let Err(error) = self.parts.log.record(vec![event], Urgency::Now).await {
+    /// True when it is.
+    async fn record(&self, event: Event) -> bool {
+        let recorded = self.parts.log.record(vec![event], Urgency::Now).await;
+        if let Err(error) = &recorded {
             tracing::error!(%error, "the reload could not be recorded");
         }
+        recorded.is_ok()
     }
 
     /// Keeps what is remembered, at the end.
@@ -249,6 +262,15 @@ impl Reloader {
     /// The configuration in force.
     async fn config(&self) -> Arc<Config> {
         Arc::clone(&self.running.lock().await.config)
+    }
+}
+
+impl Running {
+    /// Keeps which rules these are for the next start; not before what they changed is recorded.
+    async fn keep(&self) {
+        let (data_dir, rules) = (self.config.data_dir.clone(), Summary::of(&self.rules));
+        // It tells by itself what goes wrong.
+        let _ = tokio::task::spawn_blocking(move || kept::keep(&data_dir, &rules)).await;
     }
 }
 
@@ -278,18 +300,19 @@ pub(super) fn rules_state(rules: &RuleSet) -> RulesState {
 fn reloaded(
     difference: &Difference,
     settings: Changes,
-    old: &RuleSet,
-    new: &RuleSet,
+    old: &Summary,
+    new: &Summary,
     warnings: &Problems,
 ) -> Reloaded {
     let ids = |list: &[(String, String)]| list.iter().map(|(id, _)| id.clone()).collect();
-    let weakened = difference.weakened.iter().map(|one| match &one.before {
-        Some(before) => format!("{}: {before} -> {}", one.what, one.now),
-        None => format!("{}: {}", one.what, one.now),
+    let weakened = difference.weakened.iter().map(|one| match (&one.before, &one.now) {
+        (Some(before), Some(now)) => format!("{}: {before} -> {now}", one.what),
+        (Some(before), None) => format!("{}: without {before}", one.what),
+        (None, now) => format!("{}: {}", one.what, now.as_deref().unwrap_or_default()),
     });
     Reloaded {
-        version_before: old.version(),
-        version: new.version(),
+        version_before: old.version.clone(),
+        version: new.version.clone(),
         added: ids(&difference.added),
         removed: ids(&difference.removed),
         changed: difference.changed.iter().map(|(id, _, _)| id.clone()).collect(),
@@ -301,10 +324,10 @@ fn reloaded(
 }
 
 /// The files of packs that are different, and whose they are (THREATS E72). What is gone has no owner any more.
-fn owners(difference: &Difference, old: &RuleSet, new: &RuleSet) -> Vec<(String, u32)> {
+fn owners(difference: &Difference, old: &Summary, new: &Summary) -> Vec<(String, u32)> {
     let is_different = |name: &str| difference.packs.iter().any(|(pack, _, _)| pack == name);
-    let packs = old.packs.iter().chain(&new.packs).filter(|pack| is_different(&pack.name));
-    let mut files: Vec<&String> = packs.flat_map(|pack| &pack.files).collect();
+    let packs = old.packs.iter().chain(&new.packs).filter(|(name, _)| is_different(name));
+    let mut files: Vec<&String> = packs.flat_map(|(_, pack)| &pack.files).collect();
     files.sort();
     files.dedup();
     let owner = |file: &String| Some((file.clone(), std::fs::metadata(Path::new(file)).ok()?.uid()));

@@ -85,7 +85,12 @@ fn decoded(body: &[u8], headers: &HeaderMap, bytes_max: usize) -> capture::Docum
         return nothing();
     }
     let seen_bytes = body.len() as u64;
-    let copy = Capture { bytes: Bytes::copy_from_slice(body), seen_bytes, state: CaptureState::Complete };
+    let copy = Capture {
+        bytes: Bytes::copy_from_slice(body),
+        seen_bytes,
+        state: CaptureState::Complete,
+        ..Capture::default()
+    };
     capture::decode(&copy, headers, None, bytes_max)
 }
 

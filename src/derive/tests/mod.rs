@@ -5,7 +5,6 @@ mod attacks;
 mod before;
 mod envelopes;
 mod examples;
-mod intents;
 mod plans;
 mod streams;
 mod who;
@@ -18,7 +17,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::Limits;
-use crate::event::{Assurance, Event, NoteCode, Unread};
+use crate::event::{Event, NoteCode, Unread};
 use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;
@@ -64,7 +63,12 @@ fn play(rules: &str, line: &str, body: &str) -> Play {
 
 fn capture(bytes: &[u8]) -> Capture {
     let state = if bytes.is_empty() { CaptureState::Empty } else { CaptureState::Complete };
-    Capture { bytes: Bytes::copy_from_slice(bytes), seen_bytes: bytes.len() as u64, state }
+    Capture {
+        bytes: Bytes::copy_from_slice(bytes),
+        seen_bytes: bytes.len() as u64,
+        state,
+        ..Capture::default()
+    }
 }
 
 impl Play {

@@ -86,19 +86,4 @@ fn refuse(kind: ErrorKind, calls: std::ops::Range<usize>) -> usize {
     made
 }
 
-#[test]
-fn a_full_disk_is_written_again_when_there_is_room() {
-    let mut rig = Rig::new(64 << 20);
-    let body = "1".repeat(1000);
-    rig.disk.set_capacity(Some(100_000));
-    let mut refused = 0;
-    for _ in 0..200 {
-        refused += usize::from(rig.commit(vec![vec![event(&body)]])[0].is_err());
-    }
-    assert!((80..150).contains(&refused), "{refused}");
-    rig.disk.set_capacity(None);
-    assert!(rig.commit(vec![vec![event(&body)]])[0].is_ok());
-    rig.reopen("there was room again");
-}
-
 const RUNS: u64 = 2000;

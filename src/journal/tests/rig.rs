@@ -54,14 +54,14 @@ impl Rig {
 
     /// Writes appends as one batch, and takes note of what was acknowledged.
     pub(super) fn commit(&mut self, appends: Vec<Vec<Payload>>) -> Vec<Result<Vec<Sealed>, JournalError>> {
-        let answers = Arc::new(Mutex::new(Vec::new()));
-        let append = |payloads: &Vec<Payload>| {
+        let answers = Arc::new(Mutex::new(BTreeMap::new()));
+        let append = |(place, payloads): (usize, &Vec<Payload>)| {
             let answers = Arc::clone(&answers);
-            let done = Box::new(move |answer| answers.lock().push(answer));
+            let done = Box::new(move |answer| drop(answers.lock().insert(place, answer)));
             Append { payloads: payloads.clone(), urgency: Urgency::Now, done }
         };
-        self.writer.commit(appends.iter().map(append).collect(), &mut Vec::new());
-        let answers = std::mem::take(&mut *answers.lock());
+        self.writer.commit(appends.iter().enumerate().map(append).collect(), &mut Vec::new());
+        let answers: Vec<_> = std::mem::take(&mut *answers.lock()).into_values().collect();
         assert_eq!(answers.len(), appends.len(), "each append is answered");
         for (payloads, answer) in appends.iter().zip(&answers) {
             self.note(payloads, answer);

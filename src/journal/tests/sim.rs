@@ -153,6 +153,7 @@ impl File {
 
     fn cut(&mut self, length: usize) {
         self.bytes.truncate(length);
+        self.allocated = 0;
         self.durable.truncate(length);
         self.dirty.retain(|sector| sector * SECTOR_BYTES < length);
         self.lost.retain(|sector| sector * SECTOR_BYTES < length);
@@ -299,6 +300,17 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn hold(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.call()?;
+        let file = state.file(path).unwrap_or(state.files.len());
+        if file == state.files.len() {
+            state.files.push(File::default());
+            state.name(Operation::Create(path.to_owned(), file));
+        }
+        state.allocate(file, bytes)
+    }
+
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
         state.call()?;
@@ -342,6 +354,12 @@ impl Segment for SimSegment {
         state.call()?;
         state.files[self.1].cut(length as usize);
         Ok(())
+    }
+
+    fn allocate(&mut self, length: u64) -> io::Result<()> {
+        let mut state = self.0.0.lock();
+        state.call()?;
+        state.allocate(self.1, length)
     }
 }
 

@@ -106,23 +106,23 @@ impl Body for RequestBody {
                 Poll::Ready(frame.map(|frame| progress.counted(frame?)))
             }
             RequestBody::Teed { held, frames, progress, copy } => {
-                if let Some(frame) = held.next() {
+                if let Some(mut frame) = held.next() {
+                    // (Its data was copied when it was held.)
+                    if let (true, Some(copy)) = (frame.is_trailers(), &mut *copy.borrow_mut()) {
+                        copy.pass(&mut frame);
+                    }
                     progress.note(held.len() == 0 && frames.is_end_stream());
                     return Poll::Ready(Some(progress.counted(frame)));
                 }
-                let frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
-                match (&frame, &mut *copy.borrow_mut()) {
+                let mut frame = ready!(progress.polled(Pin::new(&mut *frames).poll_frame(context)));
+                match (&mut frame, &mut *copy.borrow_mut()) {
                     (Some(Err(_)), copy) => {
                         progress.is_broken.set(true);
                         if let Some(copy) = copy {
                             copy.end(End::Broken);
                         }
                     }
-                    (Some(Ok(frame)), Some(copy)) => {
-                        if let Some(data) = frame.data_ref() {
-                            copy.push(data);
-                        }
-                    }
+                    (Some(Ok(frame)), Some(copy)) => copy.pass(frame),
                     (Some(Ok(_)) | None, _) => {}
                 }
                 if frame.is_none() || frames.is_end_stream() {
@@ -260,13 +260,7 @@ impl Answer {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Answer::Teed(body) => {
-                let frame = body.poll_frame(context);
-                if let Some(rest) = body.past_copy() {
-                    *self = rest.answer;
-                }
-                frame
-            }
+            Answer::Teed(body) => body.poll_frame(context),
             Answer::Tunnel(_) | Answer::Told(_) => Poll::Ready(None),
             Answer::Streamed { frames, lease, bounds, closing } => {
                 let frame = Pin::new(&mut *frames).poll_frame(context);

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use http::HeaderName;
+use http_body::Frame;
 use parking_lot::Mutex;
 
+use super::trailers::drop_forbidden;
 use crate::exchange::{Capture, CaptureState};
 
 /// What all copies of the process together may hold. Each copy is assured its first [`ASSURED_BYTES`], so
@@ -93,6 +96,7 @@ pub(crate) struct Copy {
     bytes_max: usize,
     is_cut: bool,
     end: Option<End>,
+    dropped_trailers: Vec<HeaderName>,
     share: Share,
 }
 
@@ -114,6 +118,7 @@ impl Copy {
             bytes_max,
             is_cut: false,
             end: None,
+            dropped_trailers: Vec::new(),
             share: Share { bytes: 0, client, budget: Arc::clone(budget) },
         }
     }
@@ -148,6 +153,14 @@ impl Copy {
         self.is_cut = kept < data.len();
     }
 
+    /// A frame goes by; what it must not have is taken out of it.
+    pub(crate) fn pass(&mut self, frame: &mut Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            self.push(data);
+        }
+        self.dropped_trailers.extend(drop_forbidden(frame));
+    }
+
     /// The body is over.
     pub(crate) fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
@@ -164,13 +177,15 @@ impl Copy {
             bytes: Bytes::copy_from_slice(&self.bytes),
             seen_bytes: self.seen_bytes,
             state: self.state(),
+            dropped_trailers: self.dropped_trailers.clone(),
         }
     }
 
     /// The copy, and the share that must live as long as it.
     pub(crate) fn finish(self) -> (Capture, Share) {
         let state = self.state();
-        (Capture { bytes: Bytes::from(self.bytes), seen_bytes: self.seen_bytes, state }, self.share)
+        let Copy { bytes, seen_bytes, dropped_trailers, share, .. } = self;
+        (Capture { bytes: Bytes::from(bytes), seen_bytes, state, dropped_trailers }, share)
     }
 
     fn state(&self) -> CaptureState {

@@ -13,10 +13,8 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Timeout;
 
-use super::AnswerBody;
 use super::silence::{Silence, Silent};
 use super::tee::{Copy, End};
-use super::trailers::without_forbidden_trailers;
 use crate::exchange::{Ending, Response};
 use crate::proxy::audited::Story;
 use crate::proxy::wire::Lease;
@@ -110,15 +108,13 @@ impl Teed {
                 }
             };
             match next {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        open.copy.push(data);
-                    }
+                Some(Ok(mut frame)) => {
+                    open.copy.pass(&mut frame);
                     // hyper does not ask again once it knows that a frame was the last.
                     if !frame.is_trailers() && !open.frames.is_end_stream() {
                         return Poll::Ready(Some(Ok(frame)));
                     }
-                    self.last = Some(without_forbidden_trailers(frame));
+                    self.last = Some(frame);
                     self.complete();
                 }
                 None => self.complete(),
@@ -131,23 +127,6 @@ impl Teed {
             self.hold = None;
         }
         Poll::Ready(self.last.take().map(Ok))
-    }
-
-    /// What is still to come once the copy is at its limit. Nothing more would be recorded of it, so the record is
-    /// made now: the rest may take hours, and whoever takes it could see to it that it does (THREATS E47).
-    pub(super) fn past_copy(&mut self) -> Option<AnswerBody> {
-        let Open { mut story, mut response, copy, frames, lease, .. } =
-            self.open.take_if(|open| open.copy.is_cut())?;
-        let silence_ms = story.worker().proxy.config.limits.upstream_body_ms;
-        let place = story.take_place();
-        let (body, share) = copy.finish();
-        response.body = body;
-        drop(story.end(response, share, Ending::Complete));
-        let rest = AnswerBody::streamed(frames, lease);
-        Some(match place {
-            Some(place) => rest.within(place, silence_ms),
-            None => rest,
-        })
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
@@ -221,10 +200,8 @@ async fn read_rest(
         };
         let Some(next) = next else { return End::Proper };
         match next {
-            Ok(frame) => {
-                if let Some(data) = frame.data_ref() {
-                    copy.push(data);
-                }
+            Ok(mut frame) => {
+                copy.pass(&mut frame);
                 // What is past the copy's limit is not worth the reading.
                 if copy.is_cut() {
                     return End::Broken;

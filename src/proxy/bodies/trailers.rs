@@ -8,14 +8,19 @@ use http_body::Frame;
 
 use crate::proxy::wire::forwarding;
 
-/// Takes those fields out of a frame of trailers.
-pub(super) fn without_forbidden_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
-    if let Some(trailers) = frame.trailers_mut() {
-        let forbidden: Vec<_> = trailers.keys().filter(|name| is_forbidden(name)).cloned().collect();
-        for name in forbidden {
-            trailers.remove(&name);
-        }
+/// Takes those fields out of a frame of trailers; their names.
+pub(super) fn drop_forbidden(frame: &mut Frame<Bytes>) -> Vec<HeaderName> {
+    let Some(trailers) = frame.trailers_mut() else { return Vec::new() };
+    let forbidden: Vec<_> = trailers.keys().filter(|name| is_forbidden(name)).cloned().collect();
+    for name in &forbidden {
+        trailers.remove(name);
     }
+    forbidden
+}
+
+/// The same for a body of which nothing is kept.
+pub(super) fn without_forbidden_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    drop_forbidden(&mut frame);
     frame
 }
 

@@ -245,3 +245,27 @@ fn the_api_reloads_for_the_holder_of_the_token_and_for_nobody_else() {
     assert_eq!(page["data"][0]["actor"]["id"], "admin.token");
     assert!(!page.to_string().contains(TOKEN));
 }
+
+// THREATS E72
+#[test]
+fn a_start_with_other_rules_than_the_last_is_told_like_a_reload_and_once() {
+    let (folder, process) = installation("watch: false\n");
+    let start = |process: Process| {
+        assert_eq!(process.terminate(), Some(0));
+        Process::start_as(folder.path(), simple_upstream(), "rules", "watch: false\n")
+    };
+    let process = start(process);
+    assert_eq!(reloads(&process), 0, "the same rules");
+    write_pack(folder.path(), &pack("ONE", ", mode: shadow"));
+    let process = start(process);
+    let told = events(&process, "RULES_RELOADED");
+    assert_eq!((told.len(), &told[0]["details"]["trigger"]), (1, &json!("start")));
+    assert!(changes(&told[0]).contains(&"weakened rules[notes/note.added].mode".to_owned()), "{told:?}");
+    let process = start(process);
+    assert_eq!(reloads(&process), 1, "told once");
+    write_pack(folder.path(), &pack("TWO", ""));
+    process.signal("HUP");
+    eventually("it is loaded", || reloads(&process) == 2);
+    let process = start(process);
+    assert_eq!(reloads(&process), 2, "what a reload has told is not told again");
+}

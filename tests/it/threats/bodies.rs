@@ -2,11 +2,13 @@
 //! member, and the application acts on whatever it likes: the deed must be told, once.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use earwitness::event::{Certainty, Event, NoteCode};
 
-use super::{World, has};
+use super::{Recorded, World, has};
 use crate::gullible::Habits;
+use crate::rig::App;
 
 /// A role is given; anything else that is sent there is nobody's business.
 const ROLES: &str = r#"version: 1
@@ -284,4 +286,33 @@ fn a_large_number_is_told_as_sent() {
     check("b", "9007199254740993.0", serde_json::json!("9007199254740993.0"));
     check("c", "123456789012345678901", serde_json::json!("123456789012345678901"));
     check("d", "1.5", serde_json::json!(1.5));
+}
+
+// THREATS E31
+#[test]
+fn fields_behind_a_body_that_pose_as_its_head_are_taken_out_and_told() {
+    let app = App::scripted(|wire| {
+        while wire.next_request().is_some() {
+            wire.send(
+                "HTTP/1.1 200 OK\r\nTrailer: Set-Cookie, X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\
+                 Set-Cookie: a=b\r\nX-Sum: 1\r\n\r\n",
+            );
+        }
+    });
+    let rules = "version: 1\nrules: [{ id: told, match: POST /a, action: TOLD }]";
+    let recorded = Recorded::before(app.address, rules, |_| {}, |auditor| Arc::new(auditor));
+    let behind = |id: &str, trailers: &str| {
+        let answer = recorded.rig.exchange(format!(
+            "POST /a HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\nTE: trailers\r\nConnection: TE\r\n\
+             Trailer: Authorization, X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n{trailers}\r\n"
+        ));
+        assert!(answer.ends_with("0\r\nX-Sum: 1\r\n\r\n"), "{answer}");
+        let notes = recorded.event_of(id).notes;
+        let told = notes.into_iter().filter(|note| note.code == NoteCode::TrailerDropped);
+        told.map(|note| note.detail.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(behind("a", "Authorization: x\r\nX-Sum: 7\r\n"), ["authorization", "response: set-cookie"]);
+    assert_eq!(behind("b", "X-Sum: 7\r\n"), ["response: set-cookie"]);
+    let requests = app.requests();
+    assert!(requests.iter().all(|request| request.ends_with("0\r\nX-Sum: 7\r\n\r\n")), "{requests:?}");
 }

@@ -39,7 +39,12 @@ fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
 
 fn capture(body: &str) -> Capture {
     let state = if body.is_empty() { CaptureState::Empty } else { CaptureState::Complete };
-    Capture { bytes: Bytes::copy_from_slice(body.as_bytes()), seen_bytes: body.len() as u64, state }
+    Capture {
+        bytes: Bytes::copy_from_slice(body.as_bytes()),
+        seen_bytes: body.len() as u64,
+        state,
+        ..Capture::default()
+    }
 }
 
 fn opened(kind: EnvelopeKind, request: &Request) -> Opened {
@@ -87,7 +92,7 @@ proptest! {
         request.body.bytes = Bytes::from(body);
         let opened = opened(kind, &request);
         prop_assert!(opened.calls.len() <= CALLS_MAX && opened.rest.names.len() <= NAMES_MAX);
-        let body = Capture { bytes: Bytes::from(answer), seen_bytes: 1, state: CaptureState::Complete };
+        let body = Capture { bytes: Bytes::from(answer), seen_bytes: 1, state: CaptureState::Complete, ..Capture::default() };
         let response = Response { status: 200, headers: HeaderMap::new(), body, stream: None };
         let replies = Replies::new(kind, &opened.calls, &response, &[], 1 << 20);
         opened.calls.iter().for_each(|call| drop(replies.to(call)));

@@ -213,7 +213,7 @@ fn body(trial: &Trial, given: &TrialBody, headers: &mut HeaderMap) -> Result<Cap
     };
     let seen_bytes = bytes.len() as u64;
     let state = if bytes.is_empty() { CaptureState::Empty } else { CaptureState::Complete };
-    Ok(Capture { bytes: Bytes::from(bytes), seen_bytes, state })
+    Ok(Capture { bytes: Bytes::from(bytes), seen_bytes, state, ..Capture::default() })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -1,0 +1,115 @@
+//! The viewer: one page, embedded, that lives on the routes beside it.
+//!
+//! Its files are served to everybody who names this listener rightly: they hold no record, and a page that asks for a
+//! token must come without one. What the page may do is told to the browser in one policy: scripts, styles and
+//! connections of this origin alone, nothing inline, no frame around it, and (Trusted Types) no text that becomes
+//! markup, so that a value from the traffic stays text even where the page had a mistake.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+
+/// `GET /`: the page.
+pub(super) async fn start(headers: HeaderMap) -> Response {
+    answer(files::START, &headers)
+}
+
+/// `GET /assets/{path}`: a file of it.
+pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    answer(&path, &headers)
+}
+
+/// True for the addresses of the page itself, which need no token.
+pub(super) fn is_public(path: &str) -> bool {
+    path == "/" || path.starts_with(ASSETS)
+}
+
+fn answer(path: &str, asked: &HeaderMap) -> Response {
+    let Some(file) = FILES.get(path) else {
+        return Problem::new(StatusCode::NOT_FOUND, "The viewer has no such file.").into_response();
+    };
+    let headers = [
+        (ETAG, file.tag.clone()),
+        // Kept, and asked for again each time: a new program is a new page at once.
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (VARY, HeaderValue::from_static("Accept-Encoding")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+    ];
+    if names(asked, &IF_NONE_MATCH, |tag| tag.as_bytes() == file.tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let kind = [(CONTENT_TYPE, HeaderValue::from_static(file.kind))];
+    if names(asked, &ACCEPT_ENCODING, |coding| coding.eq_ignore_ascii_case("gzip")) {
+        let coding = [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
+        return (headers, kind, coding, file.packed.clone()).into_response();
+    }
+    (headers, kind, file.plain).into_response()
+}
+
+/// True when a header that is a list has such a member.
+fn names(headers: &HeaderMap, name: &HeaderName, is_meant: impl Fn(&str) -> bool) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|member| is_meant(member.trim()))
+}
+
+struct File {
+    kind: &'static str,
+    plain: &'static [u8],
+    packed: Bytes,
+    /// Of the plain bytes. A tag of the packed form would have to differ (RFC 9110 section 8.8.3), so both are weak.
+    tag: HeaderValue,
+}
+
+impl File {
+    fn new(path: &str, plain: &'static [u8]) -> File {
+        let digest = Sha256::digest(plain);
+        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let tag = HeaderValue::try_from(format!("W/\"{hex}\"")).expect("hexadecimal digits in quotes");
+        File { kind: kind(path), plain, packed: packed(plain), tag }
+    }
+}
+
+fn packed(plain: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).expect("memory takes every byte");
+    encoder.finish().expect("memory takes every byte").into()
+}
+
+/// What a file is, by its ending: with `nosniff` the browser believes nothing else.
+fn kind(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some(_) | None => "application/octet-stream",
+    }
+}
+
+/// Made when the first of them is asked for, and then kept.
+static FILES: LazyLock<BTreeMap<&str, File>> =
+    LazyLock::new(|| files::FILES.iter().map(|(path, plain)| (*path, File::new(path, plain))).collect());
+
+const ASSETS: &str = "/assets/";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";

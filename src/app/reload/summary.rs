@@ -1,0 +1,190 @@
+//! What of the rules is compared when they change: kept as text, so that what was in force before a restart can be
+//! compared too. Pure. It holds names, words and hashes, and no value of anybody's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::rules::model::{
+    Alias, ChangeSpec, Entry, Exclusion, Guarantee, MatchLine, Mode, OnFailure, Pack, RedactTarget, Rule,
+    RuleSet, SegmentPattern,
+};
+
+/// The rules of one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Summary {
+    /// Of all packs together.
+    pub(super) version: String,
+    /// By name.
+    pub(super) packs: BTreeMap<String, PackSummary>,
+    /// By their full ids.
+    pub(super) rules: BTreeMap<String, RuleSummary>,
+}
+
+/// One pack.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PackSummary {
+    pub(super) version: String,
+    /// As they were named when they were read.
+    pub(super) files: Vec<String>,
+    pub(super) holds: Holdings,
+}
+
+/// One rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RuleSummary {
+    pub(super) digest: String,
+    /// `mode` and the like, by key: the word, and how strong it is.
+    pub(super) grades: BTreeMap<String, (u8, String)>,
+    pub(super) holds: Holdings,
+}
+
+/// Elements of lists, by the key that they stand under.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Holdings {
+    /// What records more, or shows less, as long as it is there.
+    pub(super) strengthening: BTreeMap<String, BTreeSet<String>>,
+    /// What records less, or shows more.
+    pub(super) weakening: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Summary {
+    /// Of these rules.
+    pub(super) fn of(rules: &RuleSet) -> Summary {
+        let all = rules.packs.iter().flat_map(|pack| &pack.rules);
+        Summary {
+            version: rules.version(),
+            packs: rules.packs.iter().map(|pack| (pack.name.clone(), of_pack(pack))).collect(),
+            rules: all.map(|rule| (rule.id.clone(), of_rule(rule))).collect(),
+        }
+    }
+}
+
+fn of_pack(pack: &Pack) -> PackSummary {
+    let mut holds = Holdings::default();
+    for alias in &pack.aliases {
+        holds.strengthen("aliases", self::alias(alias));
+    }
+    for spot in &pack.blind_spots {
+        holds.strengthen("blind_spots", line(spot));
+    }
+    for target in &pack.redact {
+        holds.strengthen("redact", redacted(target));
+    }
+    for Exclusion { line: excluded, operations } in &pack.exclude {
+        let operations =
+            if operations.is_empty() { String::new() } else { format!(" {}", operations.join(", ")) };
+        holds.weaken("exclude", line(excluded) + &operations);
+    }
+    for path in &pack.reveal {
+        holds.weaken("reveal", path.text.clone());
+    }
+    for resource in &pack.resources {
+        if resource.tells_drift {
+            holds.strengthen("drift", resource.name.clone());
+        }
+        for field in &resource.ignore {
+            holds.weaken(&format!("resources[{}].ignore", resource.name), field.clone());
+        }
+    }
+    PackSummary { version: pack.version.clone(), files: pack.files.clone(), holds }
+}
+
+fn of_rule(rule: &Rule) -> RuleSummary {
+    let grades = [
+        ("mode", mode(rule.mode)),
+        ("guarantee", guarantee(rule.guarantee)),
+        ("on_failure", on_failure(rule.on_failure)),
+    ];
+    let mut holds = Holdings::default();
+    for target in &rule.redact {
+        holds.strengthen("redact", redacted(target));
+    }
+    if rule.refuses_websocket {
+        holds.strengthen("websocket", "refuse".to_owned());
+    }
+    for entry in rule.entries.iter().chain(&rule.otherwise) {
+        for field in changes(rule, entry) {
+            holds.strengthen("changes", field);
+        }
+    }
+    let grade = |(key, (rank, word)): (&str, (u8, &str))| (key.to_owned(), (rank, word.to_owned()));
+    RuleSummary { digest: rule.digest.clone(), grades: grades.into_iter().map(grade).collect(), holds }
+}
+
+impl Holdings {
+    fn strengthen(&mut self, key: &str, element: String) {
+        self.strengthening.entry(key.to_owned()).or_default().insert(element);
+    }
+
+    fn weaken(&mut self, key: &str, element: String) {
+        self.weakening.entry(key.to_owned()).or_default().insert(element);
+    }
+}
+
+/// The fields whose changes an entry keeps.
+fn changes(rule: &Rule, entry: &Entry) -> Vec<String> {
+    match &entry.changes {
+        ChangeSpec::Fields(fields) => fields.clone(),
+        ChangeSpec::Computed(computed) => computed.iter().map(|one| one.field.clone()).collect(),
+        // Only where there is something to compare.
+        ChangeSpec::Unsaid if entry.carries.is_empty() && (rule.before.is_some() || rule.after.is_some()) => {
+            vec![ALL_CHANGES.to_owned()]
+        }
+        ChangeSpec::Unsaid => entry.carries.clone(),
+    }
+}
+
+/// The more, the stronger.
+fn mode(mode: Mode) -> (u8, &'static str) {
+    match mode {
+        Mode::Disabled => (0, "disabled"),
+        Mode::Shadow => (1, "shadow"),
+        Mode::Record => (2, "record"),
+    }
+}
+
+fn guarantee(guarantee: Guarantee) -> (u8, &'static str) {
+    match guarantee {
+        Guarantee::Buffered => (0, "buffered"),
+        Guarantee::Durable => (1, "durable"),
+    }
+}
+
+fn on_failure(on_failure: OnFailure) -> (u8, &'static str) {
+    match on_failure {
+        OnFailure::Allow => (0, "allow"),
+        OnFailure::Refuse => (1, "refuse"),
+    }
+}
+
+fn redacted(target: &RedactTarget) -> String {
+    match target {
+        RedactTarget::Name(name) => name.clone(),
+        RedactTarget::Path(path) => path.text.clone(),
+    }
+}
+
+fn alias(alias: &Alias) -> String {
+    match alias {
+        Alias::Prefix(segments) => path(segments),
+        Alias::Suffix(suffix) => suffix.clone(),
+    }
+}
+
+/// As it is written in a rule file.
+fn line(line: &MatchLine) -> String {
+    format!("{} {}", line.methods.join("|"), path(&line.segments))
+}
+
+fn path(segments: &[SegmentPattern]) -> String {
+    let segment = |segment: &SegmentPattern| match segment {
+        SegmentPattern::Literal(text) => format!("/{text}"),
+        SegmentPattern::Part { prefix, name, suffix } => format!("/{prefix}{{{name}}}{suffix}"),
+        SegmentPattern::Tail(name) => format!("/{{{name}*}}"),
+    };
+    segments.iter().map(segment).collect()
+}
+
+/// In the place of names where a rule keeps whatever differs.
+pub(super) const ALL_CHANGES: &str = "all that differs";

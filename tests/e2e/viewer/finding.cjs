@@ -1,0 +1,131 @@
+// Finding: over the real query endpoint, so that what the page asks is what the server takes.
+
+const { require_, until } = require('./browser.cjs');
+
+const rows = (page) => page.locator('.row[data-id]').count();
+const chips = (page) => page.locator('.chip').allInnerTexts();
+
+module.exports = {
+  async 'words and typed fields find, stand in the address, and outlive a reload'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    await page.fill('#q', 'action:BOOKING_CANCELLED result:denied booking');
+    await page.press('#q', 'Enter');
+    await until('one kind of event is left', async () => (await page.locator('.row:not(:has-text("cancel"))').count()) === 0 && (await rows(page)) > 0);
+    require_((await chips(page)).join(' ').includes('denied'), 'chips', await chips(page));
+    const found = await rows(page);
+    await page.goto(page.url());
+    await until('the same after a reload', async () => (await rows(page)) === found);
+    require_((await page.inputValue('#q')) === 'booking', 'the words', await page.inputValue('#q'));
+    await page.locator('.chip button').first().click();
+    await until('a chip less', async () => (await chips(page)).length === 1);
+    await page.focus('#q');
+    await page.fill('#q', '');
+    await page.press('#q', 'Backspace');
+    await until('Backspace takes the last', async () => (await chips(page)).length === 0);
+  },
+
+  async 'the box completes fields and their values'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    await page.focus('#q');
+    await page.keyboard.type('act');
+    await page.waitForSelector('#suggestions [role=option]');
+    require_((await page.locator('#suggestions').innerText()).includes('actor:'), 'fields', '');
+    await page.fill('#q', '');
+    await page.keyboard.type('actor:al');
+    await page.locator('#suggestions [role=option]', { hasText: 'Alma Adams' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    require_((await page.getAttribute('#q', 'aria-activedescendant')) === 'suggestion-0', 'the first is chosen', '');
+    await page.keyboard.press('Enter');
+    await until('a chip', async () => (await chips(page)).join().includes('Alma Adams'));
+  },
+
+  async 'a field that does not exist is told with the nearest'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    await page.fill('#q', 'actr:alma');
+    await page.press('#q', 'Enter');
+    await until('it is told', async () => (await page.locator('.wrong').innerText()).includes('did you mean actor'));
+  },
+
+  async 'a drop-down counts, says of how many, and narrows'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Result' }).click();
+    const menu = page.getByRole('dialog', { name: 'Result' });
+    await until('values with counts', async () => /success\s*\d+/.test(await menu.innerText()));
+    require_(/all \d+ events|of the newest 500/.test(await menu.innerText()), 'of how many', await menu.innerText());
+    await menu.getByLabel('failure').check();
+    await menu.getByLabel('denied').check();
+    await until('only those', async () => (await page.locator('.row.is-success').count()) === 0 && (await rows(page)) > 1);
+    require_(/result=failure&result=denied/.test(page.url()), 'the address', page.url());
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#menu', { state: 'detached' });
+  },
+
+  async 'a span of time by a preset, by two moments, and by dragging over the chart'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    const button = page.locator('.find-row > .button').first();
+    await button.click();
+    await page.getByRole('button', { name: 'Last 24 hours' }).click();
+    require_(page.url().includes('from=-24h'), 'a preset moves with the clock', page.url());
+    require_((await button.innerText()).includes('Last 24 hours'), 'the button says it', await button.innerText());
+    await button.click();
+    await page.fill('#range-from', '2020-01-01T00:00');
+    await page.fill('#range-to', '2020-01-02T00:00');
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await until('nothing was then', async () => (await page.locator('.state').innerText()).includes('Nothing matches'));
+    await page.getByRole('button', { name: 'Search all time' }).click();
+    await page.waitForSelector('.row[data-id]');
+    const box = await page.locator('.chart-plot').boundingBox();
+    await page.mouse.move(box.x + 2, box.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2, box.y + 10, { steps: 4 });
+    await page.mouse.up();
+    await until('the address has the span', async () => /from=\d{4}.*to=\d{4}/.test(page.url()));
+  },
+
+  async 'a search that finds nothing says what to leave out'({ open, address }) {
+    const page = await open(`${address}?result=denied&q=nobodywrotethis`);
+    await page.getByRole('button', { name: 'Drop “nobodywrotethis”' }).click();
+    await page.waitForSelector('.row[data-id]');
+    require_(!page.url().includes('nobody'), 'the word is gone', page.url());
+  },
+
+  async 'a search is kept under a name, and forgotten'({ open, address }) {
+    const page = await open(`${address}?result=denied`);
+    await page.waitForSelector('.row[data-id]');
+    await page.getByRole('button', { name: 'Saved' }).click();
+    await page.fill('#saved-name', 'Refusals <b>today</b>');
+    await page.getByRole('button', { name: 'Keep' }).click();
+    await page.goto(address);
+    await page.waitForSelector('.row[data-id]');
+    await page.getByRole('button', { name: 'Saved' }).click();
+    await page.getByRole('link', { name: 'Refusals <b>today</b>' }).click();
+    await until('the search is back', async () => page.url().includes('result=denied'));
+    await page.getByRole('button', { name: 'Saved' }).click();
+    await page.getByRole('button', { name: /Forget Refusals/ }).click();
+    await until('it is forgotten', async () => (await page.locator('#menu').innerText()).includes('No searches'));
+  },
+
+  async 'a query that the server refuses is told in its words'({ open, address }) {
+    const page = await open(`${address}?ip=not-an-address`);
+    await until('it is told', async () => (await page.locator('.state').innerText()).includes('does not understand'));
+    require_(/ip/.test(await page.locator('.state').innerText()), 'the server\'s reason', await page.locator('.state').innerText());
+  },
+
+  async 'the overview counts, leads to searches, and tells how the recorder is'({ open, address }) {
+    // The demonstration's office refuses whatever it does not know, so that it has no blind spots.
+    const spot = { method: 'POST', path: '/api/bookings/{id}/notes', unmatched: 14, unrecorded: 0, statuses: { '2xx': 14 }, firstSeen: '2026-11-22T09:12:44Z', lastSeen: '2026-11-22T09:13:01Z', clients: 1, values: {} };
+    const page = await open(`${address}?view=overview`, { before: (fresh) => fresh.route(/blind-spots/, (route) => route.fulfill({ json: { data: [spot], unlearned: { '4xx': 2 } } })) });
+    const section = (name) => page.locator(`section[aria-label="${name}"]`);
+    await until('health', async () => (await section('Recorder').count()) && /ready/.test(await section('Recorder').innerText()));
+    require_(/all \d+ events|of the newest 500/.test(await section('What and who').innerText()), 'of how many', await section('What and who').innerText());
+    require_((await section('Blind spots').innerText()).includes('/api/bookings/{id}/notes'), 'a blind spot', await section('Blind spots').innerText());
+    await section('Worth a look').getByRole('link', { name: /Ben Becker/ }).first().click();
+    await page.waitForSelector('.row[data-id]');
+    require_(/actor=Ben\+Becker&result=failure&result=denied|result=failure/.test(page.url()), 'a search', page.url());
+  },
+};

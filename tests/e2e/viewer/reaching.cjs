@@ -1,0 +1,138 @@
+// Reaching everybody: no violation that axe knows, on a desk and a phone, light and dark; both languages; no sideways
+// scroll; small and quick.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { require_, until } = require('./browser.cjs');
+const { hostile, week } = require('./made.cjs');
+
+const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+
+async function violations(page, axe) {
+  await page.evaluate(axe);
+  const found = await page.evaluate((rules) => window.axe.run(document, rules), RULES);
+  return found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`) }));
+}
+
+/** Every page of the viewer: its address, and what is done there first. */
+const pages = (id, hostileId) => [
+  ['timeline', ''],
+  ['an entry', `?e=${id}`],
+  ['raw', `?e=${id}&tab=raw`],
+  ['meta', `?e=${id}&tab=meta`],
+  ['a hostile entry', `?e=${hostileId}`],
+  ['table', '?view=table'],
+  ['overview', '?view=overview'],
+  ['a menu of values', '', (page) => page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Result' }).click()],
+  ['the menu of times', '', (page) => page.locator('.find-row > .button').first().click()],
+  ['export', '', (page) => page.locator('.is-export').click()],
+  ['columns', '?view=table', (page) => page.getByRole('button', { name: /^Columns/ }).click()],
+  ['saved searches', '', (page) => page.getByRole('button', { name: 'Saved' }).click()],
+  ['keys', '', (page) => page.locator('.tools > button').last().click()],
+];
+
+module.exports = {
+  async 'axe finds nothing, on a desk and a phone, light and dark'({ open, address, guarded, axe }) {
+    const answers = { events: [hostile(81, Date.now() - 1_000), ...week(80, Date.now() - 60_000)] };
+    const joined = answers.events.find((event) => event.changes.length && event.sequence < 81);
+    for (const size of ['desktop', 'phone']) {
+      for (const scheme of ['light', 'dark']) {
+        for (const [name, where, act] of pages(joined.id, answers.events[0].id)) {
+          const page = await open(address + where, { answers, size, scheme });
+          await page.waitForSelector(where.includes('overview') ? 'section[aria-label="Recorder"]' : '[data-id], .entry');
+          if (act) await act(page);
+          const found = await violations(page, axe);
+          require_(!found.length, `${name}, ${size}, ${scheme}`, found);
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          require_(wide <= 0, `no sideways scroll: ${name}, ${size}`, wide);
+        }
+        const asked = await open(guarded, { size, scheme });
+        await asked.waitForSelector('#token');
+        require_(!(await violations(asked, axe)).length, `sign-in, ${size}, ${scheme}`, await violations(asked, axe));
+        const none = await open(`${address}?q=nobodywrotethis`, { size, scheme });
+        await none.waitForSelector('.state');
+        require_(!(await violations(none, axe)).length, `nothing found, ${size}, ${scheme}`, await violations(none, axe));
+      }
+    }
+  },
+
+  async 'on a phone: the list, an entry over it, and back'({ open, address }) {
+    const answers = { events: week(60, Date.now()) };
+    const page = await open(address, { answers, size: 'phone' });
+    await page.waitForSelector('.row[data-id]');
+    await page.locator('.row a').nth(1).tap();
+    await page.waitForSelector('.entry .changes');
+    const box = await page.locator('.entry').boundingBox();
+    require_(box.width === 390 && box.height > 800, 'the entry fills the phone', box);
+    await page.getByRole('button', { name: 'Close' }).tap();
+    await page.waitForSelector('.entry', { state: 'detached' });
+    require_(await page.locator('.row').first().isVisible(), 'the list is back', '');
+  },
+
+  async 'in German, with German dates'({ open, address }) {
+    const answers = { events: week(60, Date.now()) };
+    const page = await open(address, { answers, locale: 'de-DE' });
+    await page.waitForSelector('.row[data-id]');
+    require_((await page.getAttribute('html', 'lang')) === 'de', 'the language is named', '');
+    await page.getByRole('link', { name: 'Verlauf' }).waitFor();
+    require_((await page.locator('.row .ago').allInnerTexts()).some((text) => /^vor /.test(text)), 'times in German', await page.locator('.row .ago').allInnerTexts());
+    await page.locator('.tools > button').last().click();
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByRole('link', { name: 'Timeline' }).waitFor();
+  },
+
+  async 'who turns single keys off is not surprised by them'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    await page.keyboard.press('?');
+    await page.getByLabel('Single keys are on').uncheck();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('u');
+    require_(!page.url().includes('tz='), 'u does nothing', page.url());
+  },
+
+  async 'a theme that was chosen holds after a reload'({ open, address }) {
+    const page = await open(address);
+    await page.waitForSelector('.row[data-id]');
+    const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await paper();
+    await page.getByRole('button', { name: 'Light or dark' }).click();
+    require_((await paper()) !== light, 'dark', await paper());
+    await page.reload();
+    require_((await paper()) !== light, 'dark after a reload', await paper());
+  },
+
+  async 'the page is small and its first paint is soon'({ open, address }) {
+    let bytes = 0;
+    const page = await open(address, { before: (fresh) => fresh.on('response', async (answer) => {
+      if (/audit/.test(answer.url())) return;
+      bytes += await answer.request().sizes().then((sizes) => sizes.responseBodySize, () => 0);
+    }) });
+    await page.waitForSelector('.row[data-id]');
+    await page.waitForLoadState('networkidle');
+    const paint_ms = await until('a first paint', () => page.evaluate(() => performance.getEntriesByType('paint').find((entry) => entry.name === 'first-contentful-paint')?.startTime));
+    require_(bytes > 10_000 && bytes < 150_000, 'under 150 KB', bytes);
+    console.log(`      ${bytes} bytes, first paint after ${Math.round(paint_ms)} ms`);
+  },
+
+  async 'pictures for people'({ open, address }) {
+    if (!process.env.E2E_PICTURES) return;
+    const answers = { events: week(1_284, Date.parse('2026-01-15T14:44:19Z')) };
+    const folder = path.resolve(process.env.E2E_PICTURES);
+    fs.mkdirSync(folder, { recursive: true });
+    const at = (page) => page.clock.setFixedTime(new Date('2026-01-15T14:44:19Z'));
+    const take = async (name, where, options) => {
+      const page = await open(address + where, { answers, before: at, ...options });
+      await page.waitForSelector('[data-id], .facet');
+      await page.waitForTimeout(800);
+      await page.screenshot({ path: path.join(folder, `${name}.png`) });
+    };
+    const moved = answers.events.find((event) => event.action === 'RESCHEDULED' && event.changes.length);
+    await take('viewer-timeline', '');
+    await take('viewer-entry', `?e=${moved.id}`, { scheme: 'dark' });
+    await take('viewer-table', '?view=table');
+    await take('viewer-overview', '?view=overview');
+    await take('viewer-phone', '', { size: 'phone' });
+    await take('viewer-phone-entry', `?e=${moved.id}`, { size: 'phone', scheme: 'dark' });
+  },
+};

@@ -1,0 +1,101 @@
+"""A person before the viewer: a real browser, the real page, the demonstration's proxy and requests through it.
+
+    npm install --prefix tests/e2e && cargo build
+    E2E_NODE_PACKAGES=tests/e2e python3 tests/e2e/viewer/viewer.py
+
+It needs Chromium: /usr/bin/chromium, or what E2E_CHROMIUM names. E2E_STEP=words runs only the steps whose names have
+them, E2E_PICTURES=folder also takes pictures.
+"""
+
+import http.cookiejar
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from sidecar import ROOT, Earwitness, Process, binary  # noqa: E402
+
+HERE = pathlib.Path(__file__).parent
+TOKEN = "viewer-token-0123456789abcdef"
+BOOKINGS = 640
+
+
+class Person:
+    """Somebody with a session, who talks to the office through Earwitness."""
+
+    def __init__(self, proxy, name):
+        self._proxy = proxy
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        form = urllib.parse.urlencode({"username": name, "password": f"{name}-knows"}).encode()
+        self._opener.open(f"{proxy}/login", form, timeout=10).read()
+
+    def send(self, method, path, body):
+        """The answer's body; a refusal is an answer, too."""
+        headers = {"content-type": "application/json", "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:134.0) Gecko/20100101 Firefox/134.0"}
+        request = urllib.request.Request(self._proxy + path, json.dumps(body).encode(), headers, method=method)
+        try:
+            with self._opener.open(request, timeout=10) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read() or b"null")
+
+
+def a_day_in_the_office(proxy):
+    """More than a page of events, a refusal and a hostile title among them."""
+    ben, alma = Person(proxy, "ben"), Person(proxy, "alma")
+    for number in range(BOOKINGS):
+        day, hour = 1 + number % 27, 8 + number % 9
+        times = {"start": f"2027-{1 + number % 12:02}-{day:02}T{hour:02}:00:00Z", "end": f"2027-{1 + number % 12:02}-{day:02}T{hour:02}:30:00Z"}
+        ben.send("POST", "/api/bookings", {"title": f"Fitting {number}", "location": f"Room {number}", **times})
+    mine = alma.send("POST", "/api/bookings", {"title": "Stocktaking", "start": "2028-01-03T08:00:00Z", "end": "2028-01-03T09:00:00Z"})
+    ben.send("POST", f"/api/bookings/{mine['id']}/cancel", {"reason": "I would like the room"})
+    ben.send("PUT", "/api/bookings/103", {"title": "<b>Glasses</b> \u202efitting", "location": "=1+1"})
+
+
+def addresses(demonstration):
+    """Application, proxy and audit listener, as the demonstration prints them."""
+    text = demonstration.wait_until("it has printed where it is", lambda: printed(demonstration), limit_s=60)
+    find = lambda pattern: re.search(pattern, text).group(1)  # noqa: E731
+    return find(r"audit runs on (http://\S+?)\.\n"), find(r"stands before it on (http://\S+?)\. "), find(r"Look at it: (http://\S+)")
+
+
+def printed(demonstration):
+    text = demonstration.output()
+    return text if "through Earwitness" in text else None
+
+
+def main():
+    if "E2E_NODE_PACKAGES" not in os.environ:
+        sys.exit("set E2E_NODE_PACKAGES to the folder where npm installed what package.json names")
+    packages = pathlib.Path(os.environ["E2E_NODE_PACKAGES"]).resolve() / "node_modules"
+    with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
+        folder = pathlib.Path(name)
+        demonstration = Process("demonstration", [binary(), "demo"], folder)
+        sidecar = None
+        try:
+            application, proxy, audit = addresses(demonstration)
+            a_day_in_the_office(proxy)
+            port = urllib.parse.urlsplit(application).port
+            sidecar = Earwitness(folder, port, ROOT / "examples" / "legacy" / "rules" / "legacy", token=TOKEN)
+            guarded = f"http://127.0.0.1:{sidecar.admin_port}/"
+            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN]
+            code = subprocess.run(command, env={**os.environ, "NODE_PATH": str(packages)}, timeout=880).returncode
+            if code:
+                print(demonstration.log(), sidecar.process.log(), sep="\n", flush=True)
+            return code
+        finally:
+            demonstration.stop()
+            if sidecar:
+                sidecar.process.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+// The events of one search as the page holds them: pages behind, and what arrives in front.
+//
+// There is no endpoint for a tail yet: the newest page is asked again and again, and read from its top down to the
+// first event that is known.
+
+import * as api from './api.js';
+import { ask } from './search.js';
+
+const FIRST = 60;
+const MORE = 200;
+const NEWEST = 50;
+/** Pages of a look for new events; more of them is a log to load anew. */
+const LOOKS_MAX = 4;
+/** More than anybody scrolls through: beyond, a narrower search or an export. */
+export const HELD_MAX = 20_000;
+/** Pages that may come back empty because the time for a query was over, before the reader is asked. */
+const EMPTY_MAX = 20;
+
+export class Feed {
+  /** `changed(what)` is called with `loading`, `more`, `newer`, `failed` or `online`. */
+  constructor(search, changed) {
+    this.parameters = ask(search, Date.now());
+    this.changed = changed;
+    this.events = [];
+    this.newer = [];
+    this.next = null;
+    this.isWhole = false;
+    this.isLoading = false;
+    this.failure = null;
+    this.seen_at = null;
+    this.stop = new AbortController();
+  }
+
+  /** The newest sequence number that is held. */
+  get top() {
+    return (this.newer[0] ?? this.events[0])?.sequence ?? 0;
+  }
+
+  get isFull() {
+    return this.events.length >= HELD_MAX;
+  }
+
+  /** Loads further back; one load at a time, and the second caller waits for the first. */
+  more(limit = this.events.length ? MORE : FIRST) {
+    if (this.isWhole || this.isFull) return Promise.resolve();
+    this.loading ??= this.load(limit).finally(() => (this.loading = null));
+    return this.loading;
+  }
+
+  /** Loads until so many are held, or all. */
+  async atLeast(count) {
+    while (this.events.length < count && !this.isWhole && !this.failure && !this.stop.signal.aborted) await this.more(count - this.events.length);
+  }
+
+  async load(limit) {
+    this.isLoading = true;
+    this.changed('loading');
+    try {
+      await this.turn(limit);
+      this.failure = null;
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      this.failure = error;
+    } finally {
+      this.isLoading = false;
+    }
+    this.changed(this.failure ? 'failed' : 'more');
+  }
+
+  async turn(limit) {
+    for (let tries = 0; tries < EMPTY_MAX; tries += 1) {
+      const page = await api.events(this.parameters, { limit, cursor: this.next, signal: this.stop.signal });
+      this.next = page.next;
+      this.isWhole = !page.next;
+      this.events.push(...page.events);
+      this.seen_at = Date.now();
+      if (page.events.length || this.isWhole) return;
+    }
+  }
+
+  /** Looks for what is newer than the newest that is held. */
+  async look() {
+    if (this.isLoading || this.failure) return;
+    try {
+      const found = await this.newest();
+      const wasOffline = this.lost;
+      this.lost = null;
+      this.seen_at = Date.now();
+      if (found.length) this.newer.unshift(...found);
+      if (found.length) this.changed('newer');
+      else if (wasOffline) this.changed('online');
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      this.lost = error;
+      this.changed('failed');
+    }
+  }
+
+  async newest() {
+    const top = this.top;
+    const found = [];
+    let cursor = null;
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      const page = await api.events(this.parameters, { limit: NEWEST, cursor, signal: this.stop.signal });
+      const fresh = page.events.filter((event) => event.sequence > top);
+      found.push(...fresh);
+      cursor = page.next;
+      if (fresh.length < page.events.length || !cursor) return found;
+    }
+    // So much came at once that there is a hole below: the page begins anew rather than hide it.
+    this.isBroken = true;
+    return found;
+  }
+
+  /** Takes what is newer into the list; the list's new head is the answer. */
+  take() {
+    const taken = this.newer;
+    this.newer = [];
+    this.events.unshift(...taken);
+    return taken;
+  }
+
+  close() {
+    this.stop.abort();
+  }
+}

@@ -1,0 +1,157 @@
+// The search: a box with chips and completion, drop-downs with counts, the span of time, saved searches, export. The
+// words are sent when somebody presses Enter; a filter holds at once.
+
+import { sample, values } from '../data/counts.js';
+import { FIELDS, parse, withFilter, withValue } from '../data/search.js';
+import { h, named, value } from '../ui/dom.js';
+import { icon } from '../ui/icons.js';
+import { has, number, t } from '../ui/lang.js';
+import { opener } from '../ui/menu.js';
+import { go, state } from '../state.js';
+import { columns } from './menus/columns.js';
+import { exportMenu } from './menus/exporting.js';
+import { facet } from './menus/facet.js';
+import { range, rangeName } from './menus/range.js';
+import { saved } from './menus/saved.js';
+
+const DROPDOWNS = ['actor', 'action', 'type', 'source', 'result', 'category', 'targetType', 'ip'];
+const SUGGESTED_MAX = 9;
+
+export class Find {
+  constructor() {
+    this.input = h('input', { type: 'search', id: 'q', role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'suggestions', 'aria-autocomplete': 'list', 'aria-label': t('find.label'), autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off' });
+    this.chips = h('span', { class: 'chips' });
+    this.list = h('div', { class: 'menu suggestions', id: 'suggestions', role: 'listbox', 'aria-label': t('find.suggestions'), hidden: true });
+    this.wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
+    this.dropdowns = DROPDOWNS.map((field) => [field, opener({ class: 'tool', width: 300 }, t(`field.${field}`), facet(field), t(`field.${field}`), icon('down'))]);
+    this.columns = opener({ class: 'tool', width: 310 }, t('columns.title'), columns, icon('columns'), h('span', {}));
+    this.bar = h('div', { class: 'filters', role: 'group', 'aria-label': t('find.filters') }, this.dropdowns.map(([, button]) => button), h('span', { class: 'push' }),
+      this.columns, opener({ class: 'tool', width: 300 }, t('saved.title'), saved, t('saved.button'), icon('down')));
+    this.range = opener({ class: 'button', width: 280 }, t('range.title'), range, icon('clock'), h('span', { class: 'range-name' }), icon('down'));
+    this.exporter = opener({ class: 'button is-export', width: 330 }, t('export.title'), exportMenu, icon('download'), t('export.button'));
+    this.total = h('div', { class: 'total num' });
+    this.listen();
+    this.element = h('form', { role: 'search', 'aria-label': t('find.label'), onsubmit: (event) => this.send(event) },
+      h('div', { class: 'line find' }, this.total, h('div', {},
+        h('div', { class: 'find-row' }, h('div', { class: 'box' }, icon('search'), this.chips, this.input, h('kbd', { 'aria-hidden': 'true' }, '/'), this.list), this.range, this.exporter), this.wrong, this.bar)));
+  }
+
+  /** Shows the search of the address. */
+  show() {
+    const { search } = state;
+    this.input.value = search.words;
+    const fields = FIELDS.filter((field) => search.filters.has(field));
+    this.input.placeholder = fields.length ? t('find.and') : matchMedia('(max-width: 640px)').matches ? t('find.short') : t('find.long');
+    this.chips.replaceChildren(...fields.map((field) => chip(field, search.filters.get(field))));
+    this.range.querySelector('.range-name').textContent = rangeName();
+    for (const [field, button] of this.dropdowns) button.classList.toggle('is-on', search.filters.has(field));
+    this.columns.hidden = state.view !== 'table';
+    this.columns.lastChild.textContent = t('columns.button', { n: state.columns.length });
+  }
+
+  /** How many events there are, as far as somebody looked. */
+  count(n, isWhole) {
+    this.total.replaceChildren(h('b', {}, isWhole ? number(n) : `${number(n)}+`), h('span', {}, t('count.unit', { n })));
+  }
+
+  focus() {
+    this.input.focus();
+    this.input.select();
+  }
+
+  send(event) {
+    event.preventDefault();
+    const { words, filters, unknown } = parse(this.input.value);
+    this.wrong.hidden = !unknown.length;
+    const nearest = unknown[0]?.nearest;
+    if (unknown.length) this.wrong.textContent = t(nearest ? 'find.unknownNear' : 'find.unknown', { name: unknown[0].name, nearest: nearest ?? '' });
+    this.hide();
+    let search = { ...state.search, words };
+    for (const [field, one] of filters) search = withValue(search, field, one);
+    go({ search, entry: null }, { push: true });
+  }
+
+  listen() {
+    this.input.addEventListener('input', () => this.suggest());
+    this.input.addEventListener('blur', () => setTimeout(() => this.hide(), 150));
+    this.input.addEventListener('keydown', (event) => this.key(event));
+  }
+
+  key(event) {
+    const { filters } = state.search;
+    if (event.key === 'Backspace' && !this.input.value && filters.size) {
+      go({ search: withFilter(state.search, [...filters.keys()].at(-1), []) });
+      return;
+    }
+    const options = [...this.list.children];
+    const at = options.findIndex((option) => option.getAttribute('aria-selected') === 'true');
+    if (this.list.hidden || !options.length) return;
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      event.preventDefault();
+      this.choose(options, event.key === 'ArrowDown' ? (at + 1) % options.length : (at <= 0 ? options.length : at) - 1);
+    } else if ((event.key === 'Enter' || event.key === 'Tab') && at >= 0) {
+      event.preventDefault();
+      options[at].click();
+    } else if (event.key === 'Escape') {
+      event.stopPropagation();
+      this.hide();
+    }
+  }
+
+  choose(options, at) {
+    options.forEach((option, index) => option.setAttribute('aria-selected', String(index === at)));
+    this.input.setAttribute('aria-activedescendant', options[at].id);
+    options[at].scrollIntoView({ block: 'nearest' });
+  }
+
+  hide() {
+    this.list.hidden = true;
+    this.input.setAttribute('aria-expanded', 'false');
+    this.input.removeAttribute('aria-activedescendant');
+  }
+
+  /** Fields first, then values of the newest events, for the word that is being typed. */
+  async suggest() {
+    const typed = this.input.value;
+    const found = typed.match(/(?:^|\s)(?:([a-z]+):)?("?)([^\s"]*)$/i);
+    if (!found || !typed.trim()) return this.hide();
+    const start = typed.slice(0, typed.length - found[0].trimStart().length);
+    const field = FIELDS.find((name) => name.toLowerCase() === found[1]?.toLowerCase());
+    const options = field ? await this.valuesOf([field], found[3], start, 0) : [...this.fieldsOf(found[3], start), ...(await this.valuesOf(['actor', 'action', 'source', 'result', 'type'], found[3], start, 1))];
+    if (this.input.value !== typed || !options.length || document.activeElement !== this.input) return options.length ? undefined : this.hide();
+    this.list.replaceChildren(...options.slice(0, SUGGESTED_MAX).map((option, index) => suggestion(option, index)));
+    this.list.hidden = false;
+    this.input.setAttribute('aria-expanded', 'true');
+    return undefined;
+  }
+
+  fieldsOf(word, start) {
+    const fits = FIELDS.filter((name) => word && name.toLowerCase().startsWith(word.toLowerCase()));
+    return fits.map((name) => ({ text: `${name}:`, hint: t(`field.${name}`), isMono: true, pick: () => {
+      this.input.value = `${start}${name}:`;
+      this.suggest();
+    } }));
+  }
+
+  async valuesOf(fields, word, start, length_min) {
+    if (word.length < length_min) return [];
+    const { events } = await sample(state.search).catch(() => ({ events: [] }));
+    return fields.flatMap((field) => values(events, field).filter(([name]) => name.toLowerCase().includes(word.toLowerCase())).map(([name, n]) => ({ field, text: name, hint: number(n), pick: () => {
+      this.hide();
+      go({ search: { ...withValue(state.search, field, name), words: start.trim() }, entry: null }, { push: true });
+    } })));
+  }
+}
+
+function suggestion({ field, text, hint, isMono, pick }, index) {
+  const shown = field ? h('span', {}, h('i', {}, t(`field.${field}`), ': '), value(text, 80)) : h('span', { class: isMono ? 'mono' : '' }, text);
+  // The box must keep the focus, or a click would close the list before it arrives.
+  return h('div', { class: 'option', role: 'option', id: `suggestion-${index}`, 'aria-selected': 'false', onpointerdown: (event) => event.preventDefault(), onclick: pick }, shown, h('span', { class: 'count num' }, hint));
+}
+
+function chip(field, chosen) {
+  const shown = chosen.map((one) => (field === 'result' && has(`result.${one}`) ? t(`result.${one}`) : one));
+  const text = shown.flatMap((one, index) => [index > 0 && ` ${t('find.or')} `, value(one, 60)]);
+  return h('span', { class: 'chip' }, h('span', {}, h('i', {}, t(`field.${field}`), ': '), text),
+    h('button', { type: 'button', 'aria-label': t('find.remove', { field: t(`field.${field}`), value: named(shown.join(', '), 60) }), onclick: () => go({ search: withFilter(state.search, field, []), entry: null }) }, icon('close')));
+}

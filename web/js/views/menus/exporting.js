@@ -1,0 +1,54 @@
+// The export: the whole search, not what is loaded, in a form that a spreadsheet or a program reads.
+
+import { COLUMNS } from '../../data/events.js';
+import * as exporting from '../../data/export.js';
+import { h, tell } from '../../ui/dom.js';
+import { t } from '../../ui/lang.js';
+import { refill } from '../../ui/menu.js';
+import { state } from '../../state.js';
+import { columnName } from '../table.js';
+import { allColumns } from './columns.js';
+
+const FORMATS = ['csv', 'csv;', 'ndjson'];
+
+export function exportMenu(close, box) {
+  const radio = (group, name, text, isOn) => h('label', { class: 'option' }, h('input', { type: 'radio', name: group, value: name, checked: isOn }), h('span', {}, text));
+  const form = h('form', {}, h('h2', {}, t('export.title')), h('p', { class: 'hint' }, t('export.hint')),
+    h('fieldset', {}, h('legend', {}, t('export.format')), FORMATS.map((name, index) => radio('format', name, t(`export.${name}`), index === 0))),
+    h('fieldset', {}, h('legend', {}, t('export.columns')), radio('columns', 'shown', t('export.shown', { n: state.columns.length }), true), radio('columns', 'all', t('export.all'), false)),
+    h('p', { class: 'hint' }, t('export.formulae')), h('div', { class: 'foot' }, h('button', { class: 'button is-small is-main' }, t('export.start'))));
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const chosen = new FormData(form);
+    run(close, box, chosen.get('format'), chosen.get('columns') === 'all');
+  });
+  return [form];
+}
+
+async function run(close, box, format, isAll) {
+  const stop = new AbortController();
+  const progress = h('p', { class: 'num', role: 'status' }, t('export.running', { n: 0 }));
+  refill(box, h('h2', {}, t('export.title')), progress, h('div', { class: 'foot' }, h('button', { type: 'button', class: 'button is-small', onclick: () => stop.abort() }, t('export.cancel'))));
+  box.querySelector('button').focus();
+  // A menu that is closed is an export that is not wanted any more.
+  const gone = new MutationObserver(() => !box.isConnected && stop.abort());
+  gone.observe(document.body, { childList: true });
+  try {
+    const columns = isAll ? [...new Set([...COLUMNS.keys(), ...(await allColumns())])] : state.columns;
+    const names = [t('column.time'), ...columns.map(columnName)];
+    const told = (n) => progress.replaceChildren(t('export.running', { n }));
+    const { blob, count } = await exporting.make({ search: state.search, format, columns, names, signal: stop.signal, told });
+    exporting.save(blob, exporting.fileName(format === 'ndjson' ? 'ndjson' : 'csv'));
+    done(box, close, t('export.done', { n: count }));
+  } catch (error) {
+    done(box, close, error.name === 'AbortError' ? t('export.cancelled') : t('export.failed', { why: error.problem?.detail ?? t(`error.${error.kind ?? 'failed'}.title`) }));
+  } finally {
+    gone.disconnect();
+  }
+}
+
+function done(box, close, text) {
+  tell(text);
+  refill(box, h('h2', {}, t('export.title')), h('p', {}, text), h('div', { class: 'foot' }, h('button', { type: 'button', class: 'button is-small is-main', onclick: () => close() }, t('columns.done'))));
+  box.querySelector?.('button')?.focus();
+}
