@@ -30,7 +30,8 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
-    show(&loaded.warnings)?;
+    // That nobody can read them, on a full disk, is no reason not to run.
+    let _ = show(&loaded.warnings);
     if args.check {
         return check(loaded);
     }
@@ -86,24 +87,12 @@ fn check(loaded: Loaded) -> Result<Exit> {
 
 async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
     let Loaded { config, rules, .. } = loaded;
-    let is_open = config.admin.token.is_none();
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let is_unverified = config.upstream.is_unverified();
+    let warnings = warnings(&config);
     let app = App::start(config, rules, origin, sockets).await?;
     let following = follow(Arc::clone(&app.reloader)).await?;
-    let mut out = std::io::stdout();
-    writeln!(out, "proxy listens on {scheme}://{}", app.proxy)?;
-    writeln!(out, "audit listens on http://{}", app.audit)?;
-    if is_open {
-        writeln!(
-            out,
-            "no admin.token is set: the audit log is open to every user of this machine, and to no other"
-        )?;
-    }
-    if is_unverified {
-        writeln!(out, "upstream_tls.insecure is set: whoever answers is believed to be the application")?;
-    }
-    out.flush()?;
+    announce(&app, scheme, &warnings)
+        .unwrap_or_else(|error| tracing::warn!(%error, "where it listens cannot be printed"));
     app.reloader.tell_manager();
     let watchdog = service::watchdog();
     stop_asked().await?;
@@ -122,6 +111,25 @@ async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
         watchdog.abort();
     }
     Ok(())
+}
+
+/// What who starts it should know.
+fn warnings(config: &Config) -> Vec<&'static str> {
+    let is_open = config.admin.token.is_none();
+    let open = "no admin.token is set: the audit log is open to every user of this machine, and to no other";
+    let is_unverified = config.upstream.is_unverified();
+    let unverified = "upstream_tls.insecure is set: whoever answers is believed to be the application";
+    let all = [is_open.then_some(open), is_unverified.then_some(unverified)];
+    all.into_iter().flatten().collect()
+}
+
+/// Prints where it listens.
+fn announce(app: &App, scheme: &str, warnings: &[&str]) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "proxy listens on {scheme}://{}", app.proxy)?;
+    writeln!(out, "audit listens on http://{}", app.audit)?;
+    warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+    out.flush()
 }
 
 /// Returns at the next SIGTERM or SIGINT.

@@ -58,6 +58,9 @@ where
         .parse(filter)
         .map_err(|source| LogsError::Filter { filter: filter.to_owned(), source })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // A line that cannot be written would be told by `eprintln!`, which panics where standard error is full, too: in
+    // the thread that keeps the record, or in the middle of an answer.
+    let lines = lines.log_internal_errors(false);
     Ok(match format {
         LogFormat::Text => Box::new(lines.with_ansi(is_terminal).finish()),
         LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),

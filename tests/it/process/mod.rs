@@ -53,7 +53,11 @@ impl Process {
     /// Runs this command, and waits until it listens.
     pub(crate) fn run(mut command: Command, folder: &Path) -> Process {
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        Process::listening(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap(), folder)
+    }
+
+    /// Waits until this child listens, which it says on its standard output.
+    pub(crate) fn listening(mut child: Child, folder: &Path) -> Process {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut proxy, mut audit) = (None, None);
         while proxy.is_none() || audit.is_none() {

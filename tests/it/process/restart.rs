@@ -109,3 +109,17 @@ fn a_second_process_on_the_same_data_is_refused_with_a_sentence() {
     assert_eq!(second.status.code(), Some(1), "{text}");
     assert!(text.contains("another process") || text.contains("process "), "{text}");
 }
+
+#[test]
+fn a_log_of_its_own_that_cannot_be_written_keeps_it_from_nothing() {
+    let folder = installation();
+    let upstream = simple_upstream();
+    super::configure(folder.path(), &super::url(upstream), "rules", "");
+    let mut command = super::command(folder.path());
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    command.args(["--log", "trace"]).stdout(std::process::Stdio::piped()).stderr(full);
+    let process = Process::listening(command.spawn().unwrap(), folder.path());
+    assert!((0..20).all(|n| add_note(process.proxy, &format!("n{n}"))));
+    assert_eq!(process.events().iter().filter(|event| event["action"] == "NOTE_ADDED").count(), 20);
+    assert_eq!(process.terminate(), Some(0));
+}
