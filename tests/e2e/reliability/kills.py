@@ -14,10 +14,10 @@ import time
 import verdict
 from processes import require_strace
 from records import Records
-from trial import Trial, has_intents, story
+from trial import Trial, story
 
 # Nothing here waits for a limit: what is not recorded is then lost by a crash, and by nothing else.
-LIMITS = "limits: { record_ms: 300000, shutdown_ms: 60000 }\n"
+LIMITS = "limits: { intent_ms: 60000, record_ms: 300000, shutdown_ms: 60000 }\n"
 LOAD_S_MAX = 1.5
 # A call that does not come by then does not come any more.
 COME_S = 4
@@ -38,7 +38,6 @@ class Crash(Trial):
     def __init__(self, folder, seed):
         super().__init__(folder, seed, LIMITS)
         self.random = random.Random(seed)
-        self.has_intents = has_intents()
         self.crashes, self._turns = [], {}
         self.start_s = 1.0
 
@@ -59,7 +58,7 @@ class Crash(Trial):
         self.crashes.append(time.monotonic())
 
     def complaints(self, cases, records):
-        return verdict.after_crashes(cases, self.crashes, records.succeeded, self.has_intents)
+        return verdict.after_crashes(cases, self.crashes, records.succeeded)
 
     def turn(self, what):
         """1, 2, 3, …: which call of this sort it is to die at."""

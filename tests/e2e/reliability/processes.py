@@ -64,8 +64,10 @@ class Proxy(Earwitness):
         return self._traced([f"--attach={self._thread(thread)}"], injections)
 
     def attach_to_journal(self, *injections):
-        """The same, but only where the journal's files are concerned: its thread also wakes others by a write."""
-        paths = [f"--trace-path={path}" for path in (self.data / "journal").glob("*.log")]
+        """The same for the journal's thread. Of its writes only those to its present files: it also wakes others by one."""
+        has_writes = any(injection.startswith("write:") for injection in injections)
+        files = (self.data / "journal").glob("*.log") if has_writes else []
+        paths = [f"--trace-path={path}" for path in files]
         return self._traced([*paths, f"--attach={self._thread('journal')}"], injections)
 
     def attach_to_all(self, *injections):
@@ -91,9 +93,6 @@ class Proxy(Earwitness):
 
     def is_ready(self):
         return self._status("/readyz") == 200
-
-    def wait_until_ready(self, limit_s=30):
-        self.process.wait_until("it is ready", self.is_ready, limit_s)
 
     def wait_for_end(self, limit_s, or_else=lambda: False):
         """Whether it has ended by then, and before something else."""

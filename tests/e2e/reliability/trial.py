@@ -2,13 +2,12 @@
 
 import contextlib
 import pathlib
-import subprocess
 import tempfile
 import traceback
 
 import verdict
 from clients import Clients
-from processes import RULES, Proxy, Upstream, binary
+from processes import Proxy, Upstream
 from records import Records
 
 
@@ -56,6 +55,7 @@ class Trial:
 
     def all(self):
         """All cases, the log read anew from its first entry on."""
+        self.records.read()
         again = Records(self.proxy)
         again.read()
         if (again.sequence, again.hash) != (self.records.sequence, self.records.hash):
@@ -76,12 +76,6 @@ class Trial:
         code = self.proxy.process.stop()
         if code != 0:
             raise AssertionError(f"exit code {code} after SIGTERM")
-
-
-def has_intents():
-    """An older binary does not act upon `on_failure`, and has nothing to tell of what was under way in a crash."""
-    told = subprocess.run([binary(), "check", RULES], capture_output=True, text=True)
-    return "W8" not in told.stdout + told.stderr
 
 
 def story(trial_in, tell, again):

@@ -24,15 +24,15 @@ class Case:
         self.is_answered = self.status == 200
 
 
-def after_crashes(cases, crashes, succeeded, has_intents=True):
+def after_crashes(cases, crashes, succeeded):
     """The complaints about cases after the proxy died at each moment of `crashes`."""
     complaints = []
     for case in cases:
-        complaints += [f"{case.kind} {case.name}: {why}" for why in of_one(case, crashes, succeeded, has_intents)]
+        complaints += [f"{case.kind} {case.name}: {why}" for why in of_one(case, crashes, succeeded)]
     return complaints
 
 
-def of_one(case, crashes, succeeded, has_intents):
+def of_one(case, crashes, succeeded):
     full, recovered = case.found
     is_held = case.is_answered and case.kind not in NEVER_HELD
     if full > 1 or recovered > 1:
@@ -50,7 +50,7 @@ def of_one(case, crashes, succeeded, has_intents):
     if case.kind == "buffered":
         if case.is_answered and not full and not is_shortly_before(case.answer.at, crashes):
             yield "answered long before a crash, and lost"
-    elif case.performed and has_intents and not full and not recovered:
+    elif case.performed and not full and not recovered:
         yield "performed, and neither an event nor an unknown tells of it"
 
 
