@@ -80,7 +80,6 @@ class Page {
       this.shown = this.feed.events.length;
       if (this.feed.events.length && this.place.list.contains(this.waiting)) this.waiting.remove();
       if (!this.feed.events.length) this.showList();
-      this.showEntry(state.entry);
     } else if (what === 'newer') this.arrived();
     else if (what === 'failed' && !this.feed.events.length) this.showList();
     this.showBand();
@@ -108,19 +107,23 @@ class Page {
 
   /** Newer events slide in where somebody looks at the top; elsewhere they wait, and nothing moves under the eyes. */
   arrived() {
-    if (this.feed.isBroken) return this.open();
     forget();
-    if (scrollY < 80 && state.view !== 'overview') this.showNewer();
+    const n = this.feed.newer.length;
+    if (scrollY < 80 || state.view === 'overview') this.showNewer();
     const now = Date.now();
-    if (now - (this.told_at ?? 0) < TOLD_MS) return undefined;
+    if (now - (this.told_at ?? 0) < TOLD_MS) return;
     this.told_at = now;
-    tell(t('live.arrived', { n: Math.max(1, this.feed.newer.length) }));
+    tell(t('live.arrived', { n }));
     this.showStrip();
-    return undefined;
+    if (state.view === 'overview') this.view?.load();
   }
 
   showNewer() {
     if (!this.feed.newer.length) return;
+    if (this.feed.isBroken) {
+      this.open();
+      return;
+    }
     const isFirst = !this.feed.events.length;
     const taken = this.feed.take();
     this.shown = this.feed.events.length;
@@ -197,6 +200,9 @@ class Page {
       this.panel = null;
       this.main.classList.remove('is-split');
       this.place.list.inert = false;
+      // On a phone the list was out of the page meanwhile, and its place with it.
+      if (wasOpen && this.left_at !== null) scrollTo(0, this.left_at);
+      this.left_at = null;
       document.title = `${t(`view.${state.view}`)} · Earwitness`;
       if (wasOpen && before) this.view?.link(before)?.focus({ preventScroll: true });
       return;
@@ -208,6 +214,8 @@ class Page {
   }
 
   putPanel(panel, id) {
+    const isPhone = matchMedia('(max-width: 640px)').matches;
+    if (!this.panel) this.left_at = isPhone ? scrollY : null;
     const isSame = this.panel?.dataset.id === id;
     const focused = isSame && this.panel.contains(document.activeElement) ? document.activeElement.id : null;
     const scrolled = isSame ? this.panel.scrollTop : 0;
@@ -216,7 +224,7 @@ class Page {
     else this.main.append(panel);
     this.panel = panel;
     this.main.classList.add('is-split');
-    this.place.list.inert = matchMedia('(max-width: 640px)').matches;
+    this.place.list.inert = isPhone;
     panel.scrollTop = scrolled;
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     this.fit();

@@ -7,7 +7,7 @@ const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, heig
 
 class Browser {
   static async start() {
-    const program = await chromium.launch({ executablePath: process.env.E2E_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+    const program = await chromium.launch({ executablePath: process.env.E2E_CHROMIUM ?? '/usr/bin/chromium-headless-shell', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
     return new Browser(program);
   }
 

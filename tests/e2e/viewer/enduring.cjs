@@ -27,6 +27,7 @@ module.exports = {
         const page = await open(address + view, { answers, size });
         await page.waitForSelector(view.includes('overview') ? '.facet' : '[data-id]');
         await harmless(page, `${view} on a ${size}`);
+        await page.context().close();
       }
       for (const tab of ['changes', 'raw', 'meta']) {
         const page = await open(`${address}?e=${answers.events[0].id}&tab=${tab}`, { answers, size });
@@ -35,6 +36,7 @@ module.exports = {
         const length = await page.evaluate(() => document.body.innerText.length);
         require_(length < 60_000, 'a megabyte does not stand in the page by itself', length);
         await harmless(page, `${tab} on a ${size}`);
+        await page.context().close();
       }
     }
   },

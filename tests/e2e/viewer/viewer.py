@@ -3,7 +3,7 @@
     npm install --prefix tests/e2e && cargo build
     E2E_NODE_PACKAGES=tests/e2e python3 tests/e2e/viewer/viewer.py
 
-It needs Chromium: /usr/bin/chromium, or what E2E_CHROMIUM names. E2E_STEP=words runs only the steps whose names have
+It needs Chromium: /usr/bin/chromium-headless-shell, or what E2E_CHROMIUM names. E2E_STEP=words runs only the steps whose names have
 them, E2E_PICTURES=folder also takes pictures.
 """
 

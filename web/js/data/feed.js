@@ -11,6 +11,8 @@ const MORE = 200;
 const NEWEST = 50;
 /** Pages of a look for new events; more of them is a log to load anew. */
 const LOOKS_MAX = 4;
+/** So many wait to be shown, and no more are asked for. */
+const NEWER_MAX = 1_000;
 /** More than anybody scrolls through: beyond, a narrower search or an export. */
 export const HELD_MAX = 20_000;
 /** Pages that may come back empty because the time for a query was over, before the reader is asked. */
@@ -27,6 +29,8 @@ export class Feed {
     this.isWhole = false;
     this.isLoading = false;
     this.failure = null;
+    /** True when what is held cannot be gone on with: only a new feed shows what is newer. */
+    this.isBroken = false;
     this.seen_at = null;
     this.stop = new AbortController();
   }
@@ -45,11 +49,6 @@ export class Feed {
     if (this.isWhole || this.isFull) return Promise.resolve();
     this.loading ??= this.load(limit).finally(() => (this.loading = null));
     return this.loading;
-  }
-
-  /** Loads until so many are held, or all. */
-  async atLeast(count) {
-    while (this.events.length < count && !this.isWhole && !this.failure && !this.stop.signal.aborted) await this.more(count - this.events.length);
   }
 
   async load(limit) {
@@ -80,13 +79,14 @@ export class Feed {
 
   /** Looks for what is newer than the newest that is held. */
   async look() {
-    if (this.isLoading || this.failure) return;
+    if (this.isLoading || this.failure || this.isBroken) return;
     try {
       const found = await this.newest();
       const wasOffline = this.lost;
       this.lost = null;
       this.seen_at = Date.now();
-      if (found.length) this.newer.unshift(...found);
+      this.newer.unshift(...found);
+      if (this.events.length + this.newer.length > HELD_MAX || this.newer.length > NEWER_MAX) this.isBroken = true;
       if (found.length) this.changed('newer');
       else if (wasOffline) this.changed('online');
     } catch (error) {
@@ -107,7 +107,7 @@ export class Feed {
       cursor = page.next;
       if (fresh.length < page.events.length || !cursor) return found;
     }
-    // So much came at once that there is a hole below: the page begins anew rather than hide it.
+    // So much came at once that there is a hole below: it must not be hidden.
     this.isBroken = true;
     return found;
   }

@@ -115,7 +115,7 @@ function row(event, above, below) {
   const classes = ['row', event.result === 'success' && 'is-success', event.action === 'CHANGED_UNSEEN' && 'is-gap', event.isFresh && 'is-fresh', isJoined(above) && 'is-joined', isJoined(below) && 'is-joining'];
   return h('li', { class: classes.filter(Boolean).join(' '), 'data-id': event.id, 'aria-current': state.entry === event.id ? 'true' : null },
     h('time', { class: 'when num', datetime: event.time, title: `${exact(event.time)}\n${event.time}` }, clock(event.time)),
-    h('span', { class: 'ago', 'data-time': event.time }, ago(event.time, Date.now())),
+    h('span', { class: 'ago', 'data-time': event.time, title: `${exact(event.time)}\n${event.time}` }, ago(event.time, Date.now())),
     kindMark(event),
     h('a', { class: 'sentence', href: href({ entry: event.id, tab: 'changes' }), 'data-entry': event.id, title: named(event.message?.text ?? event.title), dir: 'auto' }, sentence(event)),
     byline(event),
