@@ -275,6 +275,7 @@ def tell(faults):
         step(faults)
         print(f"ok    {step.__name__.replace('_', ' ')}: {time.monotonic() - began:.0f} s", flush=True)
     faults.stop_in_order()
+    faults.verify()
     faults.proxy.start()
     cases, records = faults.all()
     verdict.demand(verdict.after_faults(cases, records))

@@ -166,6 +166,7 @@ def tell(crash, kills):
         how, counts = crash.live_and_die(WAYS[(number - 1) % len(WAYS)])
         print(f"ok    {number:4} {how}: {counts['performed']} performed, {counts['recovered']} recovered", flush=True)
     crash.stop_in_order()
+    crash.verify()
     crash.proxy.start()
     cases, records = crash.all()
     verdict.demand(crash.complaints(cases, records))

@@ -2,12 +2,13 @@
 
 import contextlib
 import pathlib
+import subprocess
 import tempfile
 import traceback
 
 import verdict
 from clients import Clients
-from processes import Proxy, Upstream
+from processes import Proxy, Upstream, binary
 from records import Records
 
 
@@ -76,6 +77,13 @@ class Trial:
         code = self.proxy.process.stop()
         if code != 0:
             raise AssertionError(f"exit code {code} after SIGTERM")
+
+    def verify(self):
+        """`earwitness verify` finds nothing wrong with what a stopped proxy has left, either."""
+        command = [binary(), "verify", "--data-dir", self.proxy.data]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise AssertionError(f"earwitness verify: exit code {done.returncode}\n{done.stdout}{done.stderr}")
 
 
 def story(trial_in, tell, again):
