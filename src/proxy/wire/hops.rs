@@ -3,6 +3,7 @@
 
 use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::failure::Failure;
 use super::forwarding;
@@ -13,7 +14,8 @@ use super::forwarding;
 /// # Errors
 /// When `Connection` names a header that the application or the record needs (THREATS E34).
 pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), Failure> {
-    for name in nominated(headers) {
+    let found = found(headers);
+    for name in nominated(headers, &found) {
         if is_end_to_end(&name) {
             return Err(Failure::Nominated);
         }
@@ -21,17 +23,15 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), Failure> {
             headers.remove(name);
         }
     }
-    if headers.contains_key(TE) {
-        let has_trailers = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
-        headers.remove(TE);
-        if has_trailers {
-            headers.insert(TE, HeaderValue::from_static("trailers"));
+    for name in found {
+        if name == TRANSFER_ENCODING {
+            headers.insert(name, HeaderValue::from_static("chunked"));
+        } else if name == TE && tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers")) {
+            headers.insert(name, HeaderValue::from_static("trailers"));
+        } else {
+            headers.remove(name);
         }
     }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
-    strip_fixed(headers);
     Ok(())
 }
 
@@ -48,27 +48,39 @@ pub(crate) fn has_option(headers: &HeaderMap, option: &str) -> bool {
 
 /// Takes them off an answer.
 pub(crate) fn strip_answer(headers: &mut HeaderMap) {
-    for name in nominated(headers) {
+    let found = found(headers);
+    for name in nominated(headers, &found) {
         if !is_end_to_end(&name) {
             headers.remove(name);
         }
     }
-    headers.remove(TE);
-    headers.remove(TRANSFER_ENCODING);
-    strip_fixed(headers);
+    for name in found {
+        headers.remove(name);
+    }
 }
 
-fn strip_fixed(headers: &mut HeaderMap) {
-    headers.remove(CONNECTION);
-    headers.remove(UPGRADE);
-    headers.remove(&KEEP_ALIVE);
-    headers.remove(&PROXY_CONNECTION);
-    headers.remove(&HTTP2_SETTINGS);
+/// Those that are there. Most requests have none, and one look at each name is cheaper than a search for each of
+/// these.
+fn found(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
+    headers.keys().filter(|name| is_of_one_hop(name.as_str())).cloned().collect()
+}
+
+fn is_of_one_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+    )
 }
 
 /// The names in `Connection`, without its own options.
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    if !headers.contains_key(CONNECTION) {
+fn nominated(headers: &HeaderMap, found: &[HeaderName]) -> Vec<HeaderName> {
+    if !found.contains(&CONNECTION) {
         return Vec::new();
     }
     tokens(headers, &CONNECTION)
@@ -93,10 +105,6 @@ fn is_end_to_end(name: &HeaderName) -> bool {
         || name.starts_with("content-")
         || forwarding::is_forwarding(name)
 }
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 #[cfg(test)]
 mod tests {
