@@ -87,7 +87,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             head_bytes_max: 64 << 10,
-            headers_max: 128,
+            headers_max: 100,
             capture_bytes_max: 1 << 20,
             capture_total_bytes_max: 64 << 20,
             decoded_bytes_max: 8 << 20,

@@ -107,7 +107,8 @@ pub(crate) async fn serve(
     if plan.candidates.is_empty() {
         // The head excludes every rule.
         let passing = Passing::new(&worker.proxy, &parts, peer, Answered::Unrecorded);
-        return worker.pass_through(parts, body, &id, &passing, peer, place).await;
+        let (crossing, asking) = worker.set_off(parts, body, id, passing, peer, place);
+        return worker.end(crossing, asking.await);
     }
     let limits = &worker.proxy.config.limits;
     let story = Box::new(Story {
@@ -176,7 +177,7 @@ impl Story {
         let bytes_max = self.worker.proxy.config.limits.request_body_bytes_max;
         let (body, progress) = RequestBody::teed(held, frames, &self.copy, bytes_max);
         let added = self.begun.elapsed();
-        let result = self.worker.ask(Request::from_parts(parts, body), progress.as_deref(), &self.bond).await;
+        let result = self.worker.ask(Request::from_parts(parts, body), progress, &self.bond).await;
         self.worker.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
         result
     }

@@ -30,6 +30,7 @@ pub use in_force::{InForce, Seat};
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,16 +42,16 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use self::bodies::{AnswerBody, Budget, Progress, RequestBody, Wait};
+use self::bodies::{AnswerBody, Budget, Progress, RequestBody};
 use self::crowd::{Crowd, Place};
 use self::missed::Passing;
-use self::reads::{Brake, Identities, Reader, Turns};
+use self::reads::{Brake, Identities, Marks, Reader, Turns};
 use self::tasks::Tasks;
 use self::tunnel::Connection;
 use self::wire::forwarding::{self, Peer};
-use self::wire::{Bond, Failure, Ids, Pool, Reply, Unsound, answer, hops};
+use self::wire::{Bond, Failure, Ids, Pool, Reply, answer, hops, patience};
 use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;
@@ -118,6 +119,28 @@ pub struct Worker {
     crowd: Rc<Crowd>,
 }
 
+/// What has become of a request before anybody waits.
+#[expect(clippy::large_enum_variant, reason = "the large one is what most requests are")]
+enum Begun<F> {
+    /// It was refused. (In a box, because it is rare.)
+    Answered(Box<Response<AnswerBody>>),
+    /// A rule may concern it.
+    Audited(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),
+    /// No rule concerns it: it is on its way to the application.
+    Crossing(Crossing, F),
+}
+
+/// What is kept of a request that no rule concerns until its answer comes.
+struct Crossing {
+    passing: Passing,
+    id: HeaderValue,
+    /// What it shows of who asks.
+    marks: Marks,
+    place: Place,
+    /// How long it was with us so far.
+    spent: Duration,
+}
+
 impl Face for Worker {
     type Connection = Connection;
     type Body = AnswerBody;
@@ -135,7 +158,11 @@ impl Face for Worker {
         connection: Rc<Connection>,
         request: Request<Incoming>,
     ) -> Response<AnswerBody> {
-        let mut response = self.respond(&connection.peer, request).await;
+        let mut response = match self.begin(&connection, request) {
+            Begun::Answered(response) => *response,
+            Begun::Audited(story) => story.await,
+            Begun::Crossing(crossing, asking) => self.end(crossing, asking.await),
+        };
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => connection.expect(response.body_mut().take_tunnel()),
             StatusCode::NOT_MODIFIED => {
@@ -169,17 +196,22 @@ impl Face for Worker {
 }
 
 impl Worker {
-    async fn respond(self: Rc<Self>, peer: &Peer, request: Request<Incoming>) -> Response<AnswerBody> {
+    /// All that can be done with a request before anybody waits, so that little of it is kept until its answer comes.
+    fn begin(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        request: Request<Incoming>,
+    ) -> Begun<impl Future<Output = Result<Reply, Failure>> + use<>> {
         let Some(place) = self.crowd.enter(self.proxy.config.limits.requests_max) else {
-            return self.fail(Failure::Crowded, &self.ids.header());
+            return Begun::Answered(Box::new(self.fail(Failure::Crowded, &self.ids.header())));
         };
         let (mut parts, body) = request.into_parts();
-        let methods = &self.proxy.config.methods;
-        if !methods.is_empty() && !methods.contains(&parts.method) {
-            return self.refuse_method(methods);
+        let (config, peer) = (&self.proxy.config, &connection.peer);
+        if !config.methods.is_empty() && !config.methods.contains(&parts.method) {
+            return Begun::Answered(Box::new(self.refuse_method(&config.methods)));
         }
-        if body.size_hint().lower() > self.proxy.config.limits.request_body_bytes_max {
-            return self.fail(Failure::BodyTooLarge, &self.ids.header());
+        if body.size_hint().lower() > config.limits.request_body_bytes_max {
+            return Begun::Answered(Box::new(self.fail(Failure::BodyTooLarge, &self.ids.header())));
         }
         let candidates = self.proxy.audit.candidates(&HeadView {
             method: parts.method.as_str(),
@@ -189,15 +221,18 @@ impl Worker {
             is_trusted: peer.is_trusted,
         });
         if !candidates.is_empty() {
-            // In a box: hyper moves and keeps the future of each request, and most do not come here.
-            return Box::pin(audited::serve(self, peer, parts, body, candidates, place)).await;
+            let (worker, connection) = (Rc::clone(self), Rc::clone(connection));
+            let story =
+                async move { audited::serve(worker, &connection.peer, parts, body, candidates, place).await };
+            return Begun::Audited(Box::pin(story));
         }
         match self.prepare(&mut parts, peer) {
             Ok(id) => {
                 let passing = Passing::new(&self.proxy, &parts, peer, Answered::Unmatched);
-                self.pass_through(parts, body, &id, &passing, peer, place).await
+                let (crossing, asking) = self.set_off(parts, body, id, passing, peer, place);
+                Begun::Crossing(crossing, asking)
             }
-            Err(failure) => self.fail(failure, &self.ids.header()),
+            Err(failure) => Begun::Answered(Box::new(self.fail(failure, &self.ids.header()))),
         }
     }
 
@@ -244,49 +279,38 @@ impl Worker {
             parts.uri = parts.uri.path_and_query().cloned().map_or(Uri::from_static("/"), Uri::from);
         }
         parts.version = Version::HTTP_11;
-        // What else hyper put there is how the names of headers were written, which it reads when it writes.
         parts.extensions.remove::<OnUpgrade>();
         Ok(id)
     }
 
-    /// Answers a request that no rule concerns.
-    async fn pass_through(
+    /// The plain way: both bodies streamed, nothing kept. What comes back is what [`Worker::end`] needs, and waits
+    /// for the answer's head.
+    fn set_off(
         &self,
         parts: Parts,
         body: Incoming,
-        id: &HeaderValue,
-        passing: &Passing,
+        id: HeaderValue,
+        passing: Passing,
         peer: &Peer,
         place: Place,
-    ) -> Response<AnswerBody> {
-        match self.pass(parts, body, passing, peer, place).await {
-            Ok(response) => {
-                self.proxy.metrics.request(RequestKind::Passed);
-                response
-            }
-            Err(failure) => self.fail(failure, id),
-        }
-    }
-
-    /// The plain way: both bodies streamed, nothing kept.
-    async fn pass(
-        &self,
-        parts: Parts,
-        body: Incoming,
-        passing: &Passing,
-        peer: &Peer,
-        place: Place,
-    ) -> Result<Response<AnswerBody>, Failure> {
+    ) -> (Crossing, impl Future<Output = Result<Reply, Failure>> + use<>) {
         let begun = Instant::now();
         let marks = self.proxy.identities.marks(&parts.headers);
         let (body, progress) = RequestBody::streamed(body, self.proxy.config.limits.request_body_bytes_max);
-        let sent = Instant::now();
-        let (response, lease) =
-            self.ask(Request::from_parts(parts, body), progress.as_deref(), &peer.bond).await?;
+        let asking = self.ask(Request::from_parts(parts, body), progress, &peer.bond);
+        (Crossing { passing, id, marks, place, spent: begun.elapsed() }, asking)
+    }
+
+    /// Makes the application's answer the client's.
+    fn end(&self, crossing: Crossing, result: Result<Reply, Failure>) -> Response<AnswerBody> {
+        let (response, lease) = match result {
+            Ok(reply) => reply,
+            Err(failure) => return self.fail(failure, &crossing.id),
+        };
         let answered = Instant::now();
         let (mut head, frames) = response.into_parts();
-        self.proxy.identities.heard(&marks, head.status.as_u16(), &head.headers);
-        passing.end(&self.proxy, &head);
+        self.proxy.identities.heard(&crossing.marks, head.status.as_u16(), &head.headers);
+        crossing.passing.end(&self.proxy, &head);
         let body = match head.status {
             StatusCode::SWITCHING_PROTOCOLS => {
                 AnswerBody::tunnel(tunnel::begin(&mut head, lease, &Rc::default()))
@@ -296,52 +320,28 @@ impl Worker {
                 let body = AnswerBody::streamed(frames, lease);
                 match is_event_stream(&head.headers) {
                     true => body,
-                    false => body.within(place, self.proxy.config.limits.upstream_body_ms),
+                    false => body.within(crossing.place, self.proxy.config.limits.upstream_body_ms),
                 }
             }
         };
         head.version = Version::HTTP_11;
-        let response = Response::from_parts(head, body);
-        let added = (sent - begun) + answered.elapsed();
+        self.proxy.metrics.request(RequestKind::Passed);
+        let added = crossing.spent + answered.elapsed();
         self.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
-        Ok(response)
+        Response::from_parts(head, body)
     }
 
-    /// Sends a request and waits for the head of its answer, at most `upstream_ms` after the end of the
+    /// Sends a request; what comes back waits for the head of its answer, at most `upstream_ms` after the end of the
     /// request's body.
-    async fn ask(
+    fn ask(
         &self,
         request: Request<RequestBody>,
-        progress: Option<&Progress>,
+        progress: Option<Rc<Progress>>,
         bond: &Rc<Bond>,
-    ) -> Result<Reply, Failure> {
-        let limits = &self.proxy.config.limits;
+    ) -> impl Future<Output = Result<Reply, Failure>> + use<> {
         let is_upgrade = request.headers().contains_key(UPGRADE);
-        let mut sending = std::pin::pin!(self.pool.send(request, Some(bond)));
-        let mut deadline = Instant::now() + Duration::from_millis(limits.upstream_ms);
-        let result = loop {
-            match timeout_at(deadline, sending.as_mut()).await {
-                Ok(result) => break result,
-                Err(_) => match progress.map(|progress| progress.wait(Instant::now(), limits)) {
-                    Some(Wait::Until(later)) => deadline = later,
-                    Some(Wait::ForClient) => break Err(Failure::RequestStalled),
-                    Some(Wait::ForAnswer) | None => break Err(Failure::Timeout),
-                },
-            }
-        };
-        match result {
-            Ok((response, _)) if !tunnel::may_be(&response, is_upgrade) => {
-                Err(Failure::Unsound(Unsound::Switch))
-            }
-            Ok(reply) => Ok(reply),
-            Err(Failure::Gone) if progress.is_some_and(|progress| progress.is_too_large.get()) => {
-                Err(Failure::BodyTooLarge)
-            }
-            Err(Failure::Gone) if progress.is_some_and(|progress| progress.is_broken.get()) => {
-                Err(Failure::RequestBroken)
-            }
-            Err(failure) => Err(failure),
-        }
+        let sending = self.pool.send(request, Some(bond));
+        patience::answer_to(sending, progress, Arc::clone(&self.proxy.config), is_upgrade)
     }
 
     /// Takes note of what an audited exchange may have done to its session, before the client can act on it.

@@ -15,6 +15,8 @@ pub(crate) mod table;
 mod welcome;
 mod worker;
 
+pub use connection::Beside;
+pub(crate) use connection::Ticket;
 pub use gate::Refusal;
 pub use welcome::Tls;
 pub(crate) use worker::prepare;
@@ -50,6 +52,8 @@ pub struct Arrival {
     pub scheme: &'static str,
     /// What the client's certificate says, if it showed one; it is verified.
     pub certificate: Option<Arc<Certificate>>,
+    /// What passes beside hyper; `None` over HTTP/2, where it is alone.
+    pub beside: Option<Rc<Beside>>,
 }
 
 /// What answers requests. There is one on each worker; it never leaves its thread.

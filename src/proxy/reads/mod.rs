@@ -10,6 +10,6 @@ pub(super) mod recall;
 mod turns;
 
 pub(super) use brake::Brake;
-pub(super) use identity::{Identities, Sessions};
+pub(super) use identity::{Identities, Marks, Sessions};
 pub(super) use reader::Reader;
 pub(super) use turns::{Turn, Turns};

@@ -58,7 +58,7 @@ impl Peer {
             certificate: arrival.certificate.clone().filter(|_| !is_trusted),
             scheme: arrival.scheme,
             for_value: value(&ip.to_string()),
-            bond: Rc::default(),
+            bond: Rc::new(Bond::new(arrival.beside.clone())),
             last: RefCell::new(None),
         }
     }
@@ -275,7 +275,7 @@ mod tests {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
         let peer = SocketAddr::new(peer.parse().unwrap(), 1);
-        let arrival = Arrival { peer, client: peer, scheme: "http", certificate: None };
+        let arrival = Arrival { peer, client: peer, scheme: "http", certificate: None, beside: None };
         let peer = Peer::new(&arrival, &trusted);
         peer.client_ip(&headers, &trusted).to_string()
     }

@@ -1,12 +1,13 @@
 //! What every request needs between client and application, whether a rule concerns it or not: who the client
 //! is and the headers that tell it ([`forwarding`], with [`ids`]), the headers taken off ([`hops`]), the
-//! connections ([`pool`]) with the gate that no unsound answer passes ([`answer_gate`]), and the answer where the application gives none ([`failure`]).
+//! connections ([`pool`]) with the gate that no unsound answer passes ([`answer_gate`]), how long an answer is waited for ([`patience`]), and the answer where the application gives none ([`failure`]).
 
 mod answer_gate;
 mod failure;
 pub(super) mod forwarding;
 pub(super) mod hops;
 mod ids;
+pub(super) mod patience;
 mod pool;
 
 pub(super) use answer_gate::Unsound;

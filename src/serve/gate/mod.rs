@@ -12,24 +12,30 @@
 pub(crate) mod chunks;
 pub(super) mod head;
 pub(crate) mod lines;
+mod out;
 #[cfg(test)]
 mod properties;
 pub(crate) mod ready;
 mod refusal;
+pub(crate) mod spelling;
 #[cfg(test)]
 mod tests;
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use self::chunks::{Chunks, Side};
 use self::lines::Framing;
+pub(super) use self::out::written;
 use self::ready::Ready;
 pub use self::refusal::Refusal;
+use self::spelling::{Respelling, Spelling};
 use super::connection::Wire;
 
 /// A client's socket behind the gate.
@@ -49,6 +55,8 @@ pub(super) struct Gate<S> {
     discard_bytes_left: usize,
     /// Interim answers that are being written.
     interims: Vec<u8>,
+    /// Of the names in the head of an answer.
+    respelling: Respelling,
 }
 
 /// What the next byte belongs to.
@@ -79,6 +87,7 @@ impl<S> Gate<S> {
             headers_max,
             discard_bytes_left: DISCARD_BYTES_MAX,
             interims: Vec::new(),
+            respelling: Respelling::default(),
         }
     }
 
@@ -170,7 +179,7 @@ impl<S> Gate<S> {
             Framing::Chunked => Place::Chunks(Chunks::START),
             Framing::Upgrade => Place::Upgrade,
         };
-        self.wire.head_passed();
+        self.wire.head_passed(Spelling::of(head));
         Ok(())
     }
 
@@ -243,6 +252,20 @@ impl<S: AsyncRead + Unpin> Gate<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Gate<S> {
+    /// Waits until a client that has rested sends something or leaves. What was read is `ready`; an error or the end
+    /// is there for the next read too.
+    pub(super) async fn stirs(&mut self) {
+        poll_fn(|context| {
+            let mut space = [MaybeUninit::uninit(); START_BYTES];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            let attempt = Pin::new(&mut self.socket).poll_read(context, &mut buffer);
+            attempt.map(|_| self.take_in(buffer.filled().to_vec()))
+        })
+        .await;
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -275,6 +298,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
             let before = into.filled().len();
             let attempt = Pin::new(&mut gate.socket).poll_read(context, into);
             let new = into.filled().len() - before;
+            let is_at_rest = attempt.is_pending() && gate.place == Place::Head && gate.held.is_empty();
+            gate.wire.awaits_head(is_at_rest);
             if matches!(gate.place, Place::Body { .. } | Place::Chunks(_)) {
                 gate.wire.sending.note(attempt.is_ready().then_some(new));
             }
@@ -296,82 +321,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Gate<S> {
-    /// Writes the rest of interim answers, if one is on its way: hyper must not write in its middle.
-    fn write_interims(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.interims.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        while !self.interims.is_empty() {
-            let attempt = Pin::new(&mut self.socket).poll_write(context, &self.interims);
-            self.wire.taking.note(written(&attempt));
-            match ready!(attempt)? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => drop(self.interims.drain(..count)),
-            }
-        }
-        self.wire.interims.written();
-        // The final answer waits for this, in the same task.
-        context.waker().wake_by_ref();
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.write_interims(context))?;
-        let attempt = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.wire.taking.note(written(&attempt));
-        attempt
-    }
-
-    /// hyper flushes when it has written all it had: then interim answers may be written, unless the answer
-    /// itself has begun.
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.interims.is_empty() && self.wire.is_under_way() {
-            self.interims = self.wire.interims.take();
-        }
-        ready!(self.write_interims(context))?;
-        let attempt = Pin::new(&mut self.socket).poll_flush(context);
-        self.wire.taking.note(attempt.is_ready().then_some(0));
-        attempt
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.write_interims(context))?;
-        let attempt = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.wire.taking.note(written(&attempt));
-        attempt
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-}
-
-/// How much an attempt to write moved; `None` when it has to wait.
-pub(super) fn written(attempt: &Poll<io::Result<usize>>) -> Option<usize> {
-    match attempt {
-        Poll::Ready(result) => Some(result.as_ref().map_or(0, |bytes| *bytes)),
-        Poll::Pending => None,
-    }
-}
+/// Up to so many header lines hyper reads without allocating; told any number, it makes room for as many with each
+/// message. So it is told larger ones only: the gates have counted.
+pub(crate) const HEADERS_IN_PLACE: usize = 100;
 
 /// What hyper reads in the place of a refused head. It never leaves the process.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
+/// Room for most heads.
+const START_BYTES: usize = 4 << 10;
 const DISCARD_BYTES_MAX: usize = 256 << 10;
 /// What a client may send before it knows that its upgrade was granted; more waits in its socket.
 const EARLY_BYTES_MAX: usize = 16 << 10;

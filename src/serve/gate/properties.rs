@@ -26,7 +26,7 @@ fn read(sent: &[u8], cuts: &[usize]) -> Seen {
         pieces.push(piece.to_vec());
         rest = behind;
     }
-    read_with(pieces, 64 << 10, 128)
+    read_with(pieces, 64 << 10, 100)
 }
 
 // THREATS E30

@@ -42,7 +42,7 @@ pub(super) fn read_with(pieces: Vec<Vec<u8>>, head_bytes_max: usize, headers_max
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut bytes = Vec::new();
     let mut broke = false;
-    runtime.block_on(std::future::poll_fn(|context| {
+    runtime.block_on(poll_fn(|context| {
         loop {
             let mut future = std::pin::pin!(gate.read_buf(&mut bytes));
             match future.as_mut().poll(context) {

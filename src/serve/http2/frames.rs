@@ -66,7 +66,7 @@ impl<S> Frames<S> {
         match self.place {
             Place::Payload { left: 0, ends_head } => {
                 if ends_head {
-                    self.traffic.wire.head_passed();
+                    self.traffic.wire.head_passed(None);
                 }
                 self.place = Place::Head { bytes: [0; HEAD_BYTES], count: 0 };
             }

@@ -44,7 +44,7 @@ pub(super) async fn welcome<F: Face>(
     if !face.trusts(client.ip()) && place.count_for(client.ip()).is_err() {
         return turn_away(socket, &shared);
     }
-    let arrival = Arrival { peer, client, scheme: "http", certificate: None };
+    let arrival = Arrival { peer, client, scheme: "http", certificate: None, beside: None };
     match shared.entrance.tls.clone() {
         None => welcome_in_clear(socket, arrival, shared, face).await,
         Some(tls) => Box::pin(welcome_securely(tls, socket, arrival, shared, face)).await,

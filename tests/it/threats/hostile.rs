@@ -136,7 +136,7 @@ fn every_hostile_head_is_one_event_or_a_refusal_and_the_next_request_works() {
         format!("Authorization: Bearer eyJhbGciOiJub25lIn0.{long}."),
         format!("X-Forwarded-For: {}", "1.1.1.1, ".repeat(5_000)),
         "traceparent: 00-zz-\u{fffd}".to_owned(),
-        (0..100).map(|n| format!("X-{n}: {n}")).collect::<Vec<_>>().join("\r\n"),
+        (0..90).map(|n| format!("X-{n}: {n}")).collect::<Vec<_>>().join("\r\n"),
         "X-HTTP-Method-Override: \u{fffd},,,,DELETE,,".to_owned(),
         format!("Destination: {long}"),
         "Content-Encoding: ,,,,\r\nContent-Type: ;;;;=".to_owned(),

@@ -5,8 +5,8 @@ mod identities;
 mod kept;
 mod sessions;
 
-pub(in crate::proxy) use identities::Identities;
 pub(super) use identities::{Asking, Turn};
+pub(in crate::proxy) use identities::{Identities, Marks};
 pub(in crate::proxy) use sessions::Sessions;
 
 #[cfg(test)]

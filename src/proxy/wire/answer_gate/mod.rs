@@ -8,7 +8,7 @@
 mod head;
 mod sender;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,12 +19,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::head::Follows;
 pub(crate) use self::head::Unsound;
-pub(crate) use self::sender::{Sender, Switched, Unanswered};
+pub(crate) use self::sender::{Answering, Sender, Switched, Unanswered};
 use crate::config::Limits;
-use crate::serve::Refusal;
 use crate::serve::gate::chunks::{Chunks, Side};
 use crate::serve::gate::lines::{self, Framing};
 use crate::serve::gate::ready::Ready;
+use crate::serve::gate::spelling::{Respelling, Spelling};
+use crate::serve::{Refusal, Ticket};
 use crate::telemetry::Metrics;
 
 /// What a request asks, as far as the end of its answer depends on it.
@@ -46,8 +47,12 @@ pub(crate) enum Question {
 struct Talk {
     /// What the request that goes out next asks; the gate takes it with the request's first byte.
     question: Cell<Question>,
+    /// The client's place beside hyper.
+    client: RefCell<Option<Ticket>>,
     /// Why an answer was refused. Nothing after it is read.
     unsound: Cell<Option<Unsound>>,
+    /// True while hyper has something that is not written.
+    has_more: Cell<bool>,
     /// True when no further answer can be believed.
     is_last: Cell<bool>,
 }
@@ -62,6 +67,8 @@ struct Gate<S> {
     held: Vec<u8>,
     /// Bytes that hyper reads next: a head that was held, and what came with its end.
     ready: Ready,
+    /// Of the names in the head of a request.
+    respelling: Respelling,
     limits: HeadLimits,
     metrics: Arc<Metrics>,
 }
@@ -111,6 +118,7 @@ impl<S> Gate<S> {
             place: Place::Silent,
             held: Vec::new(),
             ready: Ready::default(),
+            respelling: Respelling::default(),
             limits,
             metrics: Arc::clone(metrics),
         }
@@ -129,6 +137,8 @@ impl<S> Gate<S> {
                 Question::None => {}
                 question @ (Question::Plain | Question::Head | Question::Upgrade) => {
                     self.place = Place::Head { question, interims: 0 };
+                    let client = self.talk.client.borrow();
+                    self.respelling.expect(client.as_ref().and_then(Ticket::asked));
                 }
             }
         }
@@ -183,7 +193,13 @@ impl<S> Gate<S> {
         if head.len() > self.limits.head_bytes_max {
             return Err(Refusal::HeadTooLarge.into());
         }
-        match head::examine(head, self.limits.headers_max, question)? {
+        let follows = head::examine(head, self.limits.headers_max, question)?;
+        match (follows, &*self.talk.client.borrow()) {
+            (Follows::Head, Some(client)) => client.pass(head),
+            (_, Some(client)) => drop(Spelling::of(head).map(|spelling| client.answered(spelling))),
+            (_, None) => {}
+        }
+        match follows {
             Follows::Head if interims == INTERIMS_MAX => Err(Unsound::Interims),
             Follows::Head => Ok(Place::Head { question, interims: interims + 1 }),
             Follows::Nothing => Ok(Place::Silent),
@@ -279,17 +295,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.writes();
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.talk.has_more.set(false);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -302,7 +315,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.writes();
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        self.talk.has_more.set(true);
+        let gate = &mut *self;
+        gate.respelling.poll_write(&mut gate.socket, context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

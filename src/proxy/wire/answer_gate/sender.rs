@@ -1,11 +1,14 @@
 //! hyper's sender of a connection whose answers pass the gate: it tells the gate what each request asks, and
 //! knows when an answer was refused.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -14,6 +17,8 @@ use tokio::sync::oneshot;
 use super::{Gate, HeadLimits, Place, Question, Talk};
 use crate::proxy::bodies::RequestBody;
 use crate::proxy::wire::Failure;
+use crate::serve::Ticket;
+use crate::serve::gate::HEADERS_IN_PLACE;
 use crate::telemetry::Metrics;
 
 /// The way to send requests over one connection, one at a time. The connection ends when it is dropped.
@@ -38,6 +43,16 @@ pub(crate) struct Switched {
     pub(crate) early: Vec<u8>,
 }
 
+/// The head of an answer, which somebody waits for. It is small, because every future around it holds it: hyper's
+/// own future has room for the request, should it come back.
+pub(crate) struct Answering {
+    answer: Pin<Box<dyn Future<Output = Tried>>>,
+    talk: Rc<Talk>,
+}
+
+/// What hyper says of a request.
+type Tried = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
 /// A request that was not answered.
 pub(crate) enum Unanswered {
     /// Not a byte of it was written: here it is again.
@@ -61,10 +76,12 @@ impl Sender {
     {
         let talk = Rc::new(Talk::default());
         let gate = Gate::new(stream, Rc::clone(&talk), limits, metrics);
-        let (sender, connection): (_, Connection<_, RequestBody>) = http1::Builder::new()
-            .max_headers(limits.headers_max)
-            // Names as the client wrote them; ours as people write them.
-            .preserve_header_case(true)
+        let mut builder = http1::Builder::new();
+        if limits.headers_max > HEADERS_IN_PLACE {
+            builder.max_headers(limits.headers_max);
+        }
+        let (sender, connection): (_, Connection<_, RequestBody>) = builder
+            // The gate restores names that the client wrote otherwise.
             .title_case_headers(true)
             .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MAX))
             .handshake(TokioIo::new(gate))
@@ -88,26 +105,13 @@ impl Sender {
         Ok((Sender { sender, talk, switched }, driving))
     }
 
-    /// Sends a request and waits for the head of its answer.
-    ///
-    /// # Errors
-    /// When there is none, or it was refused.
-    pub(crate) async fn send(
-        &mut self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    /// Sends a request at once; what comes back waits for the head of its answer. `client` is its
+    /// client's place beside hyper.
+    pub(crate) fn send(&mut self, request: Request<RequestBody>, client: Option<Ticket>) -> Answering {
+        self.talk.client.replace(client);
         self.talk.question.set(question(request.method(), request.headers()));
-        match self.sender.try_send_request(request).await {
-            Ok(response) => Ok(response),
-            Err(mut error) => match (self.talk.unsound.get(), error.take_message()) {
-                (_, Some(request)) => Err(Unanswered::Unsent(Box::new(request))),
-                (Some(unsound), None) => Err(Unanswered::Sent(Failure::Unsound(unsound))),
-                (None, None) => {
-                    tracing::debug!(error = %error.error(), "the application broke the connection");
-                    Err(Unanswered::Sent(Failure::Gone))
-                }
-            },
-        }
+        let answer = Box::pin(self.sender.try_send_request(request));
+        Answering { answer, talk: Rc::clone(&self.talk) }
     }
 
     /// The socket after a 101; `None` when it broke meanwhile.
@@ -115,9 +119,10 @@ impl Sender {
         self.switched.await.ok()
     }
 
-    /// Whether the next request can be sent now.
+    /// Whether the next request can be sent now. (hyper takes it before the last one is written, where the
+    /// application has answered that early.)
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_over() && self.sender.is_ready()
+        !self.is_over() && self.sender.is_ready() && !self.talk.has_more.get()
     }
 
     /// Whether no request can be sent any more.
@@ -136,6 +141,22 @@ impl Sender {
     /// When the connection ends before.
     pub(crate) async fn ready(&mut self) -> hyper::Result<()> {
         self.sender.ready().await
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Incoming>, Unanswered>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.as_mut().poll(context));
+        Poll::Ready(answer.map_err(|mut error| match (self.talk.unsound.get(), error.take_message()) {
+            (_, Some(request)) => Unanswered::Unsent(Box::new(request)),
+            (Some(unsound), None) => Unanswered::Sent(Failure::Unsound(unsound)),
+            (None, None) => {
+                tracing::debug!(error = %error.error(), "the application broke the connection");
+                Unanswered::Sent(Failure::Gone)
+            }
+        }))
     }
 }
 

@@ -66,7 +66,7 @@ fn read(question: Question, sent: &[u8], sizes: &[usize]) -> Seen {
     }
     let talk = Rc::new(Talk::default());
     talk.question.set(question);
-    let limits = HeadLimits { head_bytes_max: 64 << 10, headers_max: 128 };
+    let limits = HeadLimits { head_bytes_max: 64 << 10, headers_max: 100 };
     let mut gate = Gate::new(Reads(pieces), Rc::clone(&talk), limits, &Metrics::new());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bytes = runtime.block_on(async {

@@ -6,6 +6,7 @@
 //! speaks HTTP/1.1, never goes back to the others, and ends with the client's.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -13,17 +14,30 @@ use tokio::time::Instant;
 
 use super::own::Idle;
 use crate::proxy::wire::answer_gate::Sender;
+use crate::serve::{Beside, Ticket};
 
-/// What ties a client's connection to one of the application's. Lives as long as the client's connection, or
+/// A client's connection as those to the application see it: what ties it to one of them. Lives as long as the client's connection, or
 /// as what it left behind is under way.
 #[derive(Debug, Default)]
 pub(crate) struct Bond {
     is_tied: Cell<bool>,
+    /// What passes beside hyper to and from the client.
+    beside: Option<Rc<Beside>>,
     /// The application's connection, while nothing is under way on it.
     idle: RefCell<Option<Idle>>,
 }
 
 impl Bond {
+    /// Of a client that nothing was said to yet.
+    pub(crate) fn new(beside: Option<Rc<Beside>>) -> Bond {
+        Bond { beside, ..Bond::default() }
+    }
+
+    /// For the request under way.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        self.beside.as_ref().map(Beside::ticket)
+    }
+
     /// True once a sign of such a scheme was seen; it stays so.
     pub(super) fn is_tied(&self) -> bool {
         self.is_tied.get()

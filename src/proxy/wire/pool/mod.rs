@@ -16,6 +16,7 @@ pub(crate) use bond::{Bond, is_bound};
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::dial::{Dialed, Dialer};
 use self::http2::{Place, Shared};
-use self::own::{Home, Idle, Own, Tried};
+use self::own::{Home, Idle, Own, Trial, Tried};
 use super::answer_gate::Switched;
 use super::failure::Failure;
 use crate::config::{Limits, Upstream};
@@ -59,6 +60,14 @@ pub(crate) enum Lease {
 /// The head of an answer, and what its body comes over.
 pub(crate) type Reply = (Response<Incoming>, Lease);
 
+/// A request on its way.
+enum Sending {
+    /// Sent over a connection that was idle.
+    Tried(Trial),
+    /// In a box, whatever it takes: what is rare must not make every request's future larger.
+    Other(Pin<Box<dyn Future<Output = Result<Reply, Failure>>>>),
+}
+
 /// Where a request that may share a connection goes.
 enum Line {
     Shared(Place),
@@ -81,41 +90,66 @@ impl Pool {
     /// Sends a request and waits for the head of its answer, without a limit of its own but for
     /// connecting. `client` is what ties the client's connection to one of the application's; none for a
     /// request of our own. Dropped before it ends, it ends the request.
-    pub(crate) async fn send(
+    pub(crate) fn send(
         self: &Rc<Self>,
         request: Request<RequestBody>,
         client: Option<&Rc<Bond>>,
-    ) -> Result<Reply, Failure> {
-        let (response, mut lease) =
-            if client.is_some_and(|bond| bond.is_tied()) || is_bound(request.headers()) {
-                // In boxes: what is rare must not make every request's future larger.
-                Box::pin(self.send_bound(request, client)).await?
-            } else {
-                match &self.shared {
-                    // A switch of protocols is HTTP/1.1's.
-                    Some(shared) if !shared.is_declined() && !request.headers().contains_key(UPGRADE) => {
-                        Box::pin(self.send_shared(shared, request)).await?
-                    }
-                    Some(_) | None => self.send_own(request).await?,
-                }
+    ) -> impl Future<Output = Result<Reply, Failure>> + use<> {
+        let (sending, pool, client) = (self.begin(request, client), Rc::clone(self), client.cloned());
+        async move {
+            let (response, mut lease) = match sending {
+                Sending::Tried(trial) => match trial.end().await? {
+                    Tried::Answered(reply) => reply,
+                    Tried::Again(again) => Box::pin(pool.send_own(again, client.as_ref())).await?,
+                },
+                Sending::Other(other) => other.await?,
             };
-        if let Lease::Own(own) = &mut lease {
-            own.heed(response.headers());
+            if let Lease::Own(own) = &mut lease {
+                own.heed(response.headers());
+            }
+            if bond::is_challenge(response.headers()) {
+                lease.bind(client.as_ref());
+            }
+            Ok((response, lease))
         }
-        if bond::is_challenge(response.headers()) {
-            lease.bind(client);
-        }
-        Ok((response, lease))
     }
 
-    async fn send_own(self: &Rc<Self>, mut request: Request<RequestBody>) -> Result<Reply, Failure> {
+    /// Most requests find an idle connection and are sent before anybody waits: nothing of them is kept then,
+    /// and what waits is small. It is moved into and held by every request's future.
+    fn begin(self: &Rc<Self>, request: Request<RequestBody>, client: Option<&Rc<Bond>>) -> Sending {
+        let pool = Rc::clone(self);
+        if client.is_some_and(|bond| bond.is_tied()) || is_bound(request.headers()) {
+            let client = client.cloned();
+            return Sending::Other(Box::pin(async move { pool.send_bound(request, client.as_ref()).await }));
+        }
+        // A switch of protocols is HTTP/1.1's.
+        if self.shared.as_ref().is_some_and(|shared| !shared.is_declined())
+            && !request.headers().contains_key(UPGRADE)
+        {
+            let client = client.cloned();
+            return Sending::Other(Box::pin(async move { pool.send_shared(request, client.as_ref()).await }));
+        }
+        match self.checkout() {
+            Some((own, has_rested)) => Sending::Tried(own.try_send(request, has_rested, client)),
+            None => {
+                let client = client.cloned();
+                Sending::Other(Box::pin(async move { pool.send_own(request, client.as_ref()).await }))
+            }
+        }
+    }
+
+    async fn send_own(
+        self: &Rc<Self>,
+        mut request: Request<RequestBody>,
+        client: Option<&Rc<Bond>>,
+    ) -> Result<Reply, Failure> {
         while let Some((own, has_rested)) = self.checkout() {
-            match own.try_send(request, has_rested).await? {
+            match own.try_send(request, has_rested, client).end().await? {
                 Tried::Answered(answered) => return Ok(answered),
                 Tried::Again(again) => request = again,
             }
         }
-        Box::pin(async { self.dial().await?.send(request).await }).await
+        self.dial().await?.send(request, client).await
     }
 
     /// Over the connection that stands for this client, or else over a new one that will.
@@ -126,29 +160,30 @@ impl Pool {
     ) -> Result<Reply, Failure> {
         let home = || client.map_or(Home::Nowhere, |bond| Home::Client(Rc::clone(bond)));
         if let Some((idle, has_rested)) = client.and_then(|bond| bond.take()) {
-            match Own::new(idle, home()).try_send(request, has_rested).await? {
+            match Own::new(idle, home()).try_send(request, has_rested, client).end().await? {
                 Tried::Answered(answered) => return Ok(answered),
                 Tried::Again(again) => request = again,
             }
         }
-        Own::new(self.dialer.http1().await?, home()).send(request).await
+        Own::new(self.dialer.http1().await?, home()).send(request, client).await
     }
 
     async fn send_shared(
         self: &Rc<Self>,
-        shared: &Shared,
         mut request: Request<RequestBody>,
+        client: Option<&Rc<Bond>>,
     ) -> Result<Reply, Failure> {
+        let Some(shared) = &self.shared else { return self.send_own(request, client).await };
         for _ in 0..TRIES_MAX {
             let mut place = match self.line(shared).await? {
                 Line::Shared(place) => place,
                 Line::Own(own) => {
                     http2::over_http1(&mut request);
-                    return own.send(request).await;
+                    return own.send(request, client).await;
                 }
                 Line::Declined => {
                     http2::over_http1(&mut request);
-                    return self.send_own(request).await;
+                    return self.send_own(request, client).await;
                 }
             };
             http2::over_http2(&mut request, self.dialer.scheme());
@@ -310,8 +345,6 @@ fn head_of(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    // How the client wrote its headers' names.
-    *copy.extensions_mut() = request.extensions().clone();
     copy
 }
 

@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout};
 use super::{Bond, KEEP, Lease, Pool, REST, Reply, head_of, is_idempotent};
 use crate::proxy::bodies::RequestBody;
 use crate::proxy::wire::Failure;
-use crate::proxy::wire::answer_gate::{Sender, Switched, Unanswered};
+use crate::proxy::wire::answer_gate::{Answering, Sender, Switched, Unanswered};
+use crate::serve::Ticket;
 
 /// A connection in use. Dropped, it is closed.
 #[derive(Debug)]
@@ -41,6 +42,14 @@ pub(super) struct Idle {
     until: Instant,
 }
 
+/// A request that was sent on a connection that had been idle. Dropped, it closes the connection.
+pub(super) struct Trial {
+    answering: Answering,
+    own: Own,
+    /// Its head once more, where it may go twice.
+    again: Option<Box<Request<RequestBody>>>,
+}
+
 /// What became of a request on a connection that had been idle.
 pub(super) enum Tried {
     Answered(Reply),
@@ -54,8 +63,12 @@ impl Own {
     }
 
     /// Sends a request over a new connection.
-    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<Reply, Failure> {
-        match self.sender.send(request).await {
+    pub(super) async fn send(
+        mut self,
+        request: Request<RequestBody>,
+        client: Option<&Rc<Bond>>,
+    ) -> Result<Reply, Failure> {
+        match self.sender.send(request, ticket(client)).await {
             Ok(response) => Ok((response, Lease::Own(self))),
             Err(Unanswered::Unsent(_)) => Err(Failure::Gone),
             Err(Unanswered::Sent(failure)) => Err(failure),
@@ -63,20 +76,15 @@ impl Own {
     }
 
     /// Sends a request over a connection that had been idle and that the application may be closing.
-    pub(super) async fn try_send(
+    pub(super) fn try_send(
         mut self,
         request: Request<RequestBody>,
         has_rested: bool,
-    ) -> Result<Tried, Failure> {
+        client: Option<&Rc<Bond>>,
+    ) -> Trial {
         let is_repeatable = has_rested && is_idempotent(&request) && request.body().is_end_stream();
-        let again = is_repeatable.then(|| head_of(&request));
-        match self.sender.send(request).await {
-            Ok(response) => Ok(Tried::Answered((response, Lease::Own(self)))),
-            Err(Unanswered::Unsent(unsent)) => Ok(Tried::Again(*unsent)),
-            Err(Unanswered::Sent(failure)) => {
-                again.filter(|_| failure == Failure::Gone).map(Tried::Again).ok_or(failure)
-            }
-        }
+        let again = is_repeatable.then(|| Box::new(head_of(&request)));
+        Trial { answering: self.sender.send(request, ticket(client)), own: self, again }
     }
 
     /// Takes note of how long the application says it keeps the connection.
@@ -119,6 +127,21 @@ impl Own {
     }
 }
 
+impl Trial {
+    /// Waits for the head of its answer.
+    pub(super) async fn end(self) -> Result<Tried, Failure> {
+        match self.answering.await {
+            Ok(response) => Ok(Tried::Answered((response, Lease::Own(self.own)))),
+            Err(Unanswered::Unsent(unsent)) => Ok(Tried::Again(*unsent)),
+            Err(Unanswered::Sent(failure)) => self
+                .again
+                .filter(|_| failure == Failure::Gone)
+                .map(|again| Tried::Again(*again))
+                .ok_or(failure),
+        }
+    }
+}
+
 impl Home {
     fn take(self, sender: Sender, keep: Duration) {
         let now = Instant::now();
@@ -145,6 +168,10 @@ impl Idle {
     pub(super) fn has_rested(&self, now: Instant) -> bool {
         now.duration_since(self.since) > REST
     }
+}
+
+fn ticket(client: Option<&Rc<Bond>>) -> Option<Ticket> {
+    client.and_then(|bond| bond.ticket())
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
