@@ -8,6 +8,7 @@ mod bad_input;
 mod fidelity;
 mod gullible;
 mod house;
+mod multipart;
 mod process;
 mod rig;
 mod threats;

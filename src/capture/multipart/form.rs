@@ -141,6 +141,9 @@ impl Field {
         }
         let charset = parameters(content_type).into_iter().find(|one| one.name == "charset");
         let text = charset::text(part.bytes, charset.as_ref().map(|one| one.value.as_str()));
+        if part.bytes.contains(&0) {
+            field.doubts.push(("a text that holds a zero byte", Vec::new()));
+        }
         if text.doubt.is_some() {
             field.doubts.push(("a text in another encoding than it says", Vec::new()));
         }

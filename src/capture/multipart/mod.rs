@@ -140,6 +140,10 @@ fn delimiters(bytes: &[u8], boundary: &str, found: &mut Parts<'_>) -> Vec<Delimi
         let line = &rest[..length];
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let has_proper_end = text.len() == line.len() || text.ends_with(b"\r");
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.contains(&b'\r') {
+            found.doubts.insert("a boundary with half a line end");
+        }
         let is_last = match text.trim_ascii_end() {
             b"" if text.len() < line.len() => false,
             b"--" => true,
@@ -189,6 +193,9 @@ fn part<'a>(bytes: &'a [u8], found: &mut Parts<'_>) -> Part<'a> {
             return Part { headers, bytes: &[] };
         };
         let line = &rest[..end];
+        if !line.ends_with(b"\r") && !found.oddities.contains(BARE_LINE_ENDS) {
+            found.doubts.insert("a part with different line ends in its header");
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         rest = &rest[end + 1..];
         if line.is_empty() {
@@ -224,7 +231,15 @@ fn header(line: &[u8], headers: &mut Vec<(String, String)>, found: &mut Parts<'_
     if name.trim() != name {
         found.doubts.insert("a part with a blank in a header's name");
     }
+    if name.trim().is_empty() || !name.trim().bytes().all(is_token) {
+        found.doubts.insert("a part with a name that no header can have");
+    }
     headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn is_blank(bytes: &[u8]) -> bool {

@@ -8,7 +8,7 @@ pub(crate) struct Parameter {
     pub(crate) name: String,
     /// Without its quotes.
     pub(crate) value: String,
-    /// True when readers disagree: an escape, a quote that is not closed, text behind it, blanks around `=`.
+    /// True when readers disagree: an escape, a quote that is not closed, text behind it, blanks around `=`, a tab.
     pub(crate) is_odd: bool,
 }
 
@@ -30,8 +30,9 @@ pub(crate) fn parameters(text: &str) -> Vec<Parameter> {
             Some(quoted) => unquoted(quoted),
             None => {
                 let (value, behind) = value.split_once(';').unwrap_or((value, ""));
+                let is_odd_token = value.contains('\t');
                 let value = value.trim_end();
-                (value.to_owned(), value.contains(['"', '\'', ',', ' ', '\\']), behind)
+                (value.to_owned(), is_odd_token || value.contains(['"', '\'', ',', ' ', '\\']), behind)
             }
         };
         let name = name.trim_end().to_ascii_lowercase();
@@ -94,6 +95,7 @@ mod tests {
         check("x; name=\"a", &[("name", "a", true)]);
         check("x; name=\"a\"b; c=d", &[("name", "a", true), ("c", "d", false)]);
         check("x; name = a", &[("name", "a", true)]);
+        check("x; name=a\t; b=c", &[("name", "a", true), ("b", "c", false)]);
         check("x; name='a'", &[("name", "'a'", true)]);
         check("x; boundary=a, b", &[("boundary", "a, b", true)]);
         check("x; flag; =", &[("", "", false)]);

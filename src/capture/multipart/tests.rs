@@ -57,6 +57,11 @@ fn every_deviation_is_told_and_an_ambiguous_boundary_is_doubt() {
     check(plain, &HONEST.replacen('\r', "", 1), 2, &["boundaries with different line ends"], &[]);
     check(plain, &HONEST.replace("one\r\n", "one\n"), 2, &["boundaries with different line ends"], &[]);
     check(plain, &HONEST.replace("one\r\n", "one\r"), 1, &["a boundary behind half a line end"], &[]);
+    let mixed = "a part with different line ends in its header";
+    check(plain, &HONEST.replace("1\r\n\r\n", "1\r\n\n"), 2, &[mixed], &[]);
+    check(plain, &HONEST.replace("X: y\r", "X: y"), 2, &[mixed], &[]);
+    check(plain, &HONEST.replace("X:", ";X:"), 2, &["a part with a name that no header can have"], &[]);
+    check(plain, &HONEST.replacen("--b\r", "--b\r\r", 1), 2, &["a boundary with half a line end"], &[]);
     check(plain, &format!("hello\r\n{HONEST}"), 2, &[], &["text before the first boundary"]);
     check(plain, &format!("{HONEST}hello"), 2, &[], &["text behind the last boundary"]);
     check(plain, &format!("{HONEST}--b\r\n\r\nthree\r\n--b--"), 2, &["parts behind the last boundary"], &[]);
