@@ -2,12 +2,14 @@
 
 import asyncio
 import collections
+import json
 import math
 import random
 import threading
 import time
 
 KINDS = ["quick", "slow", "streamed", "followed", "buffered", "strict"]
+LARGE_TIMES = 4000
 # However slow the disk is said to be: after this a request is taken to hang.
 HANG_S = 60
 PAUSE_S = 0.02
@@ -125,7 +127,7 @@ async def connect(port):
 
 async def exchange(reader, writer, kind, name):
     """Status and body of a whole answer; an error when it is not whole."""
-    body = '{"why":"it is a test"}'
+    body = json.dumps({"why": "it is a test " * (LARGE_TIMES if kind == "large" else 1)})
     writer.write(
         f"POST /actions/{kind}/{name} HTTP/1.1\r\nhost: office.example\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n{body}".encode()

@@ -22,6 +22,8 @@ LOAD_S_MAX = 1.5
 # A call that does not come by then does not come any more.
 COME_S = 4
 ACTIONS = 16
+# Of the journal's thread, which makes them for a new file only; one of so many deaths, since a file is long.
+NEW_FILE_CALLS, NEW_FILE_S, NEW_FILE_EVERY = ["openat", "fsync"], 120, 25
 
 JOURNAL_CALLS = ["write", "fdatasync"]
 # Of the mover and of the store's own threads; nothing but the record makes them.
@@ -67,6 +69,17 @@ class Crash(Trial):
 
     def begin_again(self, what):
         self._turns.pop(what)
+
+
+def at_new_file(crash):
+    """Dies while the journal's file is full and the next one is made, into which what is under way is carried."""
+    call = crash.random.choice(NEW_FILE_CALLS)
+    tracer = crash.proxy.attach("journal", f"{call}:signal=KILL:when=1")
+    crash.clients.only("quick", "slow", "large", "large")
+    crash.clients.go()
+    how = died(crash, tracer, ("new file", call), crash.turn(("new file", call)), come_s=NEW_FILE_S)
+    crash.clients.only()
+    return how
 
 
 def at_random(crash):
@@ -126,9 +139,9 @@ def at_start_call(crash):
     return died(crash, None, ("start", call), number, crash.proxy.is_ready)
 
 
-def died(crash, tracer, what, number, or_else=lambda: False):
+def died(crash, tracer, what, number, or_else=lambda: False, come_s=COME_S):
     """Waits for the death at the n-th call. If the call does not come, it is killed by hand, and counted from 1 the next time."""
-    came = crash.proxy.wait_for_end(COME_S, or_else)
+    came = crash.proxy.wait_for_end(come_s, or_else)
     crash.kill()
     if tracer:
         tracer.kill()
@@ -163,7 +176,8 @@ def first_starts(trial, count, seed):
 
 def tell(crash, kills):
     for number in range(1, kills + 1):
-        how, counts = crash.live_and_die(WAYS[(number - 1) % len(WAYS)])
+        way = at_new_file if number % NEW_FILE_EVERY == 0 else WAYS[number % len(WAYS)]
+        how, counts = crash.live_and_die(way)
         print(f"ok    {number:4} {how}: {counts['performed']} performed, {counts['recovered']} recovered", flush=True)
     crash.stop_in_order()
     crash.verify()
