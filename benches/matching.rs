@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use divan::{AllocProfiler, Bencher};
 use earwitness::blind::{Answered, Blind, Seen};
 use earwitness::rules::expr::Condition;
-use earwitness::rules::model::{Guarantee, MatchLine, Mode, OnFailure, Pack, Rule, RuleSet};
+use earwitness::rules::model::{Guarantee, MatchLine, Mode, Pack, Rule, RuleSet};
 use earwitness::rules::router::HeadView;
 use earwitness::yaml::{Source, Span};
 use http::{HeaderMap, HeaderValue};
@@ -87,7 +87,7 @@ fn rule(number: usize) -> Rule {
         when: Condition::always(),
         mode: Mode::Record,
         guarantee: Guarantee::Durable,
-        on_failure: OnFailure::Allow,
+        on_failure: None,
         is_authenticated: false,
         refuses_websocket: false,
         vars: Vec::new(),

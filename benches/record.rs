@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use earwitness::config::Limits;
 use earwitness::event::Event;
 use earwitness::record::{Log, Urgency};
 use earwitness::telemetry::Metrics;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 fn main() -> io::Result<()> {
     let event: Event = serde_json::from_str(EVENT)?;
     let directory = tempfile::tempdir()?;
-    let log = Log::open(directory.path(), 64 << 20, Metrics::new()).map_err(io::Error::other)?;
+    let log = Log::open(directory.path(), &Limits::default(), Metrics::new()).map_err(io::Error::other)?;
     let log = Arc::new(log);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (cpu, started) = (cpu_ms()?, Instant::now());

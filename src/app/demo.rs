@@ -23,8 +23,8 @@ use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
 use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
-use crate::config::{Admin, Config, Limits, Upstream};
-use crate::event::Event;
+use crate::config::{Admin, Config, Limits, OnFailure, Upstream};
+use crate::event::{Event, own};
 use crate::rules::model::RuleSet;
 
 /// Plays the demonstration, shows the records, and stays up unless told otherwise.
@@ -68,6 +68,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         workers: 1,
         watch: false,
         trace_context: true,
+        on_failure: OnFailure::Allow,
     }
 }
 
@@ -77,10 +78,11 @@ fn rules() -> Result<RuleSet> {
     loaded.map(|loaded| loaded.rules).map_err(|problems| anyhow::anyhow!(problems.render()))
 }
 
-/// The newest events, oldest first, from the query endpoint.
+/// The newest events, oldest first, from the query endpoint; of the application, not of the recorder.
 async fn events(audit: SocketAddr) -> Result<Vec<Event>> {
     let mut page = ask(&audit.to_string(), "/audit/v1/events?limit=100", None).await?;
     let mut events: Vec<Event> = serde_json::from_value(page["data"].take())?;
+    events.retain(|event| event.source.as_deref() != Some(own::SOURCE));
     events.reverse();
     Ok(events)
 }

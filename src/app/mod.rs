@@ -7,6 +7,7 @@ mod backup;
 mod demo;
 mod doctor;
 mod key;
+mod life;
 mod reading;
 mod recording;
 mod reload;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::life::Life;
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
 use self::service::Sockets;
 use crate::api::{self, Readiness, Reload, RulesState, Setup};
@@ -56,6 +58,7 @@ struct App {
     /// The listener holds it weakly.
     _by_api: Arc<dyn Reload>,
     blind: Blind,
+    life: Life,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
@@ -80,8 +83,9 @@ impl App {
             metrics.upstream_unverified.set(1);
             tracing::warn!("upstream_tls.insecure: whoever answers is believed to be the application");
         }
-        let log = Log::open(&config.data_dir, config.limits.tail_bytes_max, Arc::clone(&metrics))
+        let log = Log::open(&config.data_dir, &config.limits, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
+        let life = Life::begin(&log, &config.data_dir).await?;
         reload::tell_of_start(&config.data_dir, &rules, &log).await;
         let blind = Blind::open(&config.data_dir);
         let clients = listener(sockets.proxy, config.listen)?;
@@ -128,6 +132,7 @@ impl App {
             reloader,
             _by_api: by_api,
             blind,
+            life,
             workers,
             listener,
             stop_listener,
@@ -140,16 +145,17 @@ impl App {
     /// Says for `limits.drain_ms` that it is about to stop, and still serves whoever comes; then finishes what is in
     /// flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
-        let App { log, reloader, blind, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        let App { log, reloader, blind, life, workers, listener, stop_listener, shutdown_ms, .. } = self;
         self.is_stopping.store(true, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(self.drain_ms)).await;
         tokio::task::spawn_blocking(move || {
             workers.stop();
             reloader.close();
             blind.close();
-            log.close(Duration::from_millis(shutdown_ms));
         })
         .await?;
+        life.end().await;
+        tokio::task::spawn_blocking(move || log.close(Duration::from_millis(shutdown_ms))).await?;
         // The listener is gone already when this fails.
         let _ = stop_listener.send(());
         listener.await??;

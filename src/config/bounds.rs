@@ -117,6 +117,8 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(handshake_ms, Milliseconds, 10, MINUTE),
     bound!(head_ms, Milliseconds, 10, 10 * MINUTE),
     bound!(idle_ms, Milliseconds, 100, 60 * MINUTE),
+    bound!(intent_ms, Milliseconds, 1, MINUTE),
+    bound!(intents_max, Count, 4, 1_000_000),
     bound!(record_ms, Milliseconds, 10, 5 * MINUTE),
     bound!(drain_ms, Milliseconds, 0, 10 * MINUTE),
     bound!(shutdown_ms, Milliseconds, 1, 10 * MINUTE),

@@ -35,6 +35,7 @@ impl Config {
             workers,
             watch,
             trace_context,
+            on_failure,
         } = &wanted;
         let at_start = [
             ("listen", *listen == self.listen),
@@ -56,6 +57,7 @@ impl Config {
             ("trusted_proxies", *trusted_proxies == self.trusted_proxies),
             ("watch", *watch == self.watch),
             ("trace_context", *trace_context == self.trace_context),
+            ("on_failure", *on_failure == self.on_failure),
         ];
         let changed = |keys: &[(&'static str, bool)]| {
             keys.iter().filter(|(_, is_same)| !is_same).map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>()
@@ -111,7 +113,7 @@ fn limits(old: &Limits, wanted: &Limits, changes: &mut Changes) -> Limits {
 
 /// Ceilings that are looked up for each request. The others are part of what was made at the start: listeners,
 /// pools, queues.
-const AT_ONCE: [&str; 16] = [
+const AT_ONCE: [&str; 17] = [
     "capture_bytes_max",
     "capture_total_bytes_max",
     "decoded_bytes_max",
@@ -124,6 +126,7 @@ const AT_ONCE: [&str; 16] = [
     "turn_waiters_max",
     "upstream_ms",
     "upstream_body_ms",
+    "intent_ms",
     "record_ms",
     "abandoned_ms",
     "requests_max",

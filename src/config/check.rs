@@ -9,7 +9,7 @@ use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, Secret, Upstream, credentials, methods, packs, tls, upstream};
+use super::{Admin, Config, Limits, OnFailure, Secret, Upstream, credentials, methods, packs, tls, upstream};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
@@ -30,6 +30,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let watch = settings.get("watch", problems).is_none_or(|setting| setting.flag(problems));
     let tracing = settings.get("trace_context", problems);
     let trace_context = tracing.is_none_or(|setting| setting.flag(problems));
+    let on_failure = on_failure(settings, problems);
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let key_file = key_file?;
@@ -49,6 +50,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         workers,
         watch,
         trace_context,
+        on_failure,
     })
 }
 
@@ -256,6 +258,21 @@ fn proxy_protocol(settings: &Settings, trusted: &[IpNet], problems: &mut Problem
         setting.wrong(problems, "is on, and nobody may send the header", cure);
     }
     is_on
+}
+
+/// What becomes of requests that cannot be recorded.
+fn on_failure(settings: &Settings, problems: &mut Problems) -> OnFailure {
+    let Some(setting) = settings.get("on_failure", problems) else { return OnFailure::default() };
+    let cure = "write `allow` or `refuse`";
+    match setting.text(problems, cure) {
+        Some("allow") => OnFailure::Allow,
+        Some("refuse") => OnFailure::Refuse,
+        Some(_) => {
+            setting.wrong(problems, "is neither `allow` nor `refuse`", cure);
+            OnFailure::default()
+        }
+        None => OnFailure::default(),
+    }
 }
 
 fn workers(settings: &Settings, problems: &mut Problems) -> usize {

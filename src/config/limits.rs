@@ -43,6 +43,10 @@ pub struct Limits {
     pub head_ms: u64,
     /// A kept-alive connection without a request.
     pub idle_ms: u64,
+    /// Waiting for an intent to be synced before a request is forwarded.
+    pub intent_ms: u64,
+    /// Intents that wait for the disk at a time; one client has a quarter of them at most.
+    pub intents_max: usize,
     /// Waiting for a record to be synced before the end of an answer.
     pub record_ms: u64,
     /// At shutdown, how long it says that it is about to stop before it accepts nobody any more; may be 0.
@@ -106,6 +110,8 @@ impl Default for Limits {
             handshake_ms: 10_000,
             head_ms: 15_000,
             idle_ms: 75_000,
+            intent_ms: 1_000,
+            intents_max: 4_096,
             record_ms: 5_000,
             drain_ms: 0,
             shutdown_ms: 20_000,

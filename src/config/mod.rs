@@ -63,6 +63,18 @@ pub struct Config {
     pub watch: bool,
     /// Whether a request without a trace gets one.
     pub trace_context: bool,
+    /// What becomes of a request that cannot be recorded, where its rule does not say.
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of a request that cannot be recorded before it is forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is forwarded: the application keeps working.
+    #[default]
+    Allow,
+    /// It is answered 503.
+    Refuse,
 }
 
 /// The audit listener.

@@ -175,7 +175,7 @@ fn split(text: &str, span: Span, separators: &[char]) -> Vec<Item> {
 }
 
 /// Keys at the top that hold a value.
-pub(super) const TOP: [&str; 12] = [
+pub(super) const TOP: [&str; 13] = [
     "listen",
     "upstream",
     "upstream_http2",
@@ -188,6 +188,7 @@ pub(super) const TOP: [&str; 12] = [
     "workers",
     "watch",
     "trace_context",
+    "on_failure",
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
 pub(super) const SECTIONS: [(&str, &[&str]); 3] = [

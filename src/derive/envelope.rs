@@ -21,7 +21,7 @@ use crate::capture::envelope::{self, Call, Opened, Replies, Reply, Rest};
 use crate::event::{Certainty, Event, MatchedBy, Note, NoteCode};
 use crate::exchange::{Capture, Client, EnvelopeKind, Exchange, Request, Response};
 use crate::rules::expr::{EvalLog, Phase};
-use crate::rules::model::{After, Guarantee, Mode, Pack, Rule};
+use crate::rules::model::{After, Mode, Pack, Rule};
 use crate::rules::router::{Candidate, HeadView};
 use crate::value::Value;
 
@@ -153,7 +153,7 @@ impl Engine {
             let case = Case::new(self, pack, rule, candidate, request, &document, redactor, &log);
             if plan::plan_rule(&case, now, plan) {
                 stands = true;
-                plan.is_durable |= is_durable(rule);
+                plan.promise(rule);
             }
         }
         stands
@@ -182,7 +182,7 @@ impl Engine {
         if rules.is_empty() {
             return false;
         }
-        plan.is_durable |= rules.iter().any(|rule| is_durable(rule));
+        rules.iter().for_each(|rule| plan.promise(rule));
         // Parts of a batch may show credentials of their own.
         let has_others = kind == EnvelopeKind::HttpBatch && pack.actors.iter().any(|way| way.ask.is_some());
         plan.needs_body |= has_others || rules.iter().any(|rule| rule.before.is_some());
@@ -368,8 +368,4 @@ fn is_named_by_head(kind: EnvelopeKind) -> bool {
         EnvelopeKind::Trpc => true,
         EnvelopeKind::JsonRpc | EnvelopeKind::GraphQl | EnvelopeKind::HttpBatch | EnvelopeKind::Soap => false,
     }
-}
-
-fn is_durable(rule: &Rule) -> bool {
-    rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record
 }

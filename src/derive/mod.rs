@@ -13,6 +13,7 @@ mod document;
 mod engine;
 mod envelope;
 mod events;
+mod intent;
 mod plan;
 mod read;
 mod rule;

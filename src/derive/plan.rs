@@ -8,7 +8,7 @@ use super::read::{Purpose, ReadRequest, Write};
 use super::{Answers, rule, thing::Ended};
 use crate::exchange::{Capture, CaptureState, Client, Exchange, Request};
 use crate::rules::expr::{EvalLog, Expr, Phase, Root, Scope, Verdict};
-use crate::rules::model::{After, ForEach, Guarantee, Mode, Read};
+use crate::rules::model::{After, ForEach, Guarantee, Mode, OnFailure, Read, Rule};
 use crate::rules::router::Candidate;
 
 /// What has to happen around the forwarding of one request.
@@ -22,8 +22,11 @@ pub struct Plan {
     pub writes: Vec<Write>,
     /// True when a read needs the request's body: hold it, then call [`Engine::plan_with_body`].
     pub needs_body: bool,
-    /// True when a rule that stands has `guarantee: durable`: the end of the answer waits for the record.
+    /// True when a rule that stands has `guarantee: durable`: an intent is recorded before the request is
+    /// forwarded, and the end of the answer waits for the record.
     pub is_durable: bool,
+    /// True when one of those has `on_failure: refuse`: without a durable intent the request is not forwarded.
+    pub refuses: bool,
     /// True when a rule that stands begins or ends a session: what was known of it does not count afterwards.
     pub changes_session: bool,
     /// True when a rule that stands looks at how far a stream has come: then its end is derived by, too.
@@ -34,6 +37,16 @@ pub struct Plan {
     pub known: Answers,
     /// What the head shows, for deriving: where all of it is redacted as these candidates ask.
     pub(super) head: Option<Box<Document>>,
+}
+
+impl Plan {
+    /// Takes on what a rule that stands asks for.
+    pub(super) fn promise(&mut self, rule: &Rule) {
+        if rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record {
+            self.is_durable = true;
+            self.refuses |= rule.on_failure == Some(OnFailure::Refuse);
+        }
+    }
 }
 
 impl From<Vec<Candidate>> for Plan {
@@ -105,7 +118,9 @@ impl Engine {
             plan.changes_session |= stands && rule.session.is_some();
             plan.watches_streams |= stands && self.watches_streams(candidate);
             plan.refuses_websocket |= stands && rule.refuses_websocket && rule.mode == Mode::Record;
-            plan.is_durable |= stands && rule.guarantee == Guarantee::Durable && rule.mode == Mode::Record;
+            if stands {
+                plan.promise(rule);
+            }
             stands
         });
         // Who is left may call less a secret, or reveal less.

@@ -7,7 +7,10 @@
 
 mod actor;
 mod facts;
+mod gap;
+pub mod intent;
 mod note;
+pub mod own;
 mod sentence;
 
 pub use actor::{Actor, Assurance, Evidence, Scope};
@@ -15,6 +18,8 @@ pub use facts::{
     BeforeFacts, BeforeState, Certainty, ClientFacts, Consistency, MatchFacts, MatchedBy, RequestFacts,
     ResponseFacts, RuleFacts, Unread,
 };
+pub use gap::{GAP, Gap, Missed};
+pub use intent::Intent;
 pub use note::{Note, NoteCode};
 pub use sentence::{Part, Sentence};
 

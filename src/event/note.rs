@@ -58,6 +58,8 @@ pub enum NoteCode {
     ResponseCut,
     /// No answer came.
     ResponseMissing,
+    /// The recorder ended before the answer: nobody can say whether it was done.
+    Recovered,
     /// Several people could have been the actor.
     ActorAmbiguous,
     /// The actor is only what the request says.

@@ -7,7 +7,7 @@ mod trace;
 
 pub use trace::{TRACEPARENT, trace_id};
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -50,6 +50,14 @@ pub struct Client {
     pub certificate: Option<Arc<Certificate>>,
 }
 
+/// What counts as one client: an IPv4 address, or the 64 bits of IPv6 that one subscriber has as a whole.
+pub fn network_of(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(ip) => ip.into(),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
 /// What a client's certificate says: issued by somebody whom the operator named, and the client has shown that
 /// it holds the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +87,7 @@ impl Certificate {
 }
 
 /// What was asked. Headers are the client's, before we removed or set any.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// As received, case and all.
     pub method: String,

@@ -1,17 +1,21 @@
 //! What the proxy asks of the audit: which rules a request may concern, what to read, and to derive and
 //! record. One seam, so that the way of the bytes can be tested without a rule, a journal or a store.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderName;
+use jiff::Timestamp;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::reads::Sessions;
 use crate::blind::{Answered, Blind, Sample, Seen};
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
-use crate::event::Event;
+use crate::event::{Event, Intent, own};
 use crate::exchange::{Capture, Client, Exchange, Request, Response};
 use crate::record::{Log, RecordError, Urgency};
 use crate::rules::router::{Candidate, HeadView, is_mutating};
@@ -72,13 +76,32 @@ pub trait Audit: Send + Sync + 'static {
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Vec<Event>;
 
-    /// Makes them durable.
-    fn record(
+    /// What is known of a request before it is forwarded; `None` where there is nothing to write.
+    fn intent(
         &self,
-        events: Vec<Event>,
-        urgency: Urgency,
-    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
+        _plan: &Plan,
+        _request: &Request,
+        _client: &Client,
+        _id: Uuid,
+        _at: Timestamp,
+    ) -> Option<Intent> {
+        None
+    }
+
+    /// Makes it durable, within a limit.
+    fn intend(&self, _intent: Intent, _limit: Duration) -> Recording {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Makes events durable, and closes their exchange where it has an intent.
+    fn record(&self, events: Vec<Event>, closes: Option<Uuid>, urgency: Urgency) -> Recording;
+
+    /// Takes note of a request whose story ended without a record.
+    fn lose(&self, _intent: Intent, _why: &'static str) {}
 }
+
+/// Being written.
+pub type Recording = Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
 
 /// The audit by rules, into the log.
 #[derive(Clone)]
@@ -89,13 +112,15 @@ pub struct Auditor {
     memory: Option<Snapshots>,
     sessions: Arc<Sessions>,
     blind: Blind,
+    /// How often each rule has failed. No more entries than rules.
+    failed: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 impl Auditor {
     /// An audit by those rules, into that log.
     pub fn new(engine: Arc<Engine>, log: Log, metrics: Arc<Metrics>) -> Auditor {
         let (sessions, blind) = (Arc::new(Sessions::new()), Blind::default());
-        Auditor { engine, log, metrics, memory: None, sessions, blind }
+        Auditor { engine, log, metrics, memory: None, sessions, blind, failed: Arc::default() }
     }
 
     /// The same by other rules, remembering there; what logins have taught and what was counted stays.
@@ -151,9 +176,23 @@ impl Auditor {
         if derived.cut > 0 {
             self.metrics.drops.with_label_values(&["batch"]).inc_by(derived.cut as u64);
         }
-        for rule in &derived.failed {
+    }
+
+    /// The alarms over rules that fail time and again: whatever makes them fail may be meant to. They stay on
+    /// (THREATS E43).
+    fn alarms(&self, failing: &[String], exchange: &Exchange, ids: &mut dyn FnMut() -> Uuid) -> Vec<Event> {
+        let mut alarms = Vec::new();
+        for rule in failing {
+            self.metrics.rule_failed.with_label_values(&[rule]).inc();
             tracing::error!(rule, "a rule failed: only the least of its event could be recorded");
+            let mut failed = self.failed.lock();
+            let count = failed.entry(rule.clone()).or_default();
+            *count = count.saturating_add(1);
+            if *count == FAILURES_ALARM {
+                alarms.push(own::rule_failing(rule, *count, exchange.id, exchange.received_at, ids()));
+            }
         }
+        alarms
     }
 }
 
@@ -194,6 +233,7 @@ impl Audit for Auditor {
         let is_watched = has_stream && plan.watches_streams;
         let derived = self.engine.derive(plan, exchange, answers, ids);
         self.count(&derived);
+        let alarms = self.alarms(&derived.failed, exchange, ids);
         // What was noticed happened before what was done.
         let mut events = Vec::new();
         if let Some(memory) = &self.memory {
@@ -211,6 +251,7 @@ impl Audit for Auditor {
             self.unrecorded(exchange);
         }
         events.extend(derived.events);
+        events.extend(alarms);
         events
     }
 
@@ -236,14 +277,39 @@ impl Audit for Auditor {
         self.memory.as_ref()?.recall(key)
     }
 
-    fn record(
+    fn intent(
         &self,
-        events: Vec<Event>,
-        urgency: Urgency,
-    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+        plan: &Plan,
+        request: &Request,
+        client: &Client,
+        id: Uuid,
+        at: Timestamp,
+    ) -> Option<Intent> {
+        Some(self.engine.intent(plan, request, client, id, at))
+    }
+
+    fn intend(&self, intent: Intent, limit: Duration) -> Recording {
         let log = self.log.clone();
-        Box::pin(async move { log.record(events, urgency).await })
+        Box::pin(async move { log.intend(&intent, intent.client.ip, limit).await })
+    }
+
+    fn record(&self, events: Vec<Event>, closes: Option<Uuid>, urgency: Urgency) -> Recording {
+        let log = self.log.clone();
+        Box::pin(async move {
+            match closes {
+                Some(exchange) => log.finish(exchange, events, urgency).await,
+                None => log.record(events, urgency).await,
+            }
+        })
+    }
+
+    fn lose(&self, intent: Intent, why: &'static str) {
+        let exchange = intent.id;
+        self.log.lose(&intent.into_event(exchange), Some(exchange), why);
     }
 }
+
+/// Failures of one rule, in one process, at which an alarm is recorded.
+const FAILURES_ALARM: u32 = 3;
 
 const SWITCHING_PROTOCOLS: u16 = 101;

@@ -1,15 +1,18 @@
 //! The story of a request that a rule may concern.
 //!
 //! ```text
-//! plan ─► (hold the body) ─► reads ─► application ─tee─► client
-//!                                          └─► derive ─► record ─► the end of the answer is let go
+//! plan ─► (hold the body) ─┬─► reads ──┬─► application ─tee─► client
+//!                          └─► intent ─┘        └─► derive ─► record ─► the end of the answer is let go
 //! ```
 //!
 //! It runs in tasks that the client's connection does not own: whoever leaves, the exchange is recorded,
-//! once. With a durable plan the client gets the last of the answer only when the record is synced, at most
-//! `record_ms` later; a body past its copy's limit and an event stream are never held.
+//! once. With a durable plan the request goes on when its intent is synced, or `intent_ms` is over and no rule
+//! refuses it for that; and the client gets the last of the answer when the record is synced, at most `record_ms`
+//! later. A body past its copy's limit and an event stream are recorded there and then, and never held.
 
 mod closing;
+mod ending;
+mod intent;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +30,8 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 pub(super) use self::closing::{Closing, Counts};
-use super::bodies::{AnswerBody, Begun, Copy, End, Held, Hold, RequestBody, Share, Teed, begin};
+use self::intent::Intended;
+use super::bodies::{AnswerBody, Begun, Copy, End, Held, RequestBody, Teed, begin};
 use super::crowd::Place;
 use super::missed::Passing;
 use super::reads::{Turn, recall};
@@ -36,9 +40,7 @@ use super::wire::{Bond, Failure, Lease, Reply, answer, hops};
 use super::{Worker, is_event_stream, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
-use crate::event::Event;
-use crate::exchange::{self, Capture, CaptureState, Client, Ending, Exchange, Stream, trace_id};
-use crate::record::Urgency;
+use crate::exchange::{self, Capture, CaptureState, Client, Ending, Stream, trace_id};
 use crate::rules::router::Candidate;
 use crate::telemetry::RequestKind;
 
@@ -61,6 +63,9 @@ pub(crate) struct Story {
     copy: Rc<RefCell<Option<Copy>>>,
     /// The head as forwarded: on whose behalf reads are asked.
     head: HeaderMap,
+    intent: Intended,
+    /// True once its events are made: then whoever writes them sees to it that they are told.
+    is_derived: bool,
     id: HeaderValue,
     exchange_id: Uuid,
     received_at: Timestamp,
@@ -119,6 +124,8 @@ pub(crate) async fn serve(
         request,
         copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget, ip)))),
         head: parts.headers.clone(),
+        intent: Intended::Not,
+        is_derived: false,
         id: id.clone(),
         exchange_id: worker.ids.id(),
         received_at: Timestamp::now(),
@@ -156,6 +163,11 @@ impl Story {
                 worker.proxy.metrics.request(RequestKind::Audited);
                 self.respond(response, lease, client).await;
             }
+            Some(Err(Failure::Unrecorded)) => {
+                // What was not done need not be durable; and the disk is what cannot be waited for.
+                drop(client.send(worker.fail(Failure::Unrecorded, &self.id)));
+                self.record(None, Ending::Refused).await;
+            }
             Some(Err(failure)) => {
                 let response = worker.fail(failure, &self.id);
                 self.record_and_send(None, failure.ending(), response, client).await;
@@ -173,7 +185,10 @@ impl Story {
             copy.expect(length);
         }
         let held = if self.plan.needs_body { self.hold(&mut frames).await? } else { Vec::new() };
-        self.ask_before().await;
+        let intending = self.intending();
+        // In this order: it is on its way to the disk before the application is asked.
+        let (intended, ()) = tokio::join!(intending, self.ask_before());
+        self.intended(intended)?;
         let bytes_max = self.worker.proxy.config.limits.request_body_bytes_max;
         let (body, progress) = RequestBody::teed(held, frames, &self.copy, bytes_max);
         let added = self.begun.elapsed();
@@ -272,122 +287,18 @@ impl Story {
         }
     }
 
-    /// Records, and sends the answer: afterwards where a rule asks for that, but not later than
-    /// `record_ms`; the record is made all the same.
-    async fn record_and_send(
-        self: Box<Self>,
-        seen: Option<exchange::Response>,
-        ending: Ending,
-        response: Response<AnswerBody>,
-        client: Waiting,
-    ) {
-        let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
-        let is_durable = self.plan.is_durable;
-        let mut recording = std::pin::pin!(self.record(seen, ending));
-        let is_recorded = is_durable && timeout(limit, recording.as_mut()).await.is_ok();
-        // Nobody there: what is dropped was for a client that left.
-        drop(client.send(response));
-        if !is_recorded {
-            recording.await;
-        }
-    }
-
     fn new_copy(&self) -> Copy {
         let proxy = &self.worker.proxy;
         Copy::new(proxy.config.limits.capture_bytes_max, &proxy.budget, self.client.ip)
     }
 
+    /// Its place among the requests under way, for an answer that outlives its record.
+    pub(super) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
+    }
+
     pub(super) fn worker(&self) -> &Rc<Worker> {
         &self.worker
-    }
-
-    /// Ends the story of an answer whose body was streamed: derives and records in a task of its own. What
-    /// comes back is how long the client may be kept waiting for it; `None` when no rule asks for that. The
-    /// share of the budget lives as long as the copy.
-    pub(super) fn end(
-        self: Box<Self>,
-        response: exchange::Response,
-        share: Share,
-        ending: Ending,
-    ) -> Option<Hold> {
-        let tasks = Rc::clone(&self.worker.tasks);
-        let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
-        let is_durable = self.plan.is_durable;
-        let (recorded, is_recorded) = oneshot::channel();
-        tasks.spawn(async move {
-            self.record(Some(response), ending).await;
-            drop(share);
-            // The client is gone, or was never made to wait.
-            let _ = recorded.send(());
-        });
-        is_durable.then(|| Box::pin(timeout(limit, is_recorded)))
-    }
-
-    async fn record(mut self: Box<Self>, response: Option<exchange::Response>, ending: Ending) {
-        let worker = Rc::clone(&self.worker);
-        let urgency = if self.plan.is_durable { Urgency::Now } else { Urgency::Soon };
-        // The story ends before the wait: its headers and bodies hold on to the connections' read buffers,
-        // which are wanted again at once.
-        let place = self.place.take();
-        let (id, events) = self.derive(response, ending).await;
-        if !events.is_empty()
-            && let Err(error) = worker.proxy.audit.record(events, urgency).await
-        {
-            tracing::error!(%error, exchange = %id, "an exchange was not recorded");
-        }
-        drop(place);
-    }
-
-    /// The exchange's id and its events.
-    async fn derive(
-        self: Box<Self>,
-        response: Option<exchange::Response>,
-        ending: Ending,
-    ) -> (Uuid, Vec<Event>) {
-        let Story { worker, plan, mut answers, turns, client, mut request, copy, head, .. } = *self;
-        let copy = copy.borrow_mut().take();
-        // The shares live until the copies do not.
-        let (body, _share) = copy.map(Copy::finish).unzip();
-        if let Some(body) = body {
-            request.body = body;
-        }
-        let proxy = &worker.proxy;
-        for (side, state) in [
-            ("request", Some(request.body.state)),
-            ("response", response.as_ref().map(|response| response.body.state)),
-        ] {
-            if state == Some(CaptureState::Cut) {
-                proxy.metrics.capture_truncations.with_label_values(&[side]).inc();
-            }
-        }
-        let exchange = Exchange {
-            id: self.exchange_id,
-            received_at: self.received_at,
-            client,
-            request,
-            response,
-            ending,
-            duration_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        };
-        // What panics here panics in `derive` too, which then leaves the least.
-        let reads = catch_unwind(AssertUnwindSafe(|| proxy.audit.reads_after(&plan, &exchange, &answers)))
-            .unwrap_or_default();
-        if !reads.is_empty() {
-            let deadline = Instant::now() + Duration::from_millis(proxy.config.limits.before_ms);
-            worker.reader.ask(reads, exchange.client.ip, &head, deadline, &mut answers).await;
-        }
-        answers.meanwhile = turns.iter().map(Turn::meanwhile).collect();
-        // Promised not to panic; should it, this exchange's record is lost and counted, not the worker.
-        let derived = catch_unwind(AssertUnwindSafe(|| {
-            let ids = &worker.ids;
-            proxy.audit.derive(plan, &exchange, &answers, &mut || ids.id())
-        }));
-        let events = derived.unwrap_or_else(|_| {
-            proxy.metrics.drops.with_label_values(&["derive"]).inc();
-            tracing::error!(exchange = %exchange.id, "deriving panicked: an exchange was not recorded");
-            Vec::new()
-        });
-        (exchange.id, events)
     }
 }
 

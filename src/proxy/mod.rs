@@ -25,7 +25,7 @@ mod tasks;
 mod tunnel;
 mod wire;
 
-pub use audit::{Audit, Auditor};
+pub use audit::{Audit, Auditor, Recording};
 pub use in_force::{InForce, Seat};
 
 use std::fmt;

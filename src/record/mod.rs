@@ -10,11 +10,11 @@
 //! it; since the tail lets go of an entry only when the store holds it, nothing is missed or seen twice.
 
 mod directory;
-mod minimal;
 mod mover;
 mod read;
 mod still;
 mod tail;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,16 +24,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::event::Event;
-use crate::journal::{self, Journal, JournalError, Payload};
+use crate::config::Limits;
+use crate::journal::{self, Journal, JournalError, OpenIntent};
 use crate::store::{Embedded, Found, Head, Page, Query, Sealed, Store, StoreError};
 use crate::telemetry::Metrics;
 use directory::Directory;
 use still::Stillness;
 use tail::Tail;
+use write::gaps::{self, Gaps, Room};
+use write::waits::Waits;
 
 pub use crate::journal::Urgency;
 pub use directory::COPY_LEAVES_OUT;
@@ -52,9 +53,12 @@ pub enum RecordError {
     /// The journal could not be written or synced.
     #[error("the journal cannot be used: {0}")]
     Journal(String),
-    /// Too many events wait for the store.
-    #[error("more events wait for the store than the limit allows")]
+    /// Too much waits: events for the store, or intents for the disk.
+    #[error("more waits to be recorded than the limit allows")]
     Full,
+    /// The disk has not answered in time.
+    #[error("the disk has not answered in time")]
+    Late,
     /// The log is closed.
     #[error("the log is closed")]
     Closed,
@@ -90,6 +94,11 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// Whether somebody copies the data directory.
     stillness: Stillness,
+    /// Also held by what the journal calls back.
+    gaps: Arc<Gaps>,
+    waits: Arc<Waits>,
+    /// What the last process has left open, until it is recovered.
+    open: Mutex<Vec<OpenIntent>>,
     /// What was found damaged or lost, a sentence each.
     damage: Mutex<Vec<String>>,
     /// Why the store did not take the last hand-over.
@@ -97,6 +106,8 @@ struct Inner {
     is_closed: AtomicBool,
     /// Hangs up when the mover has ended.
     mover_ended: Mutex<Receiver<()>>,
+    /// Hangs up when the thread that tells of gaps has ended.
+    teller_ended: Mutex<Receiver<()>>,
     /// Last, so that the lock is given back after everything else is closed.
     _directory: Directory,
 }
@@ -104,6 +115,7 @@ struct Inner {
 /// How a log is kept, beyond what operators set.
 struct Settings {
     tail_bytes_max: usize,
+    intents_max: usize,
     segment_bytes_max: u64,
     /// An event is handed to the store after so long at the latest.
     move_age_max: Duration,
@@ -117,8 +129,9 @@ impl Log {
     ///
     /// # Errors
     /// When the directory cannot be used, another process holds it, or a newer version wrote there.
-    pub fn open(directory: &Path, tail_bytes_max: usize, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
-        Log::open_with(directory, Settings { tail_bytes_max, ..Settings::default() }, metrics)
+    pub fn open(directory: &Path, limits: &Limits, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
+        let (tail_bytes_max, intents_max) = (limits.tail_bytes_max, limits.intents_max);
+        Log::open_with(directory, Settings { tail_bytes_max, intents_max, ..Settings::default() }, metrics)
     }
 
     fn open_with(path: &Path, settings: Settings, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
@@ -141,33 +154,31 @@ impl Log {
                 tail.push_found(entry);
             }
         };
-        let journal::Opened { journal, head, damage, open: _ } = journal::open(journal, &mut take)?;
+        let journal::Opened { journal, head, damage, open } = journal::open(journal, &mut take)?;
         journal.release(stored);
         tail.set_head(head);
         metrics.queue_depth.set(i64::try_from(tail.len()).unwrap_or(i64::MAX));
         let (guard, mover_ended) = mpsc::channel::<()>();
+        let (teller_guard, teller_ended) = mpsc::channel::<()>();
         let inner = Arc::new(Inner {
             journal,
             tail,
             store,
+            gaps: Arc::new(Gaps::new(Arc::clone(&metrics))),
+            waits: Waits::new(settings.intents_max),
+            open: Mutex::new(open),
             metrics,
             stillness: Stillness::new(path),
             damage: Mutex::new(damage),
             store_trouble: Mutex::default(),
             is_closed: AtomicBool::new(false),
             mover_ended: Mutex::new(mover_ended),
+            teller_ended: Mutex::new(teller_ended),
             _directory: directory,
         });
-        let moved = Arc::clone(&inner);
-        thread::Builder::new()
-            .name("mover".to_owned())
-            .spawn(move || {
-                mover::run(&moved, settings.move_age_max);
-                // Its hold on the log goes first: who waited for the end may open the directory again.
-                drop(moved);
-                drop(guard);
-            })
-            .map_err(|error| RecordError::Directory(error.to_string()))?;
+        let age_max = settings.move_age_max;
+        run_beside("mover", &inner, guard, move |inner| mover::run(inner, age_max))?;
+        run_beside("gaps", &inner, teller_guard, gaps::run)?;
         Ok(Log { inner })
     }
 
@@ -177,69 +188,6 @@ impl Log {
     /// [`RecordError::Held`] when another process does.
     pub fn holder(directory: &Path) -> Result<(), RecordError> {
         Directory::try_hold(directory)
-    }
-
-    /// Records events of one exchange, in order. With [`Urgency::Now`] the answer comes when they are synced:
-    /// from then on they survive a crash, and every query sees them. When the future is dropped before, they
-    /// may or may not be recorded; either way none is half recorded. How long the disk may take is for the
-    /// caller to limit. With [`Urgency::Soon`] the answer comes when the journal has been given them.
-    ///
-    /// # Errors
-    /// When they could not be; counted as drops. What fails after a `Soon` was answered is counted and told
-    /// in our own log.
-    pub async fn record(&self, events: Vec<Event>, urgency: Urgency) -> Result<(), RecordError> {
-        let inner = &self.inner;
-        if events.is_empty() {
-            return Ok(());
-        }
-        let results: Vec<_> = events.iter().map(|event| event.result).collect();
-        let payloads: Vec<_> = events.iter().map(minimal::bytes_of).collect();
-        drop(events);
-        if inner.is_closed.load(Ordering::Acquire) {
-            inner.count_drops(&RecordError::Closed, results.len());
-            return Err(RecordError::Closed);
-        }
-        let bytes = payloads.iter().map(|payload| tail::payload_weight(payload.len())).sum();
-        if !inner.tail.reserve(bytes).await {
-            inner.metrics.limits_hit.with_label_values(&["tail_bytes_max"]).inc();
-            inner.count_drops(&RecordError::Full, results.len());
-            return Err(RecordError::Full);
-        }
-        let (tell, told) = match urgency {
-            Urgency::Now => Some(oneshot::channel()).unzip(),
-            Urgency::Soon => (None, None),
-        };
-        let (tail, metrics) = (Arc::clone(&inner.tail), Arc::clone(&inner.metrics));
-        let payloads = payloads.into_iter().map(Payload::Event).collect();
-        inner.journal.append(payloads, urgency, move |written| {
-            let answer = match written {
-                Ok(entries) => {
-                    tail.push(&entries);
-                    metrics.queue_depth.set(i64::try_from(tail.len()).unwrap_or(i64::MAX));
-                    for result in &results {
-                        metrics.events.with_label_values(&[result.as_str()]).inc();
-                    }
-                    Ok(())
-                }
-                Err(error) => {
-                    tail.give_back(bytes);
-                    let error = RecordError::from(error);
-                    count_drops(&metrics, &error, results.len());
-                    if urgency == Urgency::Soon {
-                        tracing::error!(%error, events = results.len(), "events were not recorded");
-                    }
-                    Err(error)
-                }
-            };
-            if let Some(tell) = tell {
-                // Nobody waits any more when the caller's future was dropped.
-                let _ = tell.send(answer);
-            }
-        });
-        match told {
-            Some(told) => told.await.unwrap_or(Err(RecordError::Closed)),
-            None => Ok(()),
-        }
     }
 
     /// The event of that id, in journal or store. Blocking.
@@ -272,15 +220,22 @@ impl Log {
         if inner.journal.has_ended() {
             return State::NotRecording("the journal's writer has ended".to_owned());
         }
+        let with_gap = |why: String| match inner.gaps.told() {
+            Some(gap) => format!("{why}; {gap}"),
+            None => why,
+        };
         if let Some(error) = inner.journal.trouble() {
-            return State::NotRecording(RecordError::from(error).to_string());
+            return State::NotRecording(with_gap(RecordError::from(error).to_string()));
+        }
+        if inner.gaps.is_stalled() {
+            return State::NotRecording(with_gap(RecordError::Late.to_string()));
         }
         let has_mover = inner.mover_ended.try_lock().is_none_or(|ended| !is_hung_up(ended.try_recv()));
         let no_mover = (!has_mover).then(|| "the mover has ended".to_owned());
         let store_trouble = inner.store_trouble.lock().clone().or(no_mover);
         if inner.tail.is_full() {
             let why = store_trouble.unwrap_or_else(|| "it is slower than events come".to_owned());
-            return State::NotRecording(format!("{}; the store: {why}", RecordError::Full));
+            return State::NotRecording(with_gap(format!("{}; the store: {why}", RecordError::Full)));
         }
         let damage = inner.damage.lock().clone();
         let troubles: Vec<String> =
@@ -295,6 +250,10 @@ impl Log {
         let left = || deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
         let inner = &self.inner;
         inner.is_closed.store(true, Ordering::Release);
+        inner.gaps.close();
+        // Hung up: there is never anything to receive.
+        let _ = inner.teller_ended.lock().recv_timeout(left());
+        gaps::flush(inner, Room::Taken);
         inner.journal.close();
         let is_written = inner.journal.wait(left());
         // The mover ends when the tail is empty, so it must be told after the journal's last entry.
@@ -305,27 +264,43 @@ impl Log {
             tracing::warn!(events = inner.tail.len(), "closed before all events were in the store");
         }
         inner.store.close();
+        if let Some(missing) = inner.gaps.told() {
+            tracing::error!("closed with a gap that could not be told: {missing}");
+        }
     }
 }
 
-impl Inner {
-    fn count_drops(&self, error: &RecordError, events: usize) {
-        count_drops(&self.metrics, error, events);
-    }
+/// Runs one of the log's threads.
+fn run_beside(
+    name: &str,
+    inner: &Arc<Inner>,
+    guard: mpsc::Sender<()>,
+    work: impl FnOnce(&Arc<Inner>) + Send + 'static,
+) -> Result<(), RecordError> {
+    let inner = Arc::clone(inner);
+    let run = move || {
+        work(&inner);
+        // Its hold on the log goes first: who waited for the end may open the directory again.
+        drop(inner);
+        drop(guard);
+    };
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map(drop).map_err(|error| RecordError::Directory(error.to_string()))
 }
 
 fn is_hung_up(received: Result<(), TryRecvError>) -> bool {
     received == Err(TryRecvError::Disconnected)
 }
 
-fn count_drops(metrics: &Metrics, error: &RecordError, events: usize) {
-    let reason = match error {
+/// The word for metrics and gaps.
+fn reason(error: &RecordError) -> &'static str {
+    match error {
         RecordError::Journal(_) => "journal",
         RecordError::Full => "full",
+        RecordError::Late => "late",
         RecordError::Closed => "closed",
         RecordError::Directory(_) | RecordError::Held { .. } => "directory",
-    };
-    metrics.drops.with_label_values(&[reason]).inc_by(events as u64);
+    }
 }
 
 impl From<JournalError> for RecordError {
@@ -344,6 +319,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             tail_bytes_max: 64 << 20,
+            intents_max: 4_096,
             segment_bytes_max: 64 << 20,
             move_age_max: Duration::from_secs(5),
             room_wait: Duration::from_secs(2),

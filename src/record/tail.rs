@@ -85,6 +85,11 @@ impl Tail {
         self.room.notify_waiters();
     }
 
+    /// Takes room, whether there is some or not.
+    pub(super) fn claim(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
     /// Takes entries that are synced, in order. Their bytes were reserved before.
     pub(super) fn push(&self, entries: &[Sealed]) {
         let Some(last) = entries.last() else { return };
@@ -101,7 +106,7 @@ impl Tail {
 
     /// Takes an entry that was found in the journal at the start, whatever room there is.
     pub(super) fn push_found(&self, entry: Sealed) {
-        self.bytes.fetch_add(weight(&entry), Ordering::AcqRel);
+        self.claim(weight(&entry));
         self.push(std::slice::from_ref(&entry));
     }
 

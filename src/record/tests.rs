@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod gaps;
 mod pages;
 
 use std::fs;
@@ -118,10 +119,10 @@ fn a_closed_log_refuses_and_counts() {
 fn a_second_process_is_refused_and_told_who_holds_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path(), brisk());
-    let refused = Log::open(directory.path(), 1 << 20, Metrics::new()).err().expect("it is held");
+    let refused = Log::open(directory.path(), &Limits::default(), Metrics::new()).err().expect("it is held");
     assert!(refused.to_string().contains(&format!("in use by process {}", std::process::id())), "{refused}");
     close(log);
-    close(Log::open(directory.path(), 1 << 20, Metrics::new()).expect("it was given back"));
+    close(Log::open(directory.path(), &Limits::default(), Metrics::new()).expect("it was given back"));
 }
 
 #[test]

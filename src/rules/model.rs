@@ -127,8 +127,8 @@ pub struct Rule {
     pub mode: Mode,
     /// Whether the caller waits for the record.
     pub guarantee: Guarantee,
-    /// What happens when nothing can be recorded.
-    pub on_failure: OnFailure,
+    /// What happens when nothing can be recorded; `None` where the rule does not say.
+    pub on_failure: Option<OnFailure>,
     /// True when the application refuses these requests without a good credential: then one that it did not
     /// refuse is verified.
     pub is_authenticated: bool,

@@ -37,6 +37,14 @@ pub struct Metrics {
     pub queue_depth: IntGauge,
     /// Events that could not be recorded, by reason.
     pub drops: IntCounterVec,
+    /// Intents, by whether they were on the disk before their requests went on.
+    pub intents: IntCounterVec,
+    /// Events of the gap that is open now: not recorded, and not told yet.
+    pub gap_events: IntGauge,
+    /// Gaps that were told.
+    pub gaps: IntCounter,
+    /// Rules whose derivation failed, so that only the least could be recorded.
+    pub rule_failed: IntCounterVec,
     /// Body copies that stopped at their limit, by side.
     pub capture_truncations: IntCounterVec,
     /// Seconds for one write and sync of the journal.
@@ -112,6 +120,20 @@ impl Metrics {
                 "Events in the journal that the store has not taken yet.",
             ),
             drops: counters(&registry, "drops_total", "Events that could not be recorded.", &["reason"]),
+            intents: counters(
+                &registry,
+                "intents_total",
+                "Intents, by whether they were on the disk before their requests went on.",
+                &["outcome"],
+            ),
+            gap_events: gauge(&registry, "gap_events", "Events that are not recorded, and not told yet."),
+            gaps: counter(&registry, "gaps_total", "Gaps that were told by an event."),
+            rule_failed: counters(
+                &registry,
+                "rule_failed_total",
+                "Times that a rule failed, so that only the least was recorded.",
+                &["rule"],
+            ),
             capture_truncations: counters(
                 &registry,
                 "capture_truncations_total",

@@ -149,7 +149,7 @@ class Story:
     def a_wrong_password_looks_nothing_up(self):
         # The client gives up at its first question, for time zones, which is none of ours.
         self.refused(WRONG, password="guessed")
-        exactly(self.sidecar.get("/audit/v1/events")["data"], 3)
+        exactly(self.sidecar.all_events(), 3)
 
     STEPS = [
         each_mailbox_is_a_look_up, a_look_up_that_fails_as_a_whole_is_told_of_each, a_wrong_password_looks_nothing_up,

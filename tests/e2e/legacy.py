@@ -69,10 +69,10 @@ class Story:
         })
 
     def a_crash_loses_nothing(self):
-        before = self.sidecar.get("/audit/v1/events?limit=200")["data"]
+        before = self.sidecar.all_events()
         self.sidecar.process.kill()
         self.sidecar.start()
-        after = self.sidecar.get("/audit/v1/events?limit=200")["data"]
+        after = self.sidecar.all_events()
         exactly(after, len(DAY))
         require(after == before, "the same records after the restart", after)
 

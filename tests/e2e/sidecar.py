@@ -111,6 +111,11 @@ class Process:
         return code
 
 
+def of_its_own_life(event):
+    """Whether an event tells that the sidecar starts or stops."""
+    return event["rule"]["id"] == "earwitness/recording"
+
+
 class Earwitness:
     """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
 
@@ -140,7 +145,7 @@ class Earwitness:
 
         def enough():
             page = self.get("/audit/v1/events?limit=200")
-            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen]
+            fresh[:] = [event for event in page["data"] if event["id"] not in self._seen and not of_its_own_life(event)]
             return len(fresh) >= at_least
 
         try:
@@ -155,7 +160,7 @@ class Earwitness:
         found, cursor = [], {}
         while cursor is not None:
             page = self.get("/audit/v1/events", limit=500, **query, **cursor)
-            found += page["data"]
+            found += [event for event in page["data"] if not of_its_own_life(event)]
             cursor = {"cursor": page["pagination"]["nextCursor"]} if page["pagination"]["hasMore"] else None
         return found[::-1]
 

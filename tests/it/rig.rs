@@ -4,18 +4,17 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use earwitness::config::{Admin, Config, Limits, Upstream};
+use earwitness::config::{Admin, Config, Limits, OnFailure, Upstream};
 use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::Event;
 use earwitness::exchange::{Capture, Client, Exchange, Request};
-use earwitness::proxy::{Audit, Proxy};
-use earwitness::record::{RecordError, Urgency};
+use earwitness::proxy::{Audit, Proxy, Recording};
+use earwitness::record::Urgency;
 use earwitness::rules::router::{Candidate, HeadView};
 use earwitness::serve::{Entrance, Workers};
 use earwitness::telemetry::Metrics;
@@ -116,11 +115,7 @@ impl Audit for Nothing {
         Vec::new()
     }
 
-    fn record(
-        &self,
-        _: Vec<Event>,
-        _: Urgency,
-    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+    fn record(&self, _: Vec<Event>, _: Option<uuid::Uuid>, _: Urgency) -> Recording {
         Box::pin(std::future::ready(Ok(())))
     }
 }
@@ -143,6 +138,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         workers: 1,
         watch: false,
         trace_context: true,
+        on_failure: OnFailure::Allow,
     }
 }
 

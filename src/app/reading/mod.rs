@@ -98,7 +98,7 @@ impl Source {
             bail!("there is no data directory {}", directory.display());
         }
         let metrics = Metrics::new();
-        let log = Log::open(directory, limits.tail_bytes_max, Arc::clone(&metrics))?;
+        let log = Log::open(directory, &limits, Arc::clone(&metrics))?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let page_max = limits.page_max;
         let state = api::State::new(Setup {

@@ -6,11 +6,9 @@
 //! counted. The file is a whole HAR after every write (see [`har::TAIL`]).
 
 use std::fs::{File, OpenOptions};
-use std::future::Future;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -23,8 +21,8 @@ use uuid::Uuid;
 use crate::derive::{Answers, Plan, ReadRequest};
 use crate::event::{Event, MatchedBy};
 use crate::exchange::{Capture, Client, Exchange, Request};
-use crate::proxy::Audit;
-use crate::record::{RecordError, Urgency};
+use crate::proxy::{Audit, Recording};
+use crate::record::Urgency;
 use crate::rules::model::RuleSet;
 use crate::rules::redact::{Key, Redactor, Secrets};
 use crate::rules::router::{Candidate, HeadView};
@@ -182,11 +180,7 @@ impl Audit for Recorder {
         Vec::new()
     }
 
-    fn record(
-        &self,
-        _: Vec<Event>,
-        _: Urgency,
-    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
+    fn record(&self, _: Vec<Event>, _: Option<Uuid>, _: Urgency) -> Recording {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -1,18 +1,14 @@
 //! The event of a reload: who changes the rules is audited like everybody else. Pure.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Trigger;
 use super::difference::Difference;
 use crate::api::Reloaded;
-use crate::event::{
-    Actor, Assurance, BeforeFacts, Certainty, Change, ClientFacts, Event, FORMAT, MatchFacts, MatchedBy,
-    Outcome, RequestFacts, RuleFacts, Scope, Sentence, Target,
-};
-use crate::value::{Map, Value, json};
+use crate::event::own::{self, Own};
+use crate::event::{Actor, Assurance, Change, Event, Outcome, Target};
+use crate::value::{Value, json};
 use crate::yaml::{Problem, Problems, Severity};
 
 /// Of rules and settings that were put into force. `owners` are the files of packs that are different, with the
@@ -80,69 +76,27 @@ pub(super) fn line(problem: &Problem) -> String {
 fn plain(id: Uuid, now: Timestamp, trigger: Trigger, version: &str, result: Outcome, text: String) -> Event {
     let (actor, ip, method) = match trigger {
         Trigger::Api(from) => (holder(), from, "POST"),
-        Trigger::Signal => (nobody("signal"), None, "SIGHUP"),
-        Trigger::File => (nobody("file"), None, "FILE"),
-        Trigger::Start => (nobody("start"), None, "START"),
+        // Nothing tells who sent a signal, or who wrote a file: only whose it is.
+        Trigger::Signal => (own::system("signal"), None, "SIGHUP"),
+        Trigger::File => (own::system("file"), None, "FILE"),
+        Trigger::Start => (own::system("start"), None, "START"),
     };
-    let title = "Rules loaded anew".to_owned();
-    Event {
-        format: FORMAT,
-        id,
-        time: now,
-        exchange_id: id,
-        action: "RULES_RELOADED".to_owned(),
-        r#type: None,
-        category: Some("AUDIT".to_owned()),
-        title,
-        message: Sentence::plain(text),
-        actor,
-        on_behalf_of: None,
-        target: Some(Target {
-            r#type: "rules".to_owned(),
-            id: Some(version.to_owned()),
-            requested_id: None,
-            name: None,
-        }),
-        links: Vec::new(),
-        source: Some("EARWITNESS".to_owned()),
-        api_kind: None,
-        result,
-        attempted: false,
-        error: None,
-        reason: None,
-        changes: Vec::new(),
-        before: BeforeFacts::default(),
-        details: Map::new(),
-        scope: Scope::default(),
-        client: ClientFacts { ip: ip.unwrap_or(HERE), peer: None, user_agent: None },
-        request: RequestFacts {
-            id: id.to_string(),
-            trace_id: None,
-            method: method.to_owned(),
-            url: "/audit/v1/reload".to_owned(),
-            destination: None,
-            operation: None,
-            part: None,
-        },
-        response: None,
-        rule: RuleFacts { id: "earwitness/reload".to_owned(), version: version.to_owned() },
-        r#match: MatchFacts { certainty: Certainty::Certain, by: MatchedBy::Raw, reasons: Vec::new() },
-        notes: Vec::new(),
-        tags: Vec::new(),
-        raw: Map::new(),
-    }
+    let (action, title) = ("RULES_RELOADED", "Rules loaded anew");
+    let mut event = own::event(Own { id, time: now, rule: "reload", action, title, text, result });
+    event.actor = actor;
+    let target = Target { r#type: "rules".to_owned(), id: Some(version.to_owned()), ..Target::default() };
+    event.target = Some(target);
+    event.client.ip = ip.unwrap_or(event.client.ip);
+    event.request.method = method.to_owned();
+    event.request.url = "/audit/v1/reload".to_owned();
+    event.rule.version = version.to_owned();
+    event
 }
 
 /// Whoever holds the token. We have checked it, and know no more of him.
 fn holder() -> Actor {
     let (id, name) = (Some("admin.token".to_owned()), Some("Holder of the admin token".to_owned()));
     Actor { r#type: "user".to_owned(), id, name, assurance: Assurance::Verified, ..Actor::default() }
-}
-
-/// Nothing tells who sent a signal, or who wrote a file: only whose it is.
-fn nobody(what: &str) -> Actor {
-    let id = Some(what.to_owned());
-    Actor { r#type: "system".to_owned(), id, assurance: Assurance::None, ..Actor::default() }
 }
 
 fn changes(difference: &Difference, reloaded: &Reloaded) -> Vec<Change> {
@@ -171,7 +125,6 @@ fn changes(difference: &Difference, reloaded: &Reloaded) -> Vec<Change> {
     version.into_iter().chain(weakened).chain(removed).chain(packs).chain(changed).chain(added).collect()
 }
 
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Two digests each: far below what an event may be long.
 const CHANGES_MAX: usize = 2_000;
 const PROBLEMS_MAX: usize = 50;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::access;
 use crate::cli::trial_failures;
-use crate::config::{Config, environment};
+use crate::config::{self, Config, environment};
 use crate::rules::load::Allowed;
-use crate::rules::model::RuleSet;
+use crate::rules::model::{OnFailure, RuleSet};
 use crate::yaml::Problems;
 
 /// Configuration and rules that are sound.
@@ -66,7 +66,14 @@ type Checked = ((RuleSet, Problems), RuleSet);
 /// Everything that is wrong.
 pub(in crate::app) fn rules(config: &Config) -> Result<Checked, Problems> {
     let places = config.rules.iter().map(|place| (place.path.as_path(), place.base.as_str()));
-    let (loaded, written) = RuleSet::load_with_written(places)?;
+    let (mut loaded, written) = RuleSet::load_with_written(places)?;
+    let on_failure = match config.on_failure {
+        config::OnFailure::Allow => OnFailure::Allow,
+        config::OnFailure::Refuse => OnFailure::Refuse,
+    };
+    for rule in loaded.rules.packs.iter_mut().flat_map(|pack| &mut pack.rules) {
+        rule.on_failure.get_or_insert(on_failure);
+    }
     let allowed = config.credentials.iter().map(|known| Allowed { name: &known.name, paths: &known.paths });
     let mut problems = loaded.problems;
     problems.append(loaded.rules.check_credentials(&allowed.collect::<Vec<_>>()));

@@ -151,10 +151,10 @@ fn guarantee(guarantee: Guarantee) -> (u8, &'static str) {
     }
 }
 
-fn on_failure(on_failure: OnFailure) -> (u8, &'static str) {
+fn on_failure(on_failure: Option<OnFailure>) -> (u8, &'static str) {
     match on_failure {
-        OnFailure::Allow => (0, "allow"),
-        OnFailure::Refuse => (1, "refuse"),
+        Some(OnFailure::Allow) | None => (0, "allow"),
+        Some(OnFailure::Refuse) => (1, "refuse"),
     }
 }
 

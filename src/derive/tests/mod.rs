@@ -5,6 +5,7 @@ mod attacks;
 mod before;
 mod envelopes;
 mod examples;
+mod intents;
 mod plans;
 mod streams;
 mod who;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::Limits;
-use crate::event::{Event, NoteCode, Unread};
+use crate::event::{Assurance, Event, NoteCode, Unread};
 use crate::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
 use crate::rules::model::RuleSet;
 use crate::rules::redact::Key;

@@ -6,9 +6,12 @@
 //! claim is told but nobody is the actor: a thousand wrong passwords are not the victim's deeds (E54, E55).
 
 pub(super) mod access;
+mod first;
 mod ground;
 mod learned;
 pub(super) mod session;
+
+pub(super) use self::first::at_first_sight;
 
 use self::ground::{Ground, ground, weakest};
 use super::Step;

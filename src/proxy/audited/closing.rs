@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::Story;
+use super::intent::Intended;
 use crate::exchange::{Capture, CaptureState, Ending, Response, Stream};
 
 /// What is known of an open stream that a rule watches.
@@ -68,6 +69,8 @@ impl Story {
             request,
             copy: Rc::default(),
             head: self.head.clone(),
+            intent: Intended::Not,
+            is_derived: false,
             id: self.id.clone(),
             exchange_id: self.exchange_id,
             received_at: self.received_at,

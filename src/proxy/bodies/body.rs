@@ -260,7 +260,13 @@ impl Answer {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self {
             Answer::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Answer::Teed(body) => body.poll_frame(context),
+            Answer::Teed(body) => {
+                let frame = body.poll_frame(context);
+                if let Some(rest) = body.past_copy() {
+                    *self = rest.answer;
+                }
+                frame
+            }
             Answer::Tunnel(_) | Answer::Told(_) => Poll::Ready(None),
             Answer::Streamed { frames, lease, bounds, closing } => {
                 let frame = Pin::new(&mut *frames).poll_frame(context);

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Timeout;
 
+use super::AnswerBody;
 use super::silence::{Silence, Silent};
 use super::tee::{Copy, End};
 use crate::exchange::{Ending, Response};
@@ -127,6 +128,23 @@ impl Teed {
             self.hold = None;
         }
         Poll::Ready(self.last.take().map(Ok))
+    }
+
+    /// What is still to come once the copy is at its limit. Nothing more would be recorded of it, so the record is
+    /// made now: the rest may take hours, and whoever takes it could see to it that it does (THREATS E47).
+    pub(super) fn past_copy(&mut self) -> Option<AnswerBody> {
+        let Open { mut story, mut response, copy, frames, lease, .. } =
+            self.open.take_if(|open| open.copy.is_cut())?;
+        let silence_ms = story.worker().proxy.config.limits.upstream_body_ms;
+        let place = story.take_place();
+        let (body, share) = copy.finish();
+        response.body = body;
+        drop(story.end(response, share, Ending::Complete));
+        let rest = AnswerBody::streamed(frames, lease);
+        Some(match place {
+            Some(place) => rest.within(place, silence_ms),
+            None => rest,
+        })
     }
 
     pub(super) fn is_end_stream(&self) -> bool {

@@ -38,6 +38,9 @@ pub(crate) enum Failure {
     /// `requests_max`.
     #[error("too many requests are under way")]
     Crowded,
+    /// Its intent is not on the disk, and a rule says `on_failure: refuse`.
+    #[error("this request must be recorded, and cannot be at the moment")]
+    Unrecorded,
     /// No connection could be made, or the application refused to look: it has not seen the request.
     #[error("the application could not be reached")]
     Unreachable,
@@ -63,6 +66,7 @@ impl Failure {
             Failure::RequestStalled => StatusCode::REQUEST_TIMEOUT,
             Failure::Method => StatusCode::METHOD_NOT_ALLOWED,
             Failure::WebSocket => StatusCode::FORBIDDEN,
+            Failure::Unrecorded => StatusCode::SERVICE_UNAVAILABLE,
             Failure::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Failure::Unreachable | Failure::Gone | Failure::Unsound(_) => StatusCode::BAD_GATEWAY,
@@ -87,6 +91,7 @@ impl Failure {
             | Failure::Nominated
             | Failure::WebSocket
             | Failure::RequestBroken
+            | Failure::Unrecorded
             | Failure::Unreachable
             | Failure::Unsound(_)
             | Failure::Gone => None,
@@ -102,6 +107,7 @@ impl Failure {
             | Failure::WebSocket
             | Failure::RequestBroken
             | Failure::RequestStalled
+            | Failure::Unrecorded
             | Failure::BodyTooLarge
             | Failure::Crowded => RequestKind::Refused,
             Failure::Unreachable | Failure::Gone | Failure::Unsound(_) | Failure::Timeout => {
@@ -116,6 +122,7 @@ impl Failure {
             Failure::Refused(_)
             | Failure::Method
             | Failure::Nominated
+            | Failure::Unrecorded
             | Failure::BodyTooLarge
             | Failure::Crowded => Ending::Refused,
             Failure::RequestBroken | Failure::RequestStalled => Ending::ClientGone,
@@ -137,7 +144,7 @@ pub(crate) fn answer(failure: Failure, request_id: &str) -> Response<AnswerBody>
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match failure.kind() {
-        RequestKind::Refused if failure == Failure::Crowded => {
+        RequestKind::Refused if matches!(failure, Failure::Crowded | Failure::Unrecorded) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // What follows on this connection is not to be trusted.

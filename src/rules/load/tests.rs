@@ -63,10 +63,7 @@ fn a_rule_is_read_whole() {
     let loaded = examples();
     let moved = rule(&loaded, "booking.rescheduled");
     assert_eq!(moved.lines[0].parts().collect::<Vec<_>>(), ["bookingUid"]);
-    assert_eq!(
-        (moved.mode, moved.guarantee, moved.on_failure),
-        (Mode::Record, Guarantee::Durable, OnFailure::Allow)
-    );
+    assert_eq!((moved.mode, moved.guarantee, moved.on_failure), (Mode::Record, Guarantee::Durable, None));
     assert_eq!(moved.before.as_ref().map(|before| before.resource), Some(0));
     assert!(matches!(moved.after, Some(After::Value(Expr::Path(_)))));
     let entry = &moved.entries[0];
@@ -329,7 +326,7 @@ fn an_operators_own_file_overrides_rules_of_packs() {
     let rule = &loaded.rules.packs[0].rules[0];
     assert_eq!(
         (rule.mode, rule.guarantee, rule.on_failure),
-        (Mode::Disabled, Guarantee::Durable, OnFailure::Refuse)
+        (Mode::Disabled, Guarantee::Durable, Some(OnFailure::Refuse))
     );
     let told = load(&overrides("a/q")).unwrap_err().render();
     assert!(told.contains("E14") && told.contains("did you mean `a/r`?"), "{told}");

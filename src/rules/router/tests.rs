@@ -10,7 +10,7 @@ mod requests;
 use super::forms::{is_clean, loosen};
 use super::*;
 use crate::rules::expr::Condition;
-use crate::rules::model::{Alias, Exclusion, Guarantee, OnFailure, Rule};
+use crate::rules::model::{Alias, Exclusion, Guarantee, Rule};
 use crate::yaml::{Source, Span};
 
 const CANCEL: &str = "POST /v2/bookings/{bookingUid}/cancel";
@@ -24,7 +24,7 @@ fn rule(id: &str, lines: &[&str]) -> Rule {
         when: Condition::always(),
         mode: Mode::Record,
         guarantee: Guarantee::Durable,
-        on_failure: OnFailure::Allow,
+        on_failure: None,
         is_authenticated: false,
         refuses_websocket: false,
         vars: Vec::new(),

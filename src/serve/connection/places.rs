@@ -2,12 +2,13 @@
 //! (THREATS D03). Counted across workers, at the beginning and the end of a connection only.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::exchange::network_of;
 use crate::telemetry::Metrics;
 
 /// How many connections there are, of all workers together.
@@ -98,14 +99,6 @@ impl Drop for Place {
         }
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
         self.places.metrics.connections.dec();
-    }
-}
-
-/// What counts as one client: an IPv4 address, or the 64 bits of IPv6 that one subscriber has as a whole.
-fn network_of(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! prints, killed without mercy.
 
 mod blind;
+mod disk;
 mod reading;
 mod reload;
 mod restart;
@@ -94,6 +95,11 @@ impl Process {
         self.child.wait().unwrap().code()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
@@ -107,8 +113,15 @@ impl Process {
         line.and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    /// Every event, oldest first, page by page.
+    /// Every event but those of starts and stops, oldest first.
     pub(crate) fn events(&self) -> Vec<Value> {
+        let mut events = self.all_events();
+        events.retain(|event| event["rule"]["id"] != "earwitness/recording");
+        events
+    }
+
+    /// Every event, oldest first, page by page.
+    pub(crate) fn all_events(&self) -> Vec<Value> {
         let (mut events, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = get(self.audit, &format!("/audit/v1/events?limit=100{cursor}"));

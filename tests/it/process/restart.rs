@@ -75,7 +75,7 @@ fn a_kill_at_any_moment_loses_no_answered_action_and_the_next_start_succeeds() {
         }
     }
     let process = Process::start(folder.path(), upstream);
-    let events = process.events();
+    let events = process.all_events();
     let recorded: std::collections::HashSet<_> =
         events.iter().filter_map(|event| event["target"]["id"].as_str()).collect();
     for id in answered.lock().unwrap().iter() {

@@ -1,15 +1,14 @@
 //! Input made to break the recorder: each piece is forwarded and makes one event, and the next request works.
 
 use std::io::Write as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::{Event, NoteCode};
 use earwitness::exchange::{Capture, Client, Exchange, Request};
-use earwitness::proxy::{Audit, Auditor};
-use earwitness::record::{RecordError, Urgency};
+use earwitness::proxy::{Audit, Auditor, Recording};
+use earwitness::record::Urgency;
 use earwitness::rules::router::{Candidate, HeadView};
 use uuid::Uuid;
 
@@ -204,24 +203,26 @@ impl Audit for Poisoned {
         self.auditor.derive(plan, exchange, answers, &mut failing)
     }
 
-    fn record(
-        &self,
-        events: Vec<Event>,
-        urgency: Urgency,
-    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
-        self.auditor.record(events, urgency)
+    fn record(&self, events: Vec<Event>, closes: Option<Uuid>, urgency: Urgency) -> Recording {
+        self.auditor.record(events, closes, urgency)
     }
 }
 
-// THREATS D12
+// THREATS D12, E43
 #[test]
 fn a_panic_inside_a_derivation_leaves_the_least_event_and_the_service_goes_on() {
     let fails = Arc::new(AtomicBool::new(false));
     let app = Gullible::with(Habits::STRICT);
     let poison = Arc::clone(&fails);
+    let alarms = |events: Vec<Event>| {
+        let of_rule = |event: &&Event| {
+            event.target.as_ref().is_some_and(|rule| rule.id.as_deref() == Some("office/cancelled"))
+        };
+        events.iter().filter(|event| event.action == "RULE_FAILING").filter(of_rule).count()
+    };
     let recorded =
         Recorded::before(app.address, RULES, |_| {}, |auditor| Arc::new(Poisoned { auditor, fails: poison }));
-    for round in 0..3 {
+    for round in 0..4 {
         fails.store(true, Ordering::SeqCst);
         let sick = format!("sick{round}");
         assert!(recorded.rig.exchange(request(LINE, &sick, &[], "")).contains(" 200 "));
@@ -232,6 +233,8 @@ fn a_panic_inside_a_derivation_leaves_the_least_event_and_the_service_goes_on() 
         let well = format!("well{round}");
         assert!(recorded.rig.exchange(request(LINE, &well, &[], "")).contains(" 200 "));
         assert_eq!(recorded.event_of(&well).action, "CANCELLED");
+        // The rule stays on, and somebody is called.
+        assert_eq!(alarms(recorded.events()), usize::from(round >= 2));
     }
-    assert_eq!(app.deeds().len(), 6);
+    assert_eq!(app.deeds().len(), 8);
 }

@@ -150,7 +150,7 @@ fn a_body_past_the_copys_limit_passes_whole_unheld_and_is_cut_in_the_copy() {
     let copies = [exchange.request.body, exchange.response.unwrap().body];
     for copy in &copies {
         assert_eq!(copy.state, CaptureState::Cut);
-        assert!(copy.seen_bytes >= 1_000_000);
+        assert!(copy.seen_bytes > copy.bytes.len() as u64);
     }
     assert_eq!(copies[0].bytes.len(), 100_000);
     assert!(copies[1].bytes.len() <= 100_000 && copies[1].bytes.len() >= 16 << 10);

@@ -7,6 +7,7 @@ mod endings;
 mod fidelity;
 mod framing;
 mod http2;
+mod intents;
 mod limits;
 mod proxied;
 mod proxying;

@@ -1,14 +1,16 @@
 //! A scripted audit in the place of rules and log.
 
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use earwitness::blind::Seen;
-use earwitness::derive::{Answer, Answers, Plan, Purpose, ReadRequest, Write};
-use earwitness::event::{Event, MatchedBy};
+use earwitness::config::Limits;
+use earwitness::derive::{Answer, Answers, Engine, Plan, Purpose, ReadRequest, Write};
+use earwitness::event::{Event, Intent, MatchedBy};
 use earwitness::exchange::{Capture, Client, Exchange, Request};
-use earwitness::proxy::Audit;
+use earwitness::proxy::{Audit, Recording};
 use earwitness::record::{RecordError, Urgency};
+use earwitness::rules::redact::Key;
 use earwitness::rules::router::{Candidate, HeadView};
 use parking_lot::Mutex;
 
@@ -37,6 +39,20 @@ pub(super) struct Script {
     pub(super) gate: Option<Arc<tokio::sync::Semaphore>>,
     /// Paths of another method that it concerns itself with, by their start; none where empty.
     pub(super) concerns: &'static str,
+    /// Its requests have an intent, which is on the disk when something comes through here.
+    pub(super) intents: Option<Arc<tokio::sync::Semaphore>>,
+    /// Nothing can be written.
+    pub(super) disk_fails: bool,
+    /// Writing an intent panics.
+    pub(super) intending_panics: bool,
+    /// A request is refused for that.
+    pub(super) refuses: bool,
+    /// Intents that were written or tried.
+    pub(super) intended: Mutex<Vec<Intent>>,
+    /// Exchanges that were closed.
+    pub(super) closed: Mutex<Vec<uuid::Uuid>>,
+    /// Requests that ended without a record, and why.
+    pub(super) lost: Mutex<Vec<(String, &'static str)>>,
     /// Its rule looks at how far a stream has come.
     pub(super) watches_streams: bool,
     /// Requests that nothing recorded.
@@ -112,6 +128,7 @@ impl Audit for Script {
             if self.needs_body { Vec::new() } else { self.reads(|purpose| purpose != Purpose::After) };
         let mut plan = Plan::from(candidates);
         (plan.reads, plan.needs_body, plan.is_durable) = (reads, self.needs_body, self.is_durable);
+        plan.refuses = self.refuses;
         plan.writes.clone_from(&self.writes);
         plan.watches_streams = self.watches_streams;
         plan
@@ -141,12 +158,39 @@ impl Audit for Script {
         vec![crate::rig::event(exchange.id)]
     }
 
-    fn record(
+    fn intent(
         &self,
-        events: Vec<Event>,
-        _: Urgency,
-    ) -> Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>> {
-        assert_eq!(events.len(), 1);
+        plan: &Plan,
+        request: &Request,
+        client: &Client,
+        id: uuid::Uuid,
+        time: jiff::Timestamp,
+    ) -> Option<Intent> {
+        self.intents.as_ref()?;
+        let engine = Engine::new(Arc::default(), Key::new([3; 32]), &Limits::default());
+        Some(engine.intent(plan, request, client, id, time))
+    }
+
+    fn intend(&self, intent: Intent, _: Duration) -> Recording {
+        self.intended.lock().push(intent);
+        let (gate, disk_fails, panics) = (self.intents.clone(), self.disk_fails, self.intending_panics);
+        Box::pin(async move {
+            assert!(!panics, "as the test asks");
+            if disk_fails {
+                return Err(RecordError::Late);
+            }
+            gate.unwrap().acquire().await.unwrap().forget();
+            Ok(())
+        })
+    }
+
+    fn lose(&self, intent: Intent, why: &'static str) {
+        self.lost.lock().push((intent.request.url, why));
+    }
+
+    fn record(&self, events: Vec<Event>, closes: Option<uuid::Uuid>, _: Urgency) -> Recording {
+        assert!(events.len() == 1 || self.panics);
+        self.closed.lock().extend(closes);
         let gate = self.gate.clone();
         Box::pin(async move {
             if let Some(gate) = gate {

@@ -289,20 +289,19 @@ impl Parts<'_> {
     }
 
     /// `mode`, `guarantee` and `on_failure`, each from the rule or its defaults.
-    fn choices(&self, lines: &[MatchLine], problems: &mut Problems) -> (Mode, Guarantee, OnFailure) {
+    fn choices(&self, lines: &[MatchLine], problems: &mut Problems) -> (Mode, Guarantee, Option<OnFailure>) {
         let is_reading = |line: &MatchLine| line.methods.iter().all(|m| READING.contains(&m.as_str()));
         let guarantee = if lines.iter().all(is_reading) { Guarantee::Buffered } else { Guarantee::Durable };
         let own_source = self.around.given.source;
         let layers = std::iter::once((self.node, own_source)).chain(self.around.defaults.iter().copied());
         let layers: Vec<(&Node, &Arc<Source>)> = layers.collect();
-        let on_failure = nearest_layer(&layers, "on_failure");
-        (
-            choice(&layers, "mode", &MODES, problems).unwrap_or(Mode::Record),
-            choice(&layers, "guarantee", &GUARANTEES, problems).unwrap_or(guarantee),
-            on_failure
-                .and_then(|(node, source)| self::on_failure(&mut Page { source, problems }, node))
-                .unwrap_or(OnFailure::Allow),
-        )
+        let mode = choice(&layers, "mode", &MODES, problems).unwrap_or(Mode::Record);
+        let guarantee = choice(&layers, "guarantee", &GUARANTEES, problems).unwrap_or(guarantee);
+        let on_failure = choice(&layers, "on_failure", &ON_FAILURES, problems);
+        if let Some(own) = self.node.member("on_failure") {
+            must_be_durable(&mut Page { source: own_source, problems }, own, guarantee, on_failure);
+        }
+        (mode, guarantee, on_failure)
     }
 }
 
@@ -340,16 +339,21 @@ fn nearest_layer<'a>(
     layers.iter().find_map(|(node, source)| Some((node.member(key)?, *source)))
 }
 
-/// The value of `on_failure`. Who writes `refuse` relies on it, so it must not be a silent promise.
-pub(super) fn on_failure(page: &mut Page<'_>, node: &Node) -> Option<OnFailure> {
-    let choice = page.word(node, "`on_failure`", &ON_FAILURES)?;
-    if choice == OnFailure::Refuse {
-        let message = "`on_failure: refuse` is not acted upon by this version: requests always pass";
+/// Who writes `refuse` relies on it, so it must not be a silent promise: only what is recorded before the request
+/// is forwarded can keep the request back. In `defaults` it is meant for those rules that do.
+pub(super) fn must_be_durable(
+    page: &mut Page<'_>,
+    node: &Node,
+    guarantee: Guarantee,
+    on_failure: Option<OnFailure>,
+) {
+    if guarantee == Guarantee::Buffered && on_failure == Some(OnFailure::Refuse) {
+        let message =
+            "`on_failure: refuse` does nothing with `guarantee: buffered`: the request always passes";
         page.problems
             .warning("W8", page.source, node.span, message)
-            .cure("watch earwitness_drops_total and /readyz meanwhile");
+            .cure("write `guarantee: durable` beside it");
     }
-    Some(choice)
 }
 
 /// The words of `mode`.
@@ -362,7 +366,8 @@ pub(super) const GUARANTEES: [(&str, Guarantee); 2] =
 const WHENCES: [(&str, Whence); 3] =
     [("application", Whence::Application), ("remembered", Whence::Remembered), ("either", Whence::Either)];
 /// The words of `on_failure`.
-const ON_FAILURES: [(&str, OnFailure); 2] = [("allow", OnFailure::Allow), ("refuse", OnFailure::Refuse)];
+pub(super) const ON_FAILURES: [(&str, OnFailure); 2] =
+    [("allow", OnFailure::Allow), ("refuse", OnFailure::Refuse)];
 /// Keys that only a rule or `defaults` may hold.
 pub(super) const CHOICES: [&str; 3] = ["mode", "guarantee", "on_failure"];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::rules::expr::Condition;
 use crate::rules::load::pack::Member;
-use crate::rules::model::{Address, Before, Guarantee, MatchLine, Mode, OnFailure, Pack, Rule, Whence};
+use crate::rules::model::{Address, Before, Guarantee, MatchLine, Mode, Pack, Rule, Whence};
 
 /// Marks the resources that some rule takes from memory, and adds the rules that observe.
 pub(in crate::rules::load) fn prepare(pack: &mut Pack, written: &[Member<'_>]) {
@@ -35,7 +35,7 @@ fn observer(pack: &Pack, index: usize, written: &[Member<'_>]) -> Option<Rule> {
         when: Condition::All(Vec::new()),
         mode: Mode::Record,
         guarantee: Guarantee::Buffered,
-        on_failure: OnFailure::Allow,
+        on_failure: None,
         is_authenticated: false,
         refuses_websocket: false,
         vars: Vec::new(),

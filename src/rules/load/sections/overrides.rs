@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::rules::load::files::{PackFiles, PackKind, digest};
 use crate::rules::load::keys::Page;
-use crate::rules::load::rule::{CHOICES, GUARANTEES, MODES, on_failure as on_failure_of};
+use crate::rules::load::rule::{CHOICES, GUARANTEES, MODES, ON_FAILURES, must_be_durable};
 use crate::rules::model::Pack;
 use crate::yaml::{Node, Problems, nearest};
 
@@ -55,9 +55,9 @@ pub(in crate::rules::load) fn apply(files: &[PackFiles], packs: &mut [Pack], pro
             if let Some(guarantee) = guarantee.and_then(|node| page.word(node, "`guarantee`", &GUARANTEES)) {
                 rule.guarantee = guarantee;
             }
-            let on_failure = node.member("on_failure");
-            if let Some(choice) = on_failure.and_then(|node| on_failure_of(&mut page, node)) {
-                rule.on_failure = choice;
+            if let Some(own) = node.member("on_failure") {
+                rule.on_failure = page.word(own, "`on_failure`", &ON_FAILURES).or(rule.on_failure);
+                must_be_durable(&mut page, own, rule.guarantee, rule.on_failure);
             }
         }
     }
