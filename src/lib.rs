@@ -46,7 +46,7 @@
 //! | memory | [`journal`], [`store`] | the write-ahead log; the store's trait and its embedded form, the only room that names sled |
 //! | watching | [`telemetry`] | metrics, each defined once; logs |
 //! | work | [`record`], [`serve`], [`blind`] | the log as writers and readers see it; listeners and workers; what no rule has seen |
-//! | faces | [`proxy`], [`api`], [`cli`] | the story of a request; the query endpoint; the commands |
+//! | faces | [`proxy`], [`api`], [`cli`] | the story of a request; the query endpoint and its page, the viewer; the commands |
 //! | roof | [`app`] | builds every part, starts, waits, stops in order |
 //!
 //! # What holds everywhere

@@ -129,6 +129,7 @@ class Page {
     this.shown = this.feed.events.length;
     if (isFirst || !this.view) this.showList();
     else this.view.prepend(taken);
+    this.view?.tally(this.feed.isWhole);
     this.showBand();
     this.showCount();
   }
@@ -161,6 +162,7 @@ class Page {
   }
 
   showEnd() {
+    this.view?.tally(this.feed.isWhole);
     if (state.view === 'overview') return this.place.end.replaceChildren();
     const n = this.feed.events.length;
     const text = this.feed.isFull ? t('end.full', { n: HELD_MAX }) : this.feed.isWhole ? t('end.all', { n }) : t('end.more', { n });

@@ -34,6 +34,7 @@ module.exports = {
     const answers = { events: week(400, NOW()) };
     const page = await open(address, { answers });
     await page.waitForSelector('.day');
+    require_((await page.locator('.day').last().innerText()).includes('loaded so far'), 'a day that is not loaded whole says so', await page.locator('.day').last().innerText());
     await until('two days are there', async () => (await page.locator('.day').count()) > 1 || page.mouse.wheel(0, 4_000));
     await page.evaluate(() => scrollTo(0, 0));
     await until('the top is back', async () => (await page.locator('.row').first().getAttribute('data-id')) === answers.events[0].id);

@@ -47,6 +47,7 @@ export class Overview {
 
   append() {}
   prepend() {}
+  tally() {}
   mark() {}
   link() {}
   close() {}

@@ -78,6 +78,8 @@ export class Table {
     return body && [...body.rows].find((row) => row.dataset.id === id)?.querySelector('a');
   }
 
+  tally() {}
+
   close() {
     this.chunks.close();
   }

@@ -13,6 +13,7 @@ export class Timeline {
   constructor() {
     this.element = h('div', { class: 'days' });
     this.days = new Map();
+    this.sections = new Map();
     this.chunks = new Chunks(rows, (element, height) => (element.style.height = height === null ? '' : `${height}px`));
   }
 
@@ -34,6 +35,12 @@ export class Timeline {
     }
   }
 
+  /** Says how many events each day has; the last is not known whole before the list is, or another follows. */
+  tally(isWhole) {
+    const days = [...this.element.children].map((section) => this.sections.get(section));
+    days.forEach((day, index) => tally(day, isWhole || index < days.length - 1));
+  }
+
   fill(day, events, insert) {
     count(day, events);
     const lists = pieces(events);
@@ -52,6 +59,7 @@ export class Timeline {
     if (known) return known;
     const day = newDay(event);
     this.days.set(key, day);
+    this.sections.set(day.section, day);
     this.element[where](day.section);
     return day;
   }
@@ -75,11 +83,11 @@ export class Timeline {
 }
 
 function newDay(event) {
-  const tally = h('p', {});
+  const line = h('p', {});
   const head = h('div', { class: 'line day' },
     h('h2', {}, h('span', {}, weekday(event.time), ' '), dayShort(event.time)),
-    tally);
-  const day = { head, tally, counts: { all: 0, failure: 0, denied: 0, unknown: 0 }, ago: dayAgo(event.time, Date.now()) };
+    line);
+  const day = { head, line, counts: { all: 0, failure: 0, denied: 0, unknown: 0 }, ago: dayAgo(event.time, Date.now()) };
   day.section = h('section', { 'aria-label': dayLong(event.time) }, head);
   return day;
 }
@@ -89,9 +97,12 @@ function count(day, events) {
     day.counts.all += 1;
     if (event.result !== 'success' && Object.hasOwn(day.counts, event.result)) day.counts[event.result] += 1;
   }
+}
+
+function tally(day, isWhole) {
   const bits = ['failure', 'denied', 'unknown'].filter((name) => day.counts[name]);
-  day.tally.replaceChildren(
-    h('span', {}, day.ago), h('span', { class: 'num' }, t('count.shown', { n: day.counts.all })),
+  day.line.replaceChildren(
+    h('span', {}, day.ago), h('span', { class: 'num' }, t(isWhole ? 'count.shown' : 'count.soFar', { n: day.counts.all })),
     ...bits.map((name) => h('span', { class: `num result-${name}` }, t(`count.${name}`, { n: day.counts[name] }))));
 }
 
