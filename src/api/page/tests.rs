@@ -168,6 +168,17 @@ fn a_script_is_short_and_says_what_it_is_for() {
 }
 
 #[test]
+fn every_note_is_said_in_words() {
+    let notes = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notes.md")).unwrap();
+    let codes = notes.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let codes: Vec<&str> = codes.collect();
+    assert!(codes.len() > 20, "{codes:?}");
+    for code in codes {
+        assert!(text("lang/en.json").contains(&format!("\"note.{code}\"")), "{code}");
+    }
+}
+
+#[test]
 fn the_languages_have_the_same_words_and_all_that_the_page_says() {
     let words = |path: &str| -> BTreeSet<String> {
         let file: BTreeMap<String, serde_json::Value> = serde_json::from_str(text(path)).unwrap();

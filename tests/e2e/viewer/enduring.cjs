@@ -85,9 +85,11 @@ module.exports = {
     await until('it is told', async () => (await state(page)).includes('not known here'));
     await page.fill('#token', token);
     await page.keyboard.press('Enter');
-    await until('the log opens, and is empty', async () => (await state(page)).includes('No events yet'));
+    // What stands there is the start of the recording.
+    await page.waitForSelector('.row[data-id] .kind-record');
     await page.reload();
-    await until('a reload asks nothing', async () => (await state(page)).includes('No events yet'));
+    await page.waitForSelector('.row[data-id]');
+    require_((await page.locator('#token').count()) === 0, 'a reload asks nothing', '');
     const kept = await page.evaluate(() => ({ local: JSON.stringify(localStorage), cookies: document.cookie, address: location.href }));
     require_(!JSON.stringify(kept).includes(token), 'it is in the session alone', kept);
     const other = await open(guarded);
@@ -95,6 +97,14 @@ module.exports = {
     await page.locator('.tools > button').last().click();
     await page.getByRole('button', { name: 'Forget the token' }).click();
     await page.waitForSelector('#token');
+  },
+
+  async 'a log of which nothing is known yet says how the first event comes'({ open, address }) {
+    const answers = { events: [] };
+    const page = await open(address, { answers });
+    await until('it is told', async () => (await state(page)).includes('No events yet'));
+    answers.events = week(1, Date.now());
+    await page.waitForSelector('.row[data-id]');
   },
 
   async 'an error says the cause and the next step, and the page recovers'({ open, address }) {

@@ -58,6 +58,12 @@ function made(sequence, at, [who, action, words, target, more = {}], exchange) {
   };
 }
 
+/** What Earwitness itself tells of a time in which it could not record. */
+function gap(sequence, at) {
+  const event = made(sequence, at, ['system', 'RECORDING_GAP', ['3 events could not be recorded'], { type: 'log' }], `gap-${sequence}`);
+  return { ...event, actor: { type: 'system', assurance: 'none' }, source: 'EARWITNESS', category: 'AUDIT', result: 'failure', rule: { ...event.rule, id: 'earwitness/gap' }, notes: [{ code: 'a-code-of-a-later-version' }] };
+}
+
 /** So many events, newest first, over the week before `now`: busy by day, quiet by night. */
 function week(count, now) {
   const events = [];
@@ -93,4 +99,4 @@ function hostile(sequence, at) {
   };
 }
 
-module.exports = { week, hostile, made, NASTY, STORIES };
+module.exports = { week, gap, hostile, made, NASTY, STORIES };

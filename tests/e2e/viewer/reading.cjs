@@ -2,7 +2,7 @@
 // demonstration where it has what is asked; over a week of made events where it cannot.
 
 const { require_, until } = require('./browser.cjs');
-const { STORIES, made, week } = require('./made.cjs');
+const { STORIES, gap, made, week } = require('./made.cjs');
 
 const NOW = () => Date.now();
 const texts = (page, selector) => page.locator(selector).allInnerTexts();
@@ -44,6 +44,14 @@ module.exports = {
     require_(page.url().includes('tz=local'), 'the address has the zone', page.url());
     await page.getByRole('button', { name: 'UTC' }).click();
     await until('and back', async () => (await page.locator('.row time').first().innerText()) === utc);
+  },
+
+  async 'a gap in the recording stands out, and a note that the page does not know is shown by its code'({ open, address }) {
+    const answers = { events: [gap(21, NOW()), ...week(20, NOW() - 60_000)] };
+    const page = await open(address, { answers });
+    await page.locator('.row.is-gap', { hasText: 'could not be recorded' }).locator('a').click();
+    await until('the note', async () => (await page.locator('.entry .notes').innerText()).includes('a-code-of-a-later-version'));
+    require_((await page.locator('.row.is-gap svg').first().getAttribute('aria-label')) === 'The log itself', 'it is the log that speaks', '');
   },
 
   async 'the list goes on as it is scrolled, and stays small in the page'({ open, address }) {

@@ -7,7 +7,6 @@ export const RESULTS = ['success', 'failure', 'denied', 'unknown'];
 // Rule packs have vocabularies of their own; a kind is guessed from the words in them, the first that fits. It
 // chooses a drawing and a colour, nothing else.
 const SIGNS = [
-  ['record', /^(rules?|changed)_(reloaded|unseen)|^audit$|^rules$/],
   ['signin', /log_?(in|out)|sign_?(in|out)|password|two_?factor|2fa|impersonat|act_as|session|email_(changed|verified)|tokens?_issued|account/],
   ['access', /role|member|\bacls?\b|_acls?|permission|invite|organi[sz]ation|\bteam|grant|\baccess/],
   ['settings', /workflow|api_?key|event_?type|webhook|setting|subscription|channel|profile|schedule[sd]?_(created|updated)|oauth|client\b/],
@@ -15,8 +14,15 @@ const SIGNS = [
   ['booking', /book|event|appointment|attendee|guest|seat|reschedul|cancel|reassign|no_show|occurrence|accepted|rejected|created|location_changed|moved/],
 ];
 
+/** True for what Earwitness tells of itself: starts, gaps, reloads. */
+const isOwn = (event) => event.source === 'EARWITNESS' && String(event.rule?.id).startsWith('earwitness/');
+
+/** True where the log tells that something is missing from it. */
+export const isGap = (event) => event.action === 'CHANGED_UNSEEN' || (event.action === 'RECORDING_GAP' && isOwn(event));
+
 /** One of [`KINDS`]. */
 export function kindOf(event) {
+  if (isOwn(event) || event.action === 'CHANGED_UNSEEN') return 'record';
   const words = [event.action, event.target?.type, event.type, event.category].filter(Boolean).map((word) => String(word).toLowerCase());
   for (const word of words) {
     const found = SIGNS.find(([, sign]) => sign.test(word));
@@ -31,7 +37,7 @@ const VERBS = {
   access: [['share', /acl|grant|shar|permission/]],
   signin: [['mask', /impersonat|act_as/], ['lock', /password|factor|2fa|token|email/], ['out', /out/]],
   settings: [['key', /key|token|oauth/], ['flow', /workflow|webhook/]],
-  record: [['unseen', /unseen/]],
+  record: [['unseen', /unseen/], ['break', /gap|started|stopped|clock|failing/]],
   other: [['delete', /delet|remov|cancel/], ['create', /creat|add|made/]],
 };
 

@@ -1,6 +1,6 @@
 // The timeline: days of sentences, newest first. The margin says when, the page says what.
 
-import { nameOf } from '../data/events.js';
+import { isGap, nameOf } from '../data/events.js';
 import { Chunks, pieces } from '../ui/chunks.js';
 import { h, named, value } from '../ui/dom.js';
 import { icon } from '../ui/icons.js';
@@ -123,7 +123,7 @@ function rows(events) {
 /** One event. The line between the glyphs joins what one request did. */
 function row(event, above, below) {
   const isJoined = (other) => other && other.exchangeId === event.exchangeId;
-  const classes = ['row', event.result === 'success' && 'is-success', event.action === 'CHANGED_UNSEEN' && 'is-gap', event.isFresh && 'is-fresh', isJoined(above) && 'is-joined', isJoined(below) && 'is-joining'];
+  const classes = ['row', event.result === 'success' && 'is-success', isGap(event) && 'is-gap', event.isFresh && 'is-fresh', isJoined(above) && 'is-joined', isJoined(below) && 'is-joining'];
   return h('li', { class: classes.filter(Boolean).join(' '), 'data-id': event.id, 'aria-current': state.entry === event.id ? 'true' : null },
     h('time', { class: 'when num', datetime: event.time, title: `${exact(event.time)}\n${event.time}` }, clock(event.time)),
     h('span', { class: 'ago', 'data-time': event.time, title: `${exact(event.time)}\n${event.time}` }, ago(event.time, Date.now())),

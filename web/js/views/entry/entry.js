@@ -6,7 +6,7 @@ import { filterOf, nameOf } from '../../data/events.js';
 import { fileName, save } from '../../data/export.js';
 import { h, tell, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
-import { number, parts, t } from '../../ui/lang.js';
+import { has, number, parts, t } from '../../ui/lang.js';
 import { avatar, nameShown, result, sentence, source } from '../../ui/marks.js';
 import { ago, exact } from '../../ui/time.js';
 import { TABS, go, href, state } from '../../state.js';
@@ -87,7 +87,7 @@ function link({ rel, type, id }) {
 function notes(event) {
   const list = [...(event.match?.certainty === 'doubtful' ? (event.match.reasons ?? []).map((why) => ({ code: 'match-doubtful', detail: why })) : []), ...(event.notes ?? []).filter((note) => note.code !== 'match-doubtful' || !event.match?.reasons?.length)];
   if (!list.length) return null;
-  return h('ul', { class: 'notes', 'aria-label': t('entry.notes') }, list.slice(0, 40).map((note) => h('li', {}, icon('note'), h('div', {}, t(`note.${note.code}`), note.detail && h('span', { class: 'sub' }, ' ', value(note.detail, 400))))));
+  return h('ul', { class: 'notes', 'aria-label': t('entry.notes') }, list.slice(0, 40).map((note) => h('li', {}, icon('note'), h('div', {}, has(`note.${note.code}`) ? t(`note.${note.code}`) : value(note.code, 60), note.detail && h('span', { class: 'sub' }, ' ', value(note.detail, 400))))));
 }
 
 function tabs(event) {
