@@ -16,7 +16,9 @@ use uuid::Uuid;
 fn main() -> io::Result<()> {
     let event: Event = serde_json::from_str(EVENT)?;
     let directory = tempfile::tempdir()?;
-    let log = Log::open(directory.path(), &Limits::default(), Metrics::new()).map_err(io::Error::other)?;
+    let key = Some([7; 32]);
+    let log =
+        Log::open(directory.path(), key, &Limits::default(), Metrics::new()).map_err(io::Error::other)?;
     let log = Arc::new(log);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (cpu, started) = (cpu_ms()?, Instant::now());

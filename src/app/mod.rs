@@ -83,7 +83,7 @@ impl App {
             metrics.upstream_unverified.set(1);
             tracing::warn!("upstream_tls.insecure: whoever answers is believed to be the application");
         }
-        let log = Log::open(&config.data_dir, &config.limits, Arc::clone(&metrics))
+        let log = Log::open(&config.data_dir, Some(key), &config.limits, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
         let life = Life::begin(&log, &config.data_dir).await?;
         reload::tell_of_start(&config.data_dir, &rules, &log).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Payload;
+use super::seal::{SEAL_BYTES, Stamp};
 use crate::store::{Sealed, entry_hash};
 
 /// What stands in a segment.
@@ -45,10 +46,12 @@ pub(super) enum Bad {
     Damaged,
     /// Whole, but of a version or kind that this build does not know.
     Newer,
+    /// Whole, but not written by this installation.
+    Forged,
 }
 
 /// Appends an entry's bytes to `out`. Its payload must not be longer than [`PAYLOAD_BYTES_MAX`].
-pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry) {
+pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry, stamp: &Stamp) {
     let start = out.len();
     let (kind, link, payload): (u8, &[u8], &[u8]) = match entry {
         Entry::Event(sealed) => (KIND_EVENT, &sealed.previous, &sealed.json),
@@ -61,6 +64,7 @@ pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry) {
     out.extend_from_slice(&[FORMAT, kind]);
     out.extend_from_slice(&place.sequence.to_be_bytes());
     out.extend_from_slice(&place.write_began.to_be_bytes());
+    out.extend_from_slice(&stamp.of(kind, place, entry));
     out.extend_from_slice(link);
     out.extend_from_slice(payload);
     let sum = checksum(length, &out[start + PREFIX_BYTES..]);
@@ -80,7 +84,7 @@ pub(super) fn rest_length(prefix: &[u8]) -> Result<usize, Bad> {
 }
 
 /// Reads an entry from its first eight bytes and the rest.
-pub(super) fn entry_of(prefix: &[u8], rest: &[u8]) -> Result<(Place, Entry), Bad> {
+pub(super) fn entry_of(prefix: &[u8], rest: &[u8], stamp: &Stamp) -> Result<(Place, Entry), Bad> {
     let length = u32_at(prefix, 0)?;
     if u32_at(prefix, 4)? != checksum(length, rest) || rest.len() < REST_BYTES_MIN {
         return Err(Bad::Damaged);
@@ -101,7 +105,8 @@ pub(super) fn entry_of(prefix: &[u8], rest: &[u8]) -> Result<(Place, Entry), Bad
         KIND_CLOSED => Entry::Closed { id: id()? },
         _ => return Err(Bad::Newer),
     };
-    Ok((place, entry))
+    let seal: [u8; SEAL_BYTES] = bytes_at(rest, FIXED_BYTES - SEAL_BYTES)?;
+    if stamp.fits(rest[1], place, &entry, &seal) { Ok((place, entry)) } else { Err(Bad::Forged) }
 }
 
 /// An entry that was found.
@@ -119,14 +124,14 @@ pub(super) struct Found {
 
 /// The next whole entry in `bytes` at or after `from`. Payloads are JSON, where bytes under 0x20 never stand,
 /// so nothing inside a payload can pass for an entry.
-pub(super) fn next_entry(bytes: &[u8], from: usize) -> Option<Found> {
+pub(super) fn next_entry(bytes: &[u8], from: usize, stamp: &Stamp) -> Option<Found> {
     (from..bytes.len().saturating_sub(PREFIX_BYTES + REST_BYTES_MIN - 1)).find_map(|at| {
         let (prefix, rest) = bytes[at..].split_at(PREFIX_BYTES);
         if rest[0] != FORMAT || !KINDS.contains(&rest[1]) {
             return None;
         }
         let rest = rest.get(..rest_length(prefix).ok()?)?;
-        let (place, entry) = entry_of(prefix, rest).ok()?;
+        let (place, entry) = entry_of(prefix, rest, stamp).ok()?;
         Some(Found { at, length: PREFIX_BYTES + rest.len(), place, entry })
     })
 }
@@ -157,8 +162,8 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Bad> {
 pub(super) const PREFIX_BYTES: usize = 8;
 /// The longest payload; a longer one is refused when written and is damage when read.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Format, kind, sequence and where the write began.
-const FIXED_BYTES: usize = 1 + 1 + 8 + 8;
+/// Format, kind, sequence, where the write began, and the seal.
+const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + SEAL_BYTES;
 const HASH_BYTES: usize = 32;
 const ID_BYTES: usize = 16;
 const REST_BYTES_MIN: usize = FIXED_BYTES + ID_BYTES;
@@ -171,6 +176,7 @@ const KINDS: std::ops::RangeInclusive<u8> = KIND_EVENT..=KIND_CLOSED;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::seal::Seal;
     use crate::store::Head;
 
     const PLACE: Place = Place { write_began: 100, sequence: 42 };
@@ -179,10 +185,18 @@ mod tests {
         Entry::Event(Sealed::after(Head { sequence: 41, hash: [7; 32] }, Arc::from(payload)))
     }
 
+    fn stamp() -> Stamp {
+        Seal::new(Some(&[1; 32])).stamp(3)
+    }
+
     fn written(entry: &Entry) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write_entry(&mut bytes, PLACE, entry);
+        write_entry(&mut bytes, PLACE, entry, &stamp());
         bytes
+    }
+
+    fn read(bytes: &[u8], stamp: &Stamp) -> Result<(Place, Entry), Bad> {
+        entry_of(&bytes[..8], &bytes[8..], stamp)
     }
 
     #[test]
@@ -190,15 +204,21 @@ mod tests {
         let id = Uuid::from_bytes([9; 16]);
         let check = |entry: Entry, kind: u8, link: &[u8], payload: &[u8]| {
             let bytes = written(&entry);
-            let rest = 18 + link.len() + payload.len();
+            let rest = 34 + link.len() + payload.len();
             assert_eq!(bytes.len(), 8 + rest, "{entry:?}");
             assert_eq!(&bytes[0..4], &(rest as u32).to_be_bytes(), "{entry:?}");
             assert_eq!(&bytes[8..10], &[2, kind], "{entry:?}");
             assert_eq!(&bytes[10..18], &42u64.to_be_bytes(), "{entry:?}");
             assert_eq!(&bytes[18..26], &100u64.to_be_bytes(), "{entry:?}");
-            assert_eq!(&bytes[26..], &[link, payload].concat(), "{entry:?}");
+            assert_eq!(&bytes[26..42], &stamp().of(kind, PLACE, &entry), "{entry:?}");
+            assert_eq!(&bytes[42..], &[link, payload].concat(), "{entry:?}");
             assert_eq!(rest_length(&bytes), Ok(rest), "{entry:?}");
-            assert_eq!(entry_of(&bytes[..8], &bytes[8..]), Ok((PLACE, entry)));
+            for other in [Seal::new(Some(&[1; 32])).stamp(4), Seal::new(Some(&[2; 32])).stamp(3)] {
+                assert_eq!(read(&bytes, &other), Err(Bad::Forged), "{entry:?}");
+            }
+            let without_key = Seal::new(None).stamp(9);
+            assert_eq!(read(&bytes, &without_key), Ok((PLACE, entry.clone())));
+            assert_eq!(read(&bytes, &stamp()), Ok((PLACE, entry)));
         };
         check(event(b"{}"), 1, &[7; 32], b"{}");
         check(Entry::Intent { id, body: Arc::from(&b"[]"[..]) }, 2, &[9; 16], b"[]");
@@ -214,7 +234,7 @@ mod tests {
             for bit in 0..bytes.len() * 8 {
                 let mut flipped = bytes.clone();
                 flipped[bit / 8] ^= 1 << (bit % 8);
-                assert!(entry_of(&flipped[..8], &flipped[8..]).is_err(), "{entry:?} bit {bit}");
+                assert!(read(&flipped, &stamp()).is_err(), "{entry:?} bit {bit}");
             }
         }
     }
@@ -225,8 +245,8 @@ mod tests {
         let junk = bytes.len();
         bytes.extend(written(&event(b"{}")));
         bytes.extend([2; 60]);
-        let found = Found { at: junk, length: 60, place: PLACE, entry: event(b"{}") };
-        assert_eq!(next_entry(&bytes, 0), Some(found));
-        assert_eq!(next_entry(&bytes, junk + 1), None);
+        let found = Found { at: junk, length: 76, place: PLACE, entry: event(b"{}") };
+        assert_eq!(next_entry(&bytes, 0, &stamp()), Some(found));
+        assert_eq!(next_entry(&bytes, junk + 1, &stamp()), None);
     }
 }

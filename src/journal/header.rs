@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::entry::{Bad, bytes_at, u32_at, u64_at};
+use super::seal::{SEAL_BYTES, Seal};
 use crate::store::Head;
 
 /// The head of a segment file.
@@ -30,7 +31,7 @@ pub(super) struct Reach {
 }
 
 /// A header's bytes.
-pub(super) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
+pub(super) fn header_bytes(header: &Header, seal: &Seal) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[0..8].copy_from_slice(MAGIC);
     bytes[8..10].copy_from_slice(&FORMAT.to_be_bytes());
@@ -41,15 +42,23 @@ pub(super) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
     bytes[76..84].copy_from_slice(&header.continues.number.to_be_bytes());
     bytes[84..92].copy_from_slice(&header.continues.bytes.to_be_bytes());
     bytes[92..96].copy_from_slice(&header.carried.to_be_bytes());
-    let sum = crc32fast::hash(&bytes[..96]);
-    bytes[96..100].copy_from_slice(&sum.to_be_bytes());
+    let sealed = seal.of_header(&bytes[..SEALED_BYTES]);
+    bytes[SEALED_BYTES..SUMMED_BYTES].copy_from_slice(&sealed);
+    let sum = crc32fast::hash(&bytes[..SUMMED_BYTES]);
+    bytes[SUMMED_BYTES..].copy_from_slice(&sum.to_be_bytes());
     bytes
 }
 
-/// Reads a header from the start of `bytes`.
+/// True when a header that can be read was written by this installation.
+pub(super) fn is_sealed(bytes: &[u8], seal: &Seal) -> bool {
+    let parts = bytes.get(..SUMMED_BYTES).map(|bytes| bytes.split_at(SEALED_BYTES));
+    parts.is_some_and(|(sealed, found)| seal.fits_header(sealed, found))
+}
+
+/// Reads a header from the start of `bytes`, whoever wrote it.
 pub(super) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
     let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Bad::Short)?;
-    if !bytes.starts_with(MAGIC) || u32_at(bytes, 96)? != crc32fast::hash(&bytes[..96]) {
+    if !bytes.starts_with(MAGIC) || u32_at(bytes, SUMMED_BYTES)? != crc32fast::hash(&bytes[..SUMMED_BYTES]) {
         return Err(Bad::Damaged);
     }
     if bytes[8..10] != FORMAT.to_be_bytes() {
@@ -66,7 +75,9 @@ pub(super) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
 }
 
 /// Length of a segment's header.
-pub(super) const HEADER_BYTES: usize = 100;
+pub(super) const HEADER_BYTES: usize = SUMMED_BYTES + 4;
+const SEALED_BYTES: usize = 96;
+const SUMMED_BYTES: usize = SEALED_BYTES + SEAL_BYTES;
 /// The length of a segment of which all counts that can be read.
 pub(super) const ALL: u64 = u64::MAX;
 const MAGIC: &[u8; 8] = b"EWJOURNL";
@@ -85,9 +96,11 @@ mod tests {
             continues: Reach { number: 6, bytes: 1234 },
             carried: 2,
         };
-        let head = header_bytes(&header);
+        let seal = Seal::new(Some(&[1; 32]));
+        let head = header_bytes(&header, &seal);
         assert_eq!(header_of(&head), Ok(header));
-        assert_eq!(header_of(&head[..99]), Err(Bad::Short));
+        assert!(is_sealed(&head, &seal) && !is_sealed(&head, &Seal::new(Some(&[2; 32]))));
+        assert_eq!(header_of(&head[..115]), Err(Bad::Short));
         for bit in 0..head.len() * 8 {
             let mut flipped = head;
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -9,7 +9,7 @@
 //! `<directory>/<number, 20 digits>.log`, mode 0600, at most about 64 MiB each. The newest is written; the
 //! others are removed when the store holds all their events ([`Journal::release`]). Numbers are big-endian.
 //!
-//! Header, 100 bytes:
+//! Header, 116 bytes:
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
@@ -23,7 +23,8 @@
 //! | 76 | 8 | number of the segment that this one continues; 0 for none |
 //! | 84 | 8 | how many bytes of that one count; all ones for all that can be read |
 //! | 92 | 4 | how many intents follow at once: those that were open |
-//! | 96 | 4 | CRC-32 of bytes 0 to 95 |
+//! | 96 | 16 | seal: see `seal.rs` |
+//! | 112 | 4 | CRC-32 of bytes 0 to 111 |
 //!
 //! Entry:
 //!
@@ -35,7 +36,8 @@
 //! | 9 | 1 | kind: 1 event, 2 intent, 3 closing |
 //! | 10 | 8 | sequence; for intents and closings that of the last event before |
 //! | 18 | 8 | offset at which the write began that this entry was part of |
-//! | 26 | 32 or 16 | an event: the hash of the event before; an intent or closing: its id |
+//! | 26 | 16 | seal: see `seal.rs` |
+//! | 42 | 32 or 16 | an event: the hash of the event before; an intent or closing: its id |
 //! | then | rest | an event: its JSON; an intent: its body, JSON, too; a closing: nothing |
 //!
 //! The hash of an event is not stored: `store/chain.rs` says over which bytes it is computed. What stands
@@ -49,16 +51,19 @@
 //! off: it was never acknowledged. It is known by having nothing behind it that a later write put there, and
 //! by being unwritten rather than spoilt. Any other damage loses nothing that can still be read: entries
 //! before and behind it are taken, writing goes on in a new file, and the damaged one is renamed
-//! `.damaged` once the store holds what was taken. A file of another instance is renamed `.foreign`.
+//! `.damaged` once the store holds what was taken. An entry without our seal is not taken, and is such damage. A
+//! file of another instance, or whose header was sealed with another key, is renamed `.foreign`.
 //! Opening fails only when the directory cannot be used or a newer version wrote there.
 
 mod disk;
 mod entry;
+mod finished;
 mod gather;
 mod header;
 mod intents;
 mod open;
 mod read;
+mod seal;
 mod space;
 mod survey;
 mod writer;
@@ -77,7 +82,9 @@ use uuid::Uuid;
 
 use crate::store::Sealed;
 use disk::Disk;
-use writer::{Append, Shared};
+use finished::Shared;
+use seal::Seal;
+use writer::Append;
 
 /// An open journal. Appends may come from any thread.
 pub struct Journal {
@@ -87,6 +94,7 @@ pub struct Journal {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     instance: Uuid,
+    seal: Seal,
     /// Told when an append cannot wait: it may sleep over those that can.
     writer: Thread,
     /// Hangs up when the writer has ended.
@@ -176,7 +184,7 @@ impl Journal {
     /// Reads again all events that the segments on the disk hold, in order, and hands it to `take`. For repair:
     /// what is being written meanwhile may or may not be among it.
     pub fn replay(&self, take: &mut dyn FnMut(Sealed)) {
-        survey::replay(&*self.disk, &self.directory, self.instance, take);
+        survey::replay(&*self.disk, &self.directory, (self.instance, &self.seal), take);
     }
 
     /// Removes finished segments that hold no event above `sequence`; damaged ones are set aside instead.

@@ -10,11 +10,13 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::disk::{self, Disk, RealDisk};
+use super::finished::{Condition, Finished, Shared};
 use super::header::Reach;
 use super::read;
+use super::seal::Seal;
 use super::space::Reserve;
 use super::survey::{Last, Survey};
-use super::writer::{Active, Condition, Finished, Observe, Shared, Writer};
+use super::writer::{Active, Observe, Writer};
 use super::{Journal, JournalError};
 use crate::store::{Head, Sealed};
 
@@ -24,6 +26,9 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Whose: segments of another instance are set aside.
     pub instance: Uuid,
+    /// The installation's key, which is kept elsewhere: what was not written with it does not count. Without it
+    /// everything counts; that is for reading, where the key is not at hand.
+    pub key: Option<[u8; 32]>,
     /// A segment is finished when it is so long, in bytes.
     pub segment_bytes_max: u64,
     /// How much of the disk is kept back for what has begun when it gets full, in bytes.
@@ -69,7 +74,7 @@ pub fn open(settings: Settings, take: &mut dyn FnMut(Sealed)) -> Result<Opened, 
 /// The instance whose journal a directory holds, by the newest segment that says so.
 pub fn instance_in(directory: &Path) -> Option<Uuid> {
     let segments = disk::segments(&RealDisk, directory).ok()?;
-    segments.iter().rev().find_map(|(_, path)| Some(read::header_in(&RealDisk, path)?.instance))
+    segments.iter().rev().find_map(|(_, path)| Some(read::header_in(&RealDisk, path, None)?.instance))
 }
 
 /// A journal that was read and whose writer does not run yet.
@@ -84,16 +89,19 @@ pub(super) fn prepare(
     disk: Arc<dyn Disk>,
     take: &mut dyn FnMut(Sealed),
 ) -> Result<Ready, JournalError> {
-    let Settings { directory, instance, segment_bytes_max, reserve_bytes, floor, observe } = settings;
+    let Settings { directory, instance, key, segment_bytes_max, reserve_bytes, floor, observe } = settings;
+    let seal = Seal::new(key.as_ref());
     disk.make_directory(&directory).map_err(|error| JournalError::io("make", &directory, &error))?;
     let Survey { head, open, last, number, mut reach, mut finished, damage, .. } =
-        Survey::of(&*disk, &directory, instance, floor, take)?;
+        Survey::of(&*disk, &directory, (instance, &seal), floor, take)?;
     let found = open.iter().map(|(id, body)| OpenIntent { id, body: Arc::clone(body) }).collect();
     let active = last.and_then(|last| resume(&*disk, last, head, &mut reach, &mut finished));
     let reserve = Reserve::of(&*disk, &directory, reserve_bytes);
     let mut writer = Writer {
         directory,
         instance,
+        stamp: seal.stamp(number),
+        seal,
         segment_bytes_max,
         disk,
         observe,
@@ -139,7 +147,7 @@ fn resume(
 fn start(writer: Writer) -> Result<Journal, JournalError> {
     let (queue, waiting) = mpsc::channel();
     let (guard, ended) = mpsc::channel::<()>();
-    let (directory, instance) = (writer.directory.clone(), writer.instance);
+    let (directory, instance, seal) = (writer.directory.clone(), writer.instance, writer.seal.clone());
     let (shared, disk) = (Arc::clone(&writer.shared), Arc::clone(&writer.disk));
     let thread = thread::Builder::new()
         .name("journal".to_owned())
@@ -154,6 +162,7 @@ fn start(writer: Writer) -> Result<Journal, JournalError> {
         disk,
         directory,
         instance,
+        seal,
         writer: thread.thread().clone(),
         ended: Mutex::new(ended),
     })

@@ -11,10 +11,13 @@ use super::disk::Disk;
 use super::entry::{self, Bad, Entry, Found, PREFIX_BYTES};
 use super::header::{self, ALL, HEADER_BYTES, Header};
 use super::intents::Told;
+use super::seal::{Seal, Stamp};
 use crate::store::{Head, Sealed};
 
 /// What is expected of a segment.
-pub(super) struct Expected {
+pub(super) struct Expected<'a> {
+    /// The seal that it must bear.
+    pub seal: &'a Seal,
     /// Whose it must be.
     pub instance: Uuid,
     /// Its number.
@@ -73,7 +76,7 @@ pub(super) struct Scan {
 pub(super) fn scan(
     disk: &dyn Disk,
     path: &Path,
-    expected: &Expected,
+    expected: &Expected<'_>,
     take: &mut dyn FnMut(Sealed),
 ) -> Result<Scan, JournalError> {
     let io = |error| JournalError::io("read", path, &error);
@@ -82,25 +85,28 @@ pub(super) fn scan(
     }
     let file = disk.read(path, 0).map_err(io)?;
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
-    let mut reader = Reader { disk, path, file, expected, take, at: 0, scan: Scan::of(Ending::Whole) };
+    let stamp = expected.seal.stamp(expected.number);
+    let mut reader = Reader { disk, path, file, expected, stamp, take, at: 0, scan: Scan::of(Ending::Whole) };
     match reader.read() {
         Err(Bad::Newer) => Err(JournalError::Newer { path: path.to_owned() }),
-        Ok(()) | Err(Bad::Short | Bad::Damaged) => Ok(reader.scan),
+        Ok(()) | Err(Bad::Short | Bad::Damaged | Bad::Forged) => Ok(reader.scan),
     }
 }
 
-/// A segment's header, if it can be read.
-pub(super) fn header_in(disk: &dyn Disk, path: &Path) -> Option<Header> {
+/// A segment's header, if it can be read and bears the seal; with no seal given, whoever wrote it.
+pub(super) fn header_in(disk: &dyn Disk, path: &Path, seal: Option<&Seal>) -> Option<Header> {
     let mut bytes = [0; HEADER_BYTES];
     disk.read(path, 0).ok()?.read_exact(&mut bytes).ok()?;
-    header::header_of(&bytes).ok()
+    let is_sealed = seal.is_none_or(|seal| header::is_sealed(&bytes, seal));
+    header::header_of(&bytes).ok().filter(|_| is_sealed)
 }
 
 struct Reader<'a> {
     disk: &'a dyn Disk,
     path: &'a Path,
     file: BufReader<Box<dyn Read>>,
-    expected: &'a Expected,
+    expected: &'a Expected<'a>,
+    stamp: Stamp,
     take: &'a mut dyn FnMut(Sealed),
     /// Where the next entry begins, in bytes from the file's start.
     at: u64,
@@ -120,12 +126,12 @@ impl Reader<'_> {
         let header = match header::header_of(&bytes) {
             Ok(header) => header,
             Err(Bad::Newer) => return Err(Bad::Newer),
-            Err(Bad::Short | Bad::Damaged) => {
+            Err(Bad::Short | Bad::Damaged | Bad::Forged) => {
                 self.scan.end = self.expected.after;
                 return self.resume();
             }
         };
-        if let Some(why) = self.foreign(&header) {
+        if let Some(why) = self.foreign(&header, &bytes) {
             self.scan.ending = Ending::Foreign(why);
             return Ok(());
         }
@@ -139,9 +145,12 @@ impl Reader<'_> {
         entries
     }
 
-    fn foreign(&self, header: &Header) -> Option<String> {
+    fn foreign(&self, header: &Header, bytes: &[u8]) -> Option<String> {
         if header.instance != self.expected.instance {
             return Some("it belongs to another instance".to_owned());
+        }
+        if !header::is_sealed(bytes, self.expected.seal) {
+            return Some("it was not written with this installation's key".to_owned());
         }
         let is_renamed = header.number != self.expected.number;
         is_renamed.then(|| format!("it was written as segment {}", header.number))
@@ -160,7 +169,7 @@ impl Reader<'_> {
                 Err(_) => return self.resume(),
             };
             self.fill(&mut rest, length);
-            match entry::entry_of(&prefix, &rest) {
+            match entry::entry_of(&prefix, &rest, &self.stamp) {
                 Ok((place, entry)) => {
                     *carried -= u32::from(place.write_began == 0 && *carried > 0);
                     self.accept(entry);
@@ -168,6 +177,13 @@ impl Reader<'_> {
                 }
                 Err(Bad::Newer) => return Err(Bad::Newer),
                 Err(Bad::Short | Bad::Damaged) => return self.resume(),
+                Err(Bad::Forged) => {
+                    self.damaged(&format!(
+                        "what stands at byte {} was not written by this installation",
+                        self.at
+                    ));
+                    self.at += (PREFIX_BYTES + length) as u64;
+                }
             }
             if self.scan.ending == Ending::Whole {
                 self.scan.good_bytes = self.at;
@@ -185,7 +201,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let mut from = 0;
-        while let Some(Found { at, length, entry, .. }) = entry::next_entry(&bytes, from) {
+        while let Some(Found { at, length, entry, .. }) = entry::next_entry(&bytes, from, &self.stamp) {
             if at != from || from == 0 {
                 self.lost(from, at);
             }
@@ -208,14 +224,14 @@ impl Reader<'_> {
     /// the disk: it was the last write, for no entry behind belongs to a later one, and what is missing was
     /// never written rather than spoilt.
     fn is_torn(&self, bytes: &[u8]) -> bool {
-        let Some(first) = entry::next_entry(bytes, 0) else { return false };
+        let Some(first) = entry::next_entry(bytes, 0, &self.stamp) else { return false };
         let hole = first.at;
         let mut next = Some(first);
         while let Some(found) = next {
             if found.place.write_began > self.at {
                 return false;
             }
-            next = entry::next_entry(bytes, found.at + found.length);
+            next = entry::next_entry(bytes, found.at + found.length, &self.stamp);
         }
         self.expected.bound == Bound::Newest && has_unwritten(&bytes[..hole], self.at)
     }

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::JournalError;
 use super::disk::{self, Disk};
+use super::finished::{Condition, Finished};
 use super::header::{ALL, Header, Reach};
 use super::intents::Intents;
 use super::read::{self, Bound, Ending, Expected, Scan};
-use super::writer::{Condition, Finished};
+use super::seal::Seal;
 use crate::store::{Head, Sealed};
 
 /// What was found.
@@ -62,7 +63,7 @@ impl Survey<'_> {
     pub(super) fn of<'a>(
         disk: &'a dyn Disk,
         directory: &Path,
-        instance: Uuid,
+        (instance, seal): (Uuid, &Seal),
         floor: Head,
         take: &mut dyn FnMut(Sealed),
     ) -> Result<Survey<'a>, JournalError> {
@@ -78,14 +79,14 @@ impl Survey<'_> {
             damage: Vec::new(),
         };
         let io = |error| JournalError::io("list", directory, &error);
-        for place in places(disk, directory, instance).map_err(io)? {
+        for place in places(disk, directory, instance, seal).map_err(io)? {
             survey.number = place.number;
             if place.is_passed_over {
                 survey.finished(place.path, 0, Condition::Good);
                 continue;
             }
             let expected =
-                Expected { instance, number: place.number, after: survey.read, bound: place.bound };
+                Expected { seal, instance, number: place.number, after: survey.read, bound: place.bound };
             let scan = read::scan(disk, &place.path, &expected, take)?;
             survey.missing(&place, &scan);
             survey.file(place, scan);
@@ -173,11 +174,16 @@ fn is_begun_after(number: u64, follows: Reach) -> bool {
 }
 
 /// Reads all segments and changes none; what cannot be read was told when the journal was opened.
-pub(super) fn replay(disk: &dyn Disk, directory: &Path, instance: Uuid, take: &mut dyn FnMut(Sealed)) {
+pub(super) fn replay(
+    disk: &dyn Disk,
+    directory: &Path,
+    (instance, seal): (Uuid, &Seal),
+    take: &mut dyn FnMut(Sealed),
+) {
     let mut after = None;
-    let places = places(disk, directory, instance).unwrap_or_default();
+    let places = places(disk, directory, instance, seal).unwrap_or_default();
     for Place { number, path, bound, .. } in places.into_iter().filter(|place| !place.is_passed_over) {
-        match read::scan(disk, &path, &Expected { instance, number, after, bound }, take) {
+        match read::scan(disk, &path, &Expected { seal, instance, number, after, bound }, take) {
             Ok(scan) => after = scan.end.or(after),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "a journal segment cannot be read again");
@@ -187,11 +193,12 @@ pub(super) fn replay(disk: &dyn Disk, directory: &Path, instance: Uuid, take: &m
 }
 
 /// The segments of a directory, in order.
-fn places(disk: &dyn Disk, directory: &Path, instance: Uuid) -> io::Result<Vec<Place>> {
+fn places(disk: &dyn Disk, directory: &Path, instance: Uuid, seal: &Seal) -> io::Result<Vec<Place>> {
     let segments = disk::segments(disk, directory)?;
     // A stray file must not make our own entries count for nothing, so only segments of ours bound others.
     let header = |number: &u64, path: &PathBuf| {
-        read::header_in(disk, path).filter(|header| header.number == *number && header.instance == instance)
+        read::header_in(disk, path, Some(seal))
+            .filter(|header| header.number == *number && header.instance == instance)
     };
     let headers: Vec<Option<Header>> = segments.iter().map(|(number, path)| header(number, path)).collect();
     let ours: Vec<Header> = headers.iter().flatten().copied().collect();

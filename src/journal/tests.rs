@@ -24,6 +24,7 @@ fn settings(directory: &Path) -> Settings {
     Settings {
         directory: directory.to_owned(),
         instance: OURS,
+        key: Some([7; 32]),
         segment_bytes_max: 64 << 20,
         reserve_bytes: 3000,
         floor: Head::default(),
@@ -137,7 +138,7 @@ fn segments_roll_and_are_removed_only_when_the_store_holds_them() {
     }
     let segments = disk::segments(&RealDisk, directory.path()).unwrap();
     assert!(segments.len() >= 4, "{segments:?}");
-    let first_of_second = read::header_in(&RealDisk, &segments[1].1).unwrap().before.sequence + 1;
+    let first_of_second = read::header_in(&RealDisk, &segments[1].1, None).unwrap().before.sequence + 1;
     opened.journal.release(first_of_second - 1);
     assert!(!segments[0].1.exists() && segments[1].1.exists());
     close(opened);
@@ -171,8 +172,8 @@ fn a_segment_of_another_instance_is_set_aside_and_does_not_bound_ours() {
 fn a_journal_of_a_newer_version_is_left_alone() {
     let mut bytes = five();
     bytes[9] = 3;
-    let sum = crc32fast::hash(&bytes[..96]);
-    bytes[96..100].copy_from_slice(&sum.to_be_bytes());
+    let sum = crc32fast::hash(&bytes[..112]);
+    bytes[112..116].copy_from_slice(&sum.to_be_bytes());
     let directory = tempfile::tempdir().unwrap();
     fs::write(segment(directory.path(), 1), &bytes).unwrap();
     let refused = open(settings(directory.path()), &mut |_| ());

@@ -9,21 +9,21 @@
 //! A new segment begins with the intents that are open, synced together with its header. Only then is the
 //! one before it given to the mover for removal: what it alone knew is nothing but events.
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::disk::{self, Disk, Segment};
 use super::entry::{self, Entry, PAYLOAD_BYTES_MAX, Place};
+use super::finished::{Condition, Finished, Shared};
 use super::gather::{self, Pace};
 use super::header::{self, HEADER_BYTES, Header, Reach};
 use super::intents::{self, Intents};
+use super::seal::{Seal, Stamp};
 use super::space::{self, Reserve, is_full};
 use super::{JournalError, Payload, Urgency};
 use crate::store::{Head, Sealed};
@@ -41,38 +41,12 @@ pub(super) type Done = Box<dyn FnOnce(Result<Vec<Sealed>, JournalError>) + Send>
 /// Told how long each write and sync took.
 pub(super) type Observe = Box<dyn Fn(Duration) + Send>;
 
-/// What the writer shares with the journal's other users.
-#[derive(Default)]
-pub(super) struct Shared {
-    /// Segments that are written no more, oldest first; the mover removes them.
-    pub finished: Mutex<VecDeque<Finished>>,
-    /// Why the last batch could not be written, and when that was; none when it could.
-    pub trouble: Mutex<Option<(JournalError, Instant)>>,
-}
-
-/// A segment that is written no more.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub path: PathBuf,
-    /// No event of it is above.
-    pub last: u64,
-    pub condition: Condition,
-}
-
-/// Whether a finished segment is as it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// Removed when the store holds it.
-    Good,
-    /// Kept aside, as evidence, when the store holds what could be read.
-    Damaged,
-    /// Nothing in it was acknowledged but what its successor holds, too: removed at once.
-    Superseded,
-}
-
 pub(super) struct Writer {
     pub directory: PathBuf,
     pub instance: Uuid,
+    pub seal: Seal,
+    /// The seal for entries of the segment of the highest number.
+    pub stamp: Stamp,
     pub segment_bytes_max: u64,
     pub disk: Arc<dyn Disk>,
     pub observe: Observe,
@@ -105,34 +79,13 @@ pub(super) struct Active {
 /// A batch as it is to be written.
 struct Draft<'a> {
     buffer: &'a mut Vec<u8>,
+    stamp: Stamp,
     write_began: u64,
     head: Head,
     /// What becomes of intents when it is written.
     intents: Vec<Entry>,
     /// What they hold when it is, in bytes; closings are not counted yet.
     intents_bytes: usize,
-}
-
-impl Shared {
-    /// See [`super::Journal::release`]. The oldest goes first, and is gone for good before the next one goes: a
-    /// segment that came back alone after a power cut would miss what its successor says of it.
-    pub(super) fn release(&self, disk: &dyn Disk, directory: &Path, sequence: u64) {
-        let mut finished = self.finished.lock();
-        while let Some(oldest) = finished.front().filter(|segment| segment.last <= sequence) {
-            let removed = disk.sync_directory(directory).and_then(|()| match oldest.condition {
-                Condition::Good | Condition::Superseded => disk.remove(&oldest.path),
-                Condition::Damaged => disk::set_aside(disk, &oldest.path, "damaged"),
-            });
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    let path = oldest.path.display();
-                    tracing::warn!(%path, %error, "a journal segment cannot be removed");
-                    return;
-                }
-                Ok(()) | Err(_) => drop(finished.pop_front()),
-            }
-        }
-    }
 }
 
 impl Active {
@@ -177,6 +130,7 @@ impl Writer {
         self.make_room(batch.iter().flat_map(|append| &append.payloads).map(entry::bytes_max).sum());
         let mut draft = Draft {
             buffer,
+            stamp: self.stamp.clone(),
             write_began: *begun.as_ref().unwrap_or(&0),
             head: self.head,
             intents: Vec::new(),
@@ -308,6 +262,7 @@ impl Writer {
 
     fn new_segment(&mut self) -> io::Result<Active> {
         self.number = self.number.saturating_add(1);
+        self.stamp = self.seal.stamp(self.number);
         let path = disk::segment_path(&self.directory, self.number);
         let begun = self.beginning();
         let made = self.disk.create(&path).and_then(|mut file| {
@@ -341,10 +296,10 @@ impl Writer {
             continues: self.reach,
             carried: u32::try_from(carried.len()).unwrap_or(u32::MAX),
         };
-        let mut bytes = header::header_bytes(&header).to_vec();
+        let mut bytes = header::header_bytes(&header, &self.seal).to_vec();
         let place = Place { write_began: 0, sequence: self.head.sequence };
         for (id, body) in carried {
-            entry::write_entry(&mut bytes, place, &Entry::Intent { id, body: Arc::clone(body) });
+            entry::write_entry(&mut bytes, place, &Entry::Intent { id, body: Arc::clone(body) }, &self.stamp);
         }
         bytes
     }
@@ -374,7 +329,7 @@ impl Draft<'_> {
                 Payload::Closed { id } => Entry::Closed { id },
             };
             let place = Place { write_began: self.write_began, sequence: self.head.sequence };
-            entry::write_entry(self.buffer, place, &entry);
+            entry::write_entry(self.buffer, place, &entry, &self.stamp);
             if !matches!(entry, Entry::Event(_)) {
                 self.intents.push(entry);
             }

@@ -17,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
 use uuid::Uuid;
 
 use super::RecordError;
@@ -75,7 +76,7 @@ impl Directory {
 fn lock(directory: &Path) -> Result<File, RecordError> {
     let failed = |error: io::Error| RecordError::Directory(format!("{}: {error}", directory.display()));
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
     let mut file = options.open(directory.join(LOCK)).map_err(failed)?;
     // A process that is just ending holds it a moment longer, and so does a child that is just starting.
     let patience = Instant::now() + HELD_MAX;
@@ -99,13 +100,21 @@ fn lock(directory: &Path) -> Result<File, RecordError> {
 /// The instance, made at the first start. When its file is lost, the journal still says whose it is.
 fn instance(directory: &Path) -> io::Result<Uuid> {
     let path = directory.join("instance");
-    let kept = fs::read_to_string(&path).ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
-    if let Some(instance) = kept {
+    let mut text = String::new();
+    match OpenOptions::new().read(true).custom_flags(no_follow()).open(&path) {
+        // What is no text is no instance either.
+        Ok(file) => drop(file.take(INSTANCE_BYTES_MAX).read_to_string(&mut text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    if let Ok(instance) = Uuid::parse_str(text.trim()) {
         return Ok(instance);
     }
     let instance = journal::instance_in(&directory.join("journal")).unwrap_or_else(Uuid::now_v7);
     let fresh = directory.join("instance.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(no_follow());
+    let mut file = options.open(&fresh)?;
     writeln!(file, "{instance}")?;
     file.sync_all()?;
     fs::rename(&fresh, &path)?;
@@ -117,6 +126,12 @@ fn instance(directory: &Path) -> io::Result<Uuid> {
 pub const COPY_LEAVES_OUT: &[&str] = &[LOCK, super::still::FILE, "snapshots"];
 
 const LOCK: &str = "lock";
+/// A link in place of a file of ours is an error: it could lead anywhere (THREATS S12).
+fn no_follow() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
+}
+
+const INSTANCE_BYTES_MAX: u64 = 100;
 /// How long a held lock is tried again.
 const HELD_MAX: Duration = Duration::from_secs(1);
 const HELD_PAUSE: Duration = Duration::from_millis(10);

@@ -114,6 +114,7 @@ struct Inner {
 
 /// How a log is kept, beyond what operators set.
 struct Settings {
+    key: Option<[u8; 32]>,
     tail_bytes_max: usize,
     intents_max: usize,
     segment_bytes_max: u64,
@@ -125,13 +126,21 @@ struct Settings {
 
 impl Log {
     /// Opens journal and store in `directory` (made if it is not there), replays what the store lacks.
-    /// Damage is told and set aside, and does not keep it from opening.
+    /// Damage is told and set aside, and does not keep it from opening. `key` is the installation's: what the
+    /// journal holds that was not written with it is damage. Without one, all that is there is read; that is
+    /// for readers, nothing is to be recorded then.
     ///
     /// # Errors
     /// When the directory cannot be used, another process holds it, or a newer version wrote there.
-    pub fn open(directory: &Path, limits: &Limits, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
+    pub fn open(
+        directory: &Path,
+        key: Option<[u8; 32]>,
+        limits: &Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Log, RecordError> {
         let (tail_bytes_max, intents_max) = (limits.tail_bytes_max, limits.intents_max);
-        Log::open_with(directory, Settings { tail_bytes_max, intents_max, ..Settings::default() }, metrics)
+        let settings = Settings { key, tail_bytes_max, intents_max, ..Settings::default() };
+        Log::open_with(directory, settings, metrics)
     }
 
     fn open_with(path: &Path, settings: Settings, metrics: Arc<Metrics>) -> Result<Log, RecordError> {
@@ -143,6 +152,7 @@ impl Log {
         let journal = journal::Settings {
             directory: directory.journal(),
             instance: directory.instance,
+            key: settings.key,
             segment_bytes_max: settings.segment_bytes_max,
             reserve_bytes: RESERVE_BYTES,
             floor: store.floor(),
@@ -318,6 +328,7 @@ impl From<JournalError> for RecordError {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
+            key: None,
             tail_bytes_max: 64 << 20,
             intents_max: 4_096,
             segment_bytes_max: 64 << 20,

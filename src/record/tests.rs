@@ -1,5 +1,6 @@
 //! The log as its users see it: what is acknowledged is there, at once and after everything.
 
+mod clocks;
 mod crash;
 mod damage;
 mod gaps;
@@ -21,6 +22,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 /// Moves at once and rolls often, so that a short test meets every step.
 fn brisk() -> Settings {
     Settings {
+        key: Some([5; 32]),
         segment_bytes_max: 16 << 10,
         move_age_max: Duration::from_millis(2),
         room_wait: Duration::from_millis(50),
@@ -119,10 +121,11 @@ fn a_closed_log_refuses_and_counts() {
 fn a_second_process_is_refused_and_told_who_holds_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path(), brisk());
-    let refused = Log::open(directory.path(), &Limits::default(), Metrics::new()).err().expect("it is held");
+    let refused =
+        Log::open(directory.path(), None, &Limits::default(), Metrics::new()).err().expect("it is held");
     assert!(refused.to_string().contains(&format!("in use by process {}", std::process::id())), "{refused}");
     close(log);
-    close(Log::open(directory.path(), &Limits::default(), Metrics::new()).expect("it was given back"));
+    close(Log::open(directory.path(), None, &Limits::default(), Metrics::new()).expect("it was given back"));
 }
 
 #[test]

@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn starts_and_stops_are_events_and_a_start_says_how_the_last_life_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Log::open(folder.path(), &Limits::default(), Metrics::new()).unwrap();
+        let open = || Log::open(folder.path(), Some([1; 32]), &Limits::default(), Metrics::new()).unwrap();
         let log = open();
         let life = Life::begin(&log, folder.path()).await.unwrap();
         life.end().await;

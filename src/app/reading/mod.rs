@@ -73,7 +73,7 @@ impl Source {
             return Ok(Some(Source::Listener { authority, token, page_max: None }));
         }
         if let Some(directory) = &at.data_dir {
-            return Source::directory(directory, random_key()?, Limits::default()).map(Some);
+            return Source::directory(directory, None, Limits::default()).map(Some);
         }
         let config = match Config::load(at.config.as_deref(), environment()) {
             Ok(config) => config,
@@ -90,15 +90,16 @@ impl Source {
                 page_max: Some(config.limits.page_max),
             }));
         }
-        Source::directory(&config.data_dir, key::load_or_create(&config.key_file)?, config.limits).map(Some)
+        let key = key::load_or_create(&config.key_file)?;
+        Source::directory(&config.data_dir, Some(key), config.limits).map(Some)
     }
 
-    fn directory(directory: &Path, key: [u8; 32], limits: Limits) -> Result<Source> {
+    fn directory(directory: &Path, key: Option<[u8; 32]>, limits: Limits) -> Result<Source> {
         if !directory.is_dir() {
             bail!("there is no data directory {}", directory.display());
         }
         let metrics = Metrics::new();
-        let log = Log::open(directory, &limits, Arc::clone(&metrics))?;
+        let log = Log::open(directory, key, &limits, Arc::clone(&metrics))?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let page_max = limits.page_max;
         let state = api::State::new(Setup {
@@ -112,7 +113,7 @@ impl Source {
             }),
             admin: Admin { listen, token: None, hosts: Vec::new() },
             limits,
-            key,
+            key: key.map_or_else(random_key, Ok)?,
         });
         Ok(Source::Directory { routes: Routes::new(state), log, page_max })
     }

@@ -2,6 +2,8 @@
 
 use super::rig::{Rig, open_journal};
 use super::*;
+use crate::journal::entry::Entry;
+use crate::journal::seal::Seal;
 
 /// Segments as they stand on the disk.
 type Files = Vec<(PathBuf, Vec<u8>)>;
@@ -23,7 +25,7 @@ fn five() -> (Vec<u8>, Vec<usize>) {
 
 /// Two segments with all kinds of entries; every intent is closed in the end.
 fn all_kinds() -> (Files, Vec<Sealed>) {
-    let mut rig = Rig::new(450);
+    let mut rig = Rig::new(545);
     rig.commit(vec![vec![intent(1, "{\"id\":1}"), event("{\"a\":1}")], vec![intent(2, "{\"id\":2}")]]);
     rig.commit(vec![vec![event("{\"b\":1}"), closed(1)], vec![event("{\"c\":1}")]]);
     rig.commit(vec![vec![intent(3, "{\"id\":3}")], vec![event("{\"d\":1}"), closed(2)]]);
@@ -85,7 +87,7 @@ fn of_all_kinds_of_entries_none_is_lost_in_silence_when_a_byte_flips_or_a_finish
         let is_as_written = missing == 0 && journal.open.is_empty();
         assert!(is_as_written || is_tail || !journal.damage.is_empty(), "{why}");
     };
-    let last_entry = files[1].1.len() - (8 + 18 + 32 + 7);
+    let last_entry = files[1].1.len() - (8 + 34 + 32 + 7);
     for (which, (_, bytes)) in files.iter().enumerate() {
         for at in 0..bytes.len() {
             let mut files = files.clone();
@@ -123,5 +125,48 @@ fn a_hole_in_the_last_write_is_a_tear_only_if_it_was_never_written() {
     check(600, 620, 0, &[1, 3, 4], true);
     check(512, 1024, 7, &[1, 4], true);
     // A write that came later shows that this one was on the disk.
-    check(102, 168, 0, &[2, 3, 4], true);
+    check(120, 190, 0, &[2, 3, 4], true);
+}
+
+// THREATS S13
+#[test]
+fn a_crafted_entry_with_a_right_checksum_is_not_taken_and_is_told() {
+    let mut rig = Rig::new(64 << 20);
+    rig.commit(vec![vec![intent(1, "{\"id\":1}")], vec![event("{}"), event("[]")]]);
+    let bytes = rig.disk.bytes(&path(1));
+    let last = rig.events.last().unwrap();
+    let began = bytes.len() as u64;
+    let check = |key: u8, number: u64, entry: Entry, is_ours: bool| {
+        let place = entry::Place { write_began: began, sequence: 3 };
+        let mut crafted = bytes.clone();
+        let why = format!("{key} {number} {entry:?}");
+        entry::write_entry(&mut crafted, place, &entry, &Seal::new(Some(&[key; 32])).stamp(number));
+        let (mut journal, entries) = open_journal(&[(path(1), crafted)]);
+        assert_eq!(entries.len(), if is_ours { 3 } else { 2 }, "{why}");
+        assert_eq!(journal.damage.is_empty(), is_ours, "{why}: {:?}", journal.damage);
+        assert_eq!(journal.open.len(), 1, "{why}: an intent cannot be closed by others");
+        assert_eq!(journal.append("n").unwrap()[0].sequence, entries.len() as u64 + 1, "{why}");
+        journal.release(9);
+        assert_eq!(journal.names().iter().any(|name| name.ends_with(".damaged")), !is_ours, "{why}");
+    };
+    let forged = || Entry::Event(Sealed::after(last.head(), Arc::from(&b"{\"forged\":1}"[..])));
+    check(7, 1, forged(), true);
+    check(7, 2, forged(), false);
+    check(8, 1, forged(), false);
+    check(8, 1, Entry::Closed { id: Uuid::from_u128(1) }, false);
+    check(8, 1, Entry::Intent { id: Uuid::from_u128(2), body: Arc::from(&b"{}"[..]) }, false);
+}
+
+// THREATS S13
+#[test]
+fn a_segment_sealed_with_another_key_is_set_aside_and_told() {
+    let (files, events) = all_kinds();
+    let (number, header) = (3, header::header_of(&files[1].1).unwrap());
+    let continues = header::Reach { number: 1, bytes: 200 };
+    let header = header::Header { number, before: events[5].head(), continues, ..header };
+    let crafted = header::header_bytes(&header, &Seal::new(Some(&[8; 32]))).to_vec();
+    let (journal, entries) = open_journal(&[files, vec![(path(3), crafted)]].concat());
+    assert_eq!(entries, events, "it bounds no segment of ours");
+    assert_eq!(journal.damage.len(), 1, "{:?}", journal.damage);
+    assert!(journal.names().iter().any(|name| name.ends_with(".foreign")), "{:?}", journal.names());
 }

@@ -97,7 +97,7 @@ fn a_damaged_closing_leaves_its_intent_open_and_a_damaged_carried_one_is_told() 
     let path = segment(directory.path(), 2);
     assert!(!segment(directory.path(), 1).exists(), "its successor holds what it knew");
     let bytes = fs::read(&path).unwrap();
-    let carried = header::HEADER_BYTES + 2 * (8 + 18 + 16 + 2);
+    let carried = header::HEADER_BYTES + 2 * (8 + 34 + 16 + 2);
     for (at, expected) in [(carried + 30, vec![1, 2]), (header::HEADER_BYTES + 30, vec![2])] {
         let copy = tempfile::tempdir().unwrap();
         let mut flipped = bytes.clone();

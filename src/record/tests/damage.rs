@@ -69,3 +69,47 @@ fn a_store_that_does_not_fit_its_journal_is_told_and_events_are_still_recorded()
     assert_eq!(log.head().sequence, 6, "what the store does not take stays in the journal");
     close(log);
 }
+
+// THREATS S12
+#[test]
+fn a_link_in_place_of_a_file_of_ours_is_not_followed() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("victim");
+    for name in ["lock", "instance", "journal/00000000000000000009.log"] {
+        let directory = tempfile::tempdir().unwrap();
+        close(open(directory.path(), brisk()));
+        fs::write(&target, "not ours").unwrap();
+        let _ = fs::remove_file(directory.path().join(name));
+        std::os::unix::fs::symlink(&target, directory.path().join(name)).unwrap();
+        match Log::open_with(directory.path(), brisk(), Metrics::new()) {
+            Ok(log) => {
+                let State::Troubled(told) = log.state() else { panic!("{name}: {:?}", log.state()) };
+                assert!(told[0].contains("no plain file"), "{name}: {told:?}");
+                close(log);
+            }
+            Err(error) => assert!(!name.starts_with("journal"), "{name}: {error}"),
+        }
+        assert_eq!(fs::read(&target).unwrap(), b"not ours", "{name}");
+    }
+}
+
+// THREATS S13
+#[test]
+fn a_journal_of_another_key_is_set_aside_and_a_reader_without_a_key_sees_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), slow());
+    record(&log, 1..=3);
+    let copies = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    copies.iter().for_each(|copy| copy_all(directory.path(), copy.path()));
+    close(log);
+    let log = open(copies[0].path(), Settings { key: None, ..slow() });
+    assert_eq!(log.state(), State::Ready);
+    assert_is_whole(&all(&log), 3);
+    close(log);
+    let log = open(copies[1].path(), Settings { key: Some([6; 32]), ..slow() });
+    let State::Troubled(told) = log.state() else { panic!("{:?}", log.state()) };
+    assert!(told[0].contains("key"), "{told:?}");
+    assert!(all(&log).is_empty());
+    assert!(copies[1].path().join("journal/00000000000000000001.log.foreign").is_file());
+    close(log);
+}

@@ -257,3 +257,25 @@ fn a_nearly_full_disk_is_left_to_the_journal() {
     store.append(&entries).expect("what is held needs no room");
     assert_eq!(all(&store).unwrap(), (1..=20).collect::<Vec<u64>>());
 }
+
+#[test]
+fn a_hand_over_that_fails_is_repeated_on_a_partition_that_opens_again_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let entries = sealed(Head::default(), 1..=50);
+    store.append(&entries[..20]).unwrap();
+    // The note's place is taken: the database has the entries by then, and sled is let go of.
+    let note = directory.path().join(FIRST).join("note.new");
+    fs::create_dir(&note).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(store.append(&entries[10..40]), Err(StoreError::Io(_))));
+        assert_eq!(all(&store).unwrap()[..20], (1..=20).collect::<Vec<u64>>(), "it can still be read");
+    }
+    fs::remove_dir(&note).unwrap();
+    store.append(&entries[10..40]).unwrap();
+    store.append(&entries[30..]).unwrap();
+    assert_eq!(all(&store).unwrap(), (1..=50).collect::<Vec<u64>>());
+    assert!(store.damage().is_empty(), "{:?}", store.damage());
+    drop(store);
+    assert_eq!(open(directory.path()).head(), entries[49].head());
+}

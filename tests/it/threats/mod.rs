@@ -126,7 +126,7 @@ impl Recorded {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
         let limits = Limits::default();
-        let log = Log::open(folder.path(), &limits, Arc::clone(&metrics)).unwrap();
+        let log = Log::open(folder.path(), Some([7; 32]), &limits, Arc::clone(&metrics)).unwrap();
         let loaded = RuleSet::from_texts("office", &[("pack.yaml", rules)]);
         let rules = loaded.unwrap_or_else(|problems| panic!("{}", problems.render())).rules;
         let engine = Engine::new(Arc::new(rules), Key::new([7; 32]), &limits);
