@@ -134,9 +134,9 @@ impl Ticket {
     }
 
     /// The same of its answer.
-    pub(crate) fn answered(&self, spelling: Rc<Spelling>) {
+    pub(crate) fn answered(&self, spelling: Option<Rc<Spelling>>) {
         if self.is_good() {
-            self.beside.answered.replace(Some(spelling));
+            self.beside.answered.replace(spelling);
         }
     }
 
@@ -179,6 +179,7 @@ const BYTES_MAX: usize = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::gate::spelling::Found;
 
     #[test]
     fn an_interim_answer_is_written_for_its_request_only_and_not_more_than_eight_times() {
@@ -208,14 +209,16 @@ mod tests {
 
     #[test]
     fn a_spelling_is_of_the_head_that_is_written_next_and_of_no_other() {
-        let spelling = Spelling::of(b"HTTP/1.1 200 OK\r\netag: x\r\n\r\n").unwrap();
+        let mut found = Found::default();
+        found.name(b"etag");
+        let spelling = found.spelling();
         let (beside, context) = (Rc::new(Beside::default()), Context::from_waker(Waker::noop()));
-        beside.begin(Version::HTTP_11, Some(Rc::clone(&spelling)));
+        beside.begin(Version::HTTP_11, spelling.clone());
         let ticket = beside.ticket();
         assert!(ticket.asked().is_some());
         // What is left of the answer before goes out first.
         assert!(beside.spelling().is_none());
-        ticket.answered(Rc::clone(&spelling));
+        ticket.answered(spelling.clone());
         assert!(!is_finished(&beside));
         assert!(beside.spelling().is_none());
         beside.flushed(&context);

@@ -196,8 +196,8 @@ async fn wait_to_leave(stop: &mut watch::Receiver<bool>, wire: &Wire) {
 /// hyper's own least.
 const BUFFER_BYTES_MIN: usize = 8192;
 /// How long hyper waits for a client's next request. Taking its connection apart and making another costs a few
-/// microseconds, which nobody notices who asks twice in a second.
-const REST: Duration = Duration::from_millis(500);
+/// microseconds, which nobody notices who asks a few times in a second.
+const REST: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ use self::lines::Framing;
 pub(super) use self::out::written;
 use self::ready::Ready;
 pub use self::refusal::Refusal;
-use self::spelling::{Respelling, Spelling};
+use self::spelling::{Found, Respelling};
 use super::connection::Wire;
 
 /// A client's socket behind the gate.
@@ -173,13 +173,14 @@ impl<S> Gate<S> {
         if head.len() > self.head_bytes_max {
             self.judge_start(head)?;
         }
-        self.place = match head::examine(head, self.headers_max)? {
+        let mut found = Found::default();
+        self.place = match head::examine(head, self.headers_max, &mut found)? {
             Framing::Length(0) => Place::Head,
             Framing::Length(left) => Place::Body { left },
             Framing::Chunked => Place::Chunks(Chunks::START),
             Framing::Upgrade => Place::Upgrade,
         };
-        self.wire.head_passed(Spelling::of(head));
+        self.wire.head_passed(found.spelling());
         Ok(())
     }
 

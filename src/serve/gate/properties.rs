@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt as _;
 
+use super::spelling::Found;
 use super::tests::{Seen, read_with};
 use super::*;
 use crate::serve::table;
@@ -179,6 +180,6 @@ proptest! {
         let target = [b"/", &target[..]].concat();
         let head = [b"GET ", &target[..], b" HTTP/1.1\r\nHost: x\r\n\r\n"].concat();
         let is_taken = !target.contains(&b'#') && http::Uri::try_from(&target[..]).is_ok();
-        prop_assert_eq!(head::examine(&head, 16).is_ok(), is_taken, "{}", target.escape_ascii());
+        prop_assert_eq!(head::examine(&head, 16, &mut Found::default()).is_ok(), is_taken, "{}", target.escape_ascii());
     }
 }

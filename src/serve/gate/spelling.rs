@@ -14,11 +14,14 @@ use memchr::memchr;
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 
-use super::lines::end_of;
-
-/// The names of a head in their order, each with a colon behind it.
+/// The names of a head that are not in Title-Case, in their order, each with a colon behind it. (Where one comes twice,
+/// once in Title-Case, both lines are written in the other.)
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Spelling(Box<[u8]>);
+pub(crate) struct Spelling(Vec<u8>);
+
+/// What the look at a head finds of them on its way: nothing in most, and then nothing is allocated.
+#[derive(Debug, Default)]
+pub(crate) struct Found(Vec<u8>);
 
 /// What a gate does to the next head that hyper writes.
 #[derive(Debug, Default)]
@@ -30,45 +33,51 @@ pub(crate) struct Respelling {
     written: usize,
 }
 
+impl Found {
+    /// Takes note of a name.
+    pub(crate) fn name(&mut self, name: &[u8]) {
+        if !is_titled(name) {
+            self.0.extend_from_slice(name);
+            self.0.push(b':');
+        }
+    }
+
+    /// `None` where hyper writes the same.
+    pub(crate) fn spelling(self) -> Option<Rc<Spelling>> {
+        if self.0.is_empty() { None } else { Some(Rc::new(Spelling(self.0))) }
+    }
+}
+
 impl Spelling {
-    /// Of a head that was looked at; `None` where hyper writes the same.
-    pub(crate) fn of(head: &[u8]) -> Option<Rc<Spelling>> {
-        if names(head).all(|(_, name)| is_titled(name)) {
-            return None;
-        }
-        let mut all = Vec::new();
-        for (_, name) in names(head) {
-            all.extend_from_slice(name);
-            all.push(b':');
-        }
-        Some(Rc::new(Spelling(all.into())))
-    }
-
-    /// Writes the names of a head as they are spelled here. Where one came twice, the lines of both are in order; the
-    /// search goes on from the last one found, because most lines are still in order too.
-    fn restore(&self, head: &mut [u8]) {
-        let lines: SmallVec<[(usize, usize); 32]> = names(head).map(|(at, name)| (at, name.len())).collect();
-        let mut from = 0;
-        for (at, length) in lines {
-            let name = &mut head[at..at + length];
-            if let Some((spelled, next)) = self.find(name, from).or_else(|| self.find(name, 0)) {
-                name.copy_from_slice(spelled);
-                from = next;
+    /// The head that those bytes begin with, its names as they are spelled here; empty where they begin with none. The
+    /// search for a name goes on from the last one found: most lines are in their order still, and those of one name
+    /// always are.
+    fn restored(&self, bytes: &[u8]) -> Vec<u8> {
+        let names: SmallVec<[&[u8]; 16]> = self.0.split_inclusive(|byte| *byte == b':').collect();
+        let mut head = Vec::new();
+        let mut copied = 0;
+        let mut next = 0;
+        // (The first line has no name.)
+        let mut at = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+        while let Some(line) = bytes.get(at..).filter(|line| !line.is_empty()) {
+            if line[0] == b'\r' {
+                head.extend_from_slice(&bytes[copied..bytes.len().min(at + 2)]);
+                return head;
             }
-        }
-    }
-
-    /// That name, from there on, and where the one behind it begins.
-    fn find(&self, name: &[u8], from: usize) -> Option<(&[u8], usize)> {
-        let mut at = from;
-        while let Some(end) = memchr(b':', &self.0[at..]) {
-            let spelled = &self.0[at..at + end];
-            at += end + 1;
-            if spelled.eq_ignore_ascii_case(name) {
-                return Some((spelled, at));
+            let order = (next..names.len()).chain(0..next);
+            let is_of_line = |index: &usize| {
+                let name = names[*index];
+                line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            };
+            if let Some(index) = order.into_iter().find(is_of_line) {
+                head.extend_from_slice(&bytes[copied..at]);
+                head.extend_from_slice(names[index]);
+                copied = at + names[index].len();
+                next = index + 1;
             }
+            at += memchr(b'\n', line).map_or(line.len(), |end| end + 1);
         }
-        None
+        Vec::new()
     }
 }
 
@@ -86,11 +95,8 @@ impl Respelling {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let (Some(spelling), Some(first)) = (self.due.take(), slices.first())
-            && let Some(end) = end_of(first, 0)
-        {
-            self.head = first[..end].to_vec();
-            spelling.restore(&mut self.head);
+        if let (Some(spelling), Some(first)) = (self.due.take(), slices.first()) {
+            self.head = spelling.restored(first);
         }
         let left = &self.head[self.written..];
         if left.is_empty() {
@@ -112,17 +118,6 @@ impl Respelling {
     }
 }
 
-/// The names in a head, and where they stand.
-fn names(head: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        // (The first line has no name.)
-        at += memchr(b'\n', &head[at..])? + 1;
-        let length = memchr(b':', &head[at..])?;
-        Some((at, &head[at..at + length]))
-    })
-}
-
 /// As hyper writes it.
 fn is_titled(name: &[u8]) -> bool {
     let mut previous = b'-';
@@ -138,23 +133,30 @@ mod tests {
 
     #[test]
     fn names_are_restored_as_they_came_and_nothing_else() {
-        let check = |came: &str, written: &str, expected: &str| {
-            let mut head = written.as_bytes().to_vec();
-            if let Some(spelling) = Spelling::of(came.as_bytes()) {
-                spelling.restore(&mut head);
-            }
-            assert_eq!(String::from_utf8(head).unwrap(), expected, "{came}");
+        let found = |names: &[&str]| {
+            let mut found = Found::default();
+            names.iter().for_each(|name| found.name(name.as_bytes()));
+            found.spelling()
         };
-        let titled = "GET / HTTP/1.1\r\nHost: x\r\nX-1a: y\r\nX_b: a:B\r\n\r\n";
-        assert_eq!(Spelling::of(titled.as_bytes()), None);
-        assert_eq!(Spelling::of(b"GET / HTTP/1.0\r\n\r\n"), None);
+        let check = |came: &[&str], written: &str, expected: &str| {
+            let rest = "X-Y: 1\r\n\r\n";
+            let head = found(came).unwrap().restored([written, rest].concat().as_bytes());
+            assert_eq!(String::from_utf8(head).unwrap(), expected, "{came:?}");
+            assert_eq!(
+                found(came).unwrap().restored(&written.as_bytes()[..written.len() - 2]),
+                b"",
+                "{came:?}"
+            );
+        };
+        assert_eq!(found(&["Host", "X-1a", "X_b", "A--B", "1-X"]), None);
+        assert_eq!(found(&[]), None);
         check(
-            "GET /a:b HTTP/1.1\r\nhost: x\r\nETag: y\r\nDNT: 1\r\n\r\n",
+            &["host", "ETag", "DNT", "X-Y"],
             "GET /a:b HTTP/1.1\r\nDnt: 1\r\nHost: HOST:\r\nForwarded: host=x\r\nEtag: y\r\n\r\n",
             "GET /a:b HTTP/1.1\r\nDNT: 1\r\nhost: HOST:\r\nForwarded: host=x\r\nETag: y\r\n\r\n",
         );
         check(
-            "HTTP/1.1 200 OK\r\nset-cookie: a\r\nx-y: 1\r\nSet-cookie: b\r\n\r\n",
+            &["set-cookie", "x-y", "Set-cookie"],
             "HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nX-Y: 1\r\n\r\n",
             "HTTP/1.1 200 OK\r\nset-cookie: a\r\nSet-cookie: b\r\nx-y: 1\r\n\r\n",
         );

@@ -5,6 +5,7 @@
 use super::Question;
 use crate::serve::Refusal;
 use crate::serve::gate::lines::{Framing, Lengths, field_of, has_control, line_of};
+use crate::serve::gate::spelling::Found;
 
 /// Why an answer is not passed on. The text is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +66,12 @@ impl From<Refusal> for Unsound {
 }
 
 /// Reads a complete head, its empty line included.
-pub(super) fn examine(head: &[u8], headers_max: usize, question: Question) -> Result<Follows, Unsound> {
+pub(super) fn examine(
+    head: &[u8],
+    headers_max: usize,
+    question: Question,
+    found: &mut Found,
+) -> Result<Follows, Unsound> {
     let (line, mut rest) = line_of(head)?;
     let status = status_line(line)?;
     let mut lengths = Lengths::default();
@@ -81,6 +87,7 @@ pub(super) fn examine(head: &[u8], headers_max: usize, question: Question) -> Re
         }
         let (name, value) = field_of(line)?;
         lengths.header(name, value)?;
+        found.name(name);
         rest = next;
     }
     follows(&status, lengths.framing()?, question)

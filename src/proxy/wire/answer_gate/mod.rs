@@ -24,7 +24,7 @@ use crate::config::Limits;
 use crate::serve::gate::chunks::{Chunks, Side};
 use crate::serve::gate::lines::{self, Framing};
 use crate::serve::gate::ready::Ready;
-use crate::serve::gate::spelling::{Respelling, Spelling};
+use crate::serve::gate::spelling::{Found, Respelling};
 use crate::serve::{Refusal, Ticket};
 use crate::telemetry::Metrics;
 
@@ -193,10 +193,11 @@ impl<S> Gate<S> {
         if head.len() > self.limits.head_bytes_max {
             return Err(Refusal::HeadTooLarge.into());
         }
-        let follows = head::examine(head, self.limits.headers_max, question)?;
+        let mut found = Found::default();
+        let follows = head::examine(head, self.limits.headers_max, question, &mut found)?;
         match (follows, &*self.talk.client.borrow()) {
             (Follows::Head, Some(client)) => client.pass(head),
-            (_, Some(client)) => drop(Spelling::of(head).map(|spelling| client.answered(spelling))),
+            (_, Some(client)) => client.answered(found.spelling()),
             (_, None) => {}
         }
         match follows {

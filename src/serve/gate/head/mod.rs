@@ -11,9 +11,10 @@ use super::lines::{
     self, Framing, LEADING_BYTES_MAX, Lengths, field_of, has_control, is_token, line_of, trimmed,
 };
 use super::refusal::Refusal;
+use super::spelling::Found;
 
 /// Reads a complete head, its empty line included.
-pub(super) fn examine(head: &[u8], headers_max: usize) -> Result<Framing, Refusal> {
+pub(super) fn examine(head: &[u8], headers_max: usize, found: &mut Found) -> Result<Framing, Refusal> {
     let (line, mut rest) = first_line(head)?;
     let request = request_line(line)?;
     let mut seen = Seen::default();
@@ -26,7 +27,9 @@ pub(super) fn examine(head: &[u8], headers_max: usize) -> Result<Framing, Refusa
         if seen.lines > headers_max {
             return Err(Refusal::TooManyHeaders);
         }
-        seen.header(line)?;
+        let (name, value) = field_of(line)?;
+        seen.header(name, value)?;
+        found.name(name);
         rest = next;
     }
 }
@@ -129,8 +132,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn header(&mut self, line: &'a [u8]) -> Result<(), Refusal> {
-        let (name, value) = field_of(line)?;
+    fn header(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Refusal> {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(trimmed(value)),
             7 if name.eq_ignore_ascii_case(b"upgrade") => {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn check(head: &[u8], expected: Result<Framing, Refusal>) {
-    assert_eq!(examine(head, 16), expected, "{}", head.escape_ascii());
+    assert_eq!(examine(head, 16, &mut Found::default()), expected, "{}", head.escape_ascii());
 }
 
 #[test]
