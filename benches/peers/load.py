@@ -15,15 +15,15 @@ AUDITED = ("/api/bookings", BOOKING)
 FRONTS = {
     "HTTP/1.1": ("http", ["--h1", "-c64"]),
     "HTTP/1.1, TLS": ("https", ["--h1", "-c64"]),
+    "HTTP/2, clear": ("h2c", ["--no-tls-proto=h2c", "-c8", "-m8"]),
     "HTTP/2, TLS": ("https", ["--npn-list=h2", "-c8", "-m8"]),
 }
 
 
 def saturate(ports, front, request, seconds, when_busy=lambda: None):
     """As many requests as can be, for so long; `when_busy` is called while they run. The answer is their number."""
-    scheme, options = front
     path, body = request
-    command = _h2load(*options, *body, "-D", str(seconds), f"{scheme}://127.0.0.1:{ports[scheme]}{path}")
+    command = _h2load(*front[1], *body, "-D", str(seconds), _url(ports, front, path))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as load:
         time.sleep(seconds * 0.7)
         when_busy()
@@ -32,17 +32,22 @@ def saturate(ports, front, request, seconds, when_busy=lambda: None):
 
 def answers(ports, front):
     """Whether one request by that front is answered."""
-    scheme, options = front
-    done = subprocess.run(_h2load(options[0], "-n1", f"{scheme}://127.0.0.1:{ports[scheme]}/1k"), capture_output=True, text=True)
+    done = subprocess.run(_h2load(front[1][0], "-n1", _url(ports, front, "/1k")), capture_output=True, text=True)
     return "1 succeeded" in done.stdout
 
 
-def p50_us(port, seconds, log):
+def p50_us(port, request, seconds, log):
     """The median time of an answer at 200 requests a second on four connections."""
     log.unlink(missing_ok=True)
-    command = _h2load("--h1", "-c4", "--rps", "50", "-D", str(seconds), "--log-file", log, f"http://127.0.0.1:{port}/1k")
+    path, body = request
+    command = _h2load("--h1", "-c4", "--rps", "50", *body, "-D", str(seconds), "--log-file", log, f"http://127.0.0.1:{port}{path}")
     _answered(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return statistics.median(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+
+
+def _url(ports, front, path):
+    name = front[0]
+    return f"{'https' if name == 'https' else 'http'}://127.0.0.1:{ports[name]}{path}"
 
 
 def _h2load(*options):

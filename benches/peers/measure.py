@@ -78,11 +78,16 @@ class Bench:
             table.row(what, *_us(figures), 0.9)
 
     def latency(self, table, only):
-        what = "median latency added at 200 requests a second: GET 1 KiB, HTTP/1.1"
+        at = "median latency added at 200 requests a second"
+        self._latency(table, only, f"{at}: GET 1 KiB, HTTP/1.1", self.programs.plain, REQUESTS["GET 1 KiB"])
+        pair = [self.programs.earwitness, self.programs.lua]
+        self._latency(table, only, f"{at}: POST 600 B, audited; nginx with Lua writes both bodies", pair, AUDITED)
+
+    def _latency(self, table, only, what, proxies, request):
         if only in what:
-            ports = [APPLICATION_PORT, *(proxy.ports["http"] for proxy in self.programs.plain)]
+            ports = [APPLICATION_PORT, *(proxy.ports["http"] for proxy in proxies)]
             log = pathlib.Path("latency.log")
-            direct, *through = self.interleaved(ports, lambda port: p50_us(port, self.seconds * 2, log))
+            direct, *through = self.interleaved(ports, lambda port: p50_us(port, request, self.seconds * 2, log))
             added = [[us - base for us, base in zip(figures, direct)] for figures in through]
             table.row(what, *_us(added), 1.0)
 

@@ -16,9 +16,9 @@ LOAD_CORE, PROXY_CORE = "0", "1"
 class Proxy:
     """One proxy: a process, or two where a front in clear and one behind TLS do not fit into one."""
 
-    def __init__(self, name, processes, clear, tls):
+    def __init__(self, name, processes, clear, tls, h2c=None):
         self.name = name
-        self.ports = {"http": clear, "https": tls}
+        self.ports = {"http": clear, "https": tls, "h2c": h2c}
         self._processes = processes
 
     def ready(self):
@@ -47,11 +47,11 @@ class Programs:
             "--log-level", "error",
         )
         clear, tls = self._earwitness("earwitness.yaml"), self._earwitness(self._behind_tls())
-        self.earwitness = Proxy("Earwitness", [clear, tls], 19010, 19011)
-        self.nginx = Proxy("nginx", [nginx], 19020, 19021)
+        self.earwitness = Proxy("Earwitness", [clear, tls], 19010, 19011, 19010)
+        self.nginx = Proxy("nginx", [nginx], 19020, 19021, 19022)
         self.lua = Proxy("nginx with Lua", [lua], 19030, None)
-        self.haproxy = Proxy("haproxy", [haproxy], 19040, 19041)
-        self.envoy = Proxy("Envoy", [envoy], 19050, 19051)
+        self.haproxy = Proxy("haproxy", [haproxy], 19040, 19041, 19042)
+        self.envoy = Proxy("Envoy", [envoy], 19050, 19051, 19050)
         self.plain = [self.earwitness, self.nginx, self.haproxy, self.envoy]
 
     def ready(self):
