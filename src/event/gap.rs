@@ -2,6 +2,7 @@
 //! names since when, how much, why, by which rules, and of the first so many who did what (THREATS E44).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub struct Missed {
     /// Its address, redacted.
     pub url: String,
     /// The client's address.
-    pub client: String,
+    pub client: IpAddr,
     /// Who, as far as known: an id, an e-mail address, or the keyed hash of the credential.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
@@ -67,7 +68,7 @@ impl Missed {
             result: event.result,
             method: cut(&event.request.method),
             url: event.request.url.chars().take(URL_CHARACTERS_MAX).collect(),
-            client: event.client.ip.to_string(),
+            client: event.client.ip,
             actor: actor.map(|actor| cut(actor)),
             target: target.map(|target| cut(target)),
             rule: cut(&event.rule.id),
@@ -76,8 +77,9 @@ impl Missed {
 }
 
 impl Gap {
-    /// Takes in an event that was not recorded. What is past the limits is counted; true when it is named. `away` are
-    /// those of a gap that may come back, for which there must be room.
+    /// Takes in an event that was not recorded. What is past the limits is counted; true when it is named. One client
+    /// takes a quarter of the names at most, so that harmless requests do not hide what is done behind them. `away`
+    /// are those of a gap that may come back, for which there must be room.
     pub fn add(&mut self, missed: Missed, why: &'static str, away: usize) -> bool {
         self.count += 1;
         *self.reasons.entry(why).or_default() += 1;
@@ -85,7 +87,8 @@ impl Gap {
             *self.rules.entry(missed.rule.clone()).or_default() += 1;
         }
         self.since = Some(self.since.map_or(missed.time, |since| since.min(missed.time)));
-        let is_named = self.missed.len() + away < MISSED_MAX;
+        let of_client = self.missed.iter().filter(|one| is_one_client(one.client, missed.client)).count();
+        let is_named = self.missed.len() + away < MISSED_MAX && of_client < MISSED_MAX / CLIENTS_MIN;
         self.missed.extend(is_named.then_some(missed));
         is_named
     }
@@ -152,6 +155,14 @@ impl Gap {
     }
 }
 
+/// An IPv4 address, or the 64 bits of IPv6 that one subscriber has as a whole.
+fn is_one_client(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+        (one, other) => one == other,
+    }
+}
+
 fn counts<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Value {
     Value::Object(counts.map(|(name, count)| (name.to_owned(), json!(count))).collect::<Map>())
 }
@@ -165,6 +176,8 @@ pub const GAP: &str = "RECORDING_GAP";
 /// Events that a gap names. With all texts as long as they may be and each of their characters written as an
 /// escape of six, they stay below what an event may be long.
 const MISSED_MAX: usize = 256;
+/// Clients that it takes to use up the names.
+const CLIENTS_MIN: usize = 4;
 const RULES_MAX: usize = 64;
 const URL_CHARACTERS_MAX: usize = 200;
 const TEXT_CHARACTERS_MAX: usize = 80;
@@ -212,6 +225,23 @@ mod tests {
 
     // THREATS E44
     #[test]
+    fn who_floods_a_gap_does_not_hide_what_others_do() {
+        let mut gap = Gap::default();
+        let mut add = |client: &str, action: &str| {
+            let mut event = event(1);
+            event.client.ip = client.parse().unwrap();
+            event.action = action.to_owned();
+            gap.add(Missed::of(&event), "journal", 0)
+        };
+        let noise = (0..400_u32).filter(|n| add(&format!("2001:db8::{n:x}"), "NOISE")).count();
+        assert_eq!(noise, MISSED_MAX / CLIENTS_MIN);
+        assert!(add("192.0.2.1", "CANCELLED"));
+        assert!(add("2001:db8:0:1::1", "CANCELLED"));
+        assert_eq!(gap.to_event(Uuid::nil(), at(9)).details["unnamed"], json!(400 - noise));
+    }
+
+    // THREATS E44
+    #[test]
     fn a_gap_is_bounded_whatever_was_missed_and_however_much() {
         let mut long = event(1);
         for text in [&mut long.action, &mut long.request.url, &mut long.request.method] {
@@ -220,7 +250,8 @@ mod tests {
         long.actor.id = Some("\u{1}".repeat(10_000));
         long.target.as_mut().unwrap().id = Some("\u{1}".repeat(10_000));
         let mut gap = Gap::default();
-        for n in 0..1_000 {
+        for n in 0..1_000_u32 {
+            long.client.ip = IpAddr::from([192, 0, 2, u8::try_from(n % 100).unwrap()]);
             long.rule.id = format!("{n}{}", "\u{1}".repeat(10_000));
             assert_eq!(gap.add(Missed::of(&long), "journal", 56), n < 200);
         }
