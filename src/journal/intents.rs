@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::entry::Entry;
+use super::format::entry::Entry;
 
 /// Intents without a closing, by id.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -56,16 +56,11 @@
 //! Opening fails only when the directory cannot be used or a newer version wrote there.
 
 mod disk;
-mod entry;
 mod finished;
+mod format;
 mod gather;
-mod header;
 mod intents;
 mod open;
-mod read;
-mod seal;
-mod space;
-mod survey;
 mod writer;
 
 pub use open::{OpenIntent, Opened, Settings, instance_in, open};
@@ -83,7 +78,7 @@ use uuid::Uuid;
 use crate::store::Sealed;
 use disk::Disk;
 use finished::Shared;
-use seal::Seal;
+use format::seal::Seal;
 use writer::Append;
 
 /// An open journal. Appends may come from any thread.
@@ -184,7 +179,7 @@ impl Journal {
     /// Reads again all events that the segments on the disk hold, in order, and hands it to `take`. For repair:
     /// what is being written meanwhile may or may not be among it.
     pub fn replay(&self, take: &mut dyn FnMut(Sealed)) {
-        survey::replay(&*self.disk, &self.directory, (self.instance, &self.seal), take);
+        open::survey::replay(&*self.disk, &self.directory, (self.instance, &self.seal), take);
     }
 
     /// Removes finished segments that hold no event above `sequence`; damaged ones are set aside instead.

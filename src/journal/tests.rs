@@ -15,6 +15,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::disk::RealDisk;
+use super::format::{entry, header};
+use super::open::read;
 use super::*;
 use crate::store::{Head, Sealed};
 
@@ -199,4 +201,33 @@ fn a_missing_segment_is_told_and_no_sequence_is_given_out_twice() {
     let (opened, _) = reopen_with(Settings { floor, ..small() });
     let next = append(&opened.journal, &["{}"]).unwrap();
     assert!(next[0].continues(floor), "what the store knows counts, too");
+}
+
+#[test]
+fn who_panics_when_he_is_told_keeps_nobody_else_from_his_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let (opened, _) = reopen(directory.path());
+    opened.journal.append(vec![event("a")], Urgency::Now, |_| panic!("as a test wants it"));
+    assert_eq!(append(&opened.journal, &["b"]).unwrap()[0].sequence, 2);
+    close(opened);
+}
+
+#[test]
+fn a_directory_that_is_removed_is_noticed_and_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    let (opened, _) = reopen(&path);
+    append(&opened.journal, &["a"]).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    let told = append(&opened.journal, &["b"]).unwrap_err();
+    assert!(told.to_string().contains("removed under us"), "{told}");
+    assert!(opened.journal.trouble().is_some());
+    assert_eq!(append(&opened.journal, &["c"]).unwrap()[0].sequence, 2);
+    opened.journal.release(2);
+    close(opened);
+    let (opened, entries) = reopen(&path);
+    // Its place tells that another was before it, which nobody has any more.
+    let left: Vec<(u64, &[u8])> = entries.iter().map(|entry| (entry.sequence, &*entry.json)).collect();
+    assert_eq!(left, [(2, &b"c"[..])]);
+    close(opened);
 }

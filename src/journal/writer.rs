@@ -10,6 +10,7 @@
 //! one before it given to the mover for removal: what it alone knew is nothing but events.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -17,14 +18,14 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::disk::space::{self, Reserve, is_full};
 use super::disk::{self, Disk, Segment};
-use super::entry::{self, Entry, PAYLOAD_BYTES_MAX, Place};
 use super::finished::{Condition, Finished, Shared};
+use super::format::entry::{self, Entry, PAYLOAD_BYTES_MAX, Place};
+use super::format::header::{self, HEADER_BYTES, Header, Reach};
+use super::format::seal::{Seal, Stamp};
 use super::gather::{self, Pace};
-use super::header::{self, HEADER_BYTES, Header, Reach};
 use super::intents::{self, Intents};
-use super::seal::{Seal, Stamp};
-use super::space::{self, Reserve, is_full};
 use super::{JournalError, Payload, Urgency};
 use crate::store::{Head, Sealed};
 
@@ -142,7 +143,7 @@ impl Writer {
             let taken = if refused { Err(self.reserve.error()) } else { draft.take(payloads) };
             match taken {
                 Ok(sealed) => answers.push((sealed, done)),
-                Err(error) => done(Err(error)),
+                Err(error) => answer(done, Err(error)),
             }
         }
         let Draft { buffer, head, intents, .. } = draft;
@@ -156,7 +157,7 @@ impl Writer {
             self.know(intents);
         }
         for (sealed, done) in answers {
-            done(written.clone().map(|()| sealed));
+            answer(done, written.clone().map(|()| sealed));
         }
         buffer.shrink_to(BUFFER_BYTES_KEPT);
         self.roll();
@@ -265,7 +266,15 @@ impl Writer {
         self.stamp = self.seal.stamp(self.number);
         let path = disk::segment_path(&self.directory, self.number);
         let begun = self.beginning();
-        let made = self.disk.create(&path).and_then(|mut file| {
+        let created = match self.disk.create(&path) {
+            // Somebody removed the directory: what comes is recorded all the same.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::error!(path = %self.directory.display(), "the journal's directory is gone; it is made anew");
+                self.disk.make_directory(&self.directory).and_then(|()| self.disk.create(&path))
+            }
+            created => created,
+        };
+        let made = created.and_then(|mut file| {
             file.append(&begun)?;
             file.sync()?;
             self.disk.sync_directory(&self.directory)?;
@@ -302,6 +311,13 @@ impl Writer {
             entry::write_entry(&mut bytes, place, &Entry::Intent { id, body: Arc::clone(body) }, &self.stamp);
         }
         bytes
+    }
+}
+
+/// Tells who waits. Should he panic, all others are answered, and the writer goes on.
+fn answer(done: Done, result: Result<Vec<Sealed>, JournalError>) {
+    if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
+        tracing::error!("who was to be told that his record is written, panicked");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::rig::{Rig, open_journal};
 use super::*;
-use crate::journal::entry::Entry;
-use crate::journal::seal::Seal;
+use crate::journal::format::entry::Entry;
+use crate::journal::format::seal::Seal;
 
 /// Segments as they stand on the disk.
 type Files = Vec<(PathBuf, Vec<u8>)>;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -128,16 +128,18 @@ fn what_is_wrong_leaves_the_last_good_rules_in_force_and_is_told_until_it_is_men
 fn reloads_under_load_lose_no_request_and_no_record() {
     let (folder, process) = installation("watch: false\n");
     let (stop, process) = (Arc::new(AtomicBool::new(false)), Arc::new(process));
+    let sent = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..4)
         .map(|client| {
-            let (stop, process) = (Arc::clone(&stop), Arc::clone(&process));
+            let (stop, process, sent) = (Arc::clone(&stop), Arc::clone(&process), Arc::clone(&sent));
             thread::spawn(move || {
-                let mut count = 0;
-                while !stop.load(Ordering::Relaxed) {
+                for count in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
                     assert_eq!(add_note(&process, &format!("c{client}-{count}")), 200);
-                    count += 1;
+                    sent.fetch_add(1, Ordering::Relaxed);
                 }
-                count
             })
         })
         .collect();
@@ -145,9 +147,13 @@ fn reloads_under_load_lose_no_request_and_no_record() {
         write_pack(folder.path(), &pack(if round % 2 == 0 { "TWO" } else { "ONE" }, ""));
         process.signal("HUP");
         eventually("it is loaded", || reloads(&process) == round + 1);
+        // Of twice as many as there are clients, some began under these rules.
+        let before = sent.load(Ordering::Relaxed);
+        eventually("requests by these rules", || sent.load(Ordering::Relaxed) >= before + 8);
     }
     stop.store(true, Ordering::Relaxed);
-    let sent: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    let sent = sent.load(Ordering::Relaxed);
     let recorded = process.events().into_iter().filter(|event| event["rule"]["id"] == "notes/note.added");
     let mut versions = std::collections::HashMap::new();
     let mut count = 0;

@@ -1,16 +1,16 @@
-//! Entries as bytes; the table is in [the module's doc](super). Pure: no file is touched here.
+//! Entries as bytes; the table is in the doc of the module `journal`. Pure: no file is touched here.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Payload;
+use super::super::Payload;
 use super::seal::{SEAL_BYTES, Stamp};
 use crate::store::{Sealed, entry_hash};
 
 /// What stands in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(in crate::journal) enum Entry {
     /// An event, at its place in the chain.
     Event(Sealed),
     /// Something is about to happen.
@@ -29,7 +29,7 @@ pub(super) enum Entry {
 
 /// Where an entry stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::journal) struct Place {
     /// Where in the file its write began, in bytes: entries of one write share it. A write begins only when
     /// the one before it is synced, so it shows what must have been on the disk.
     pub write_began: u64,
@@ -39,7 +39,7 @@ pub(super) struct Place {
 
 /// Why bytes are not a header or an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bad {
+pub(in crate::journal) enum Bad {
     /// Fewer bytes than needed.
     Short,
     /// Not what was written, or never written.
@@ -51,7 +51,7 @@ pub(super) enum Bad {
 }
 
 /// Appends an entry's bytes to `out`. Its payload must not be longer than [`PAYLOAD_BYTES_MAX`].
-pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry, stamp: &Stamp) {
+pub(in crate::journal) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry, stamp: &Stamp) {
     let start = out.len();
     let (kind, link, payload): (u8, &[u8], &[u8]) = match entry {
         Entry::Event(sealed) => (KIND_EVENT, &sealed.previous, &sealed.json),
@@ -72,19 +72,19 @@ pub(super) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry, stamp:
 }
 
 /// The most bytes that a payload becomes.
-pub(super) fn bytes_max(payload: &Payload) -> u64 {
+pub(in crate::journal) fn bytes_max(payload: &Payload) -> u64 {
     (PREFIX_BYTES + FIXED_BYTES + HASH_BYTES + payload.len()) as u64
 }
 
 /// The length of what follows an entry's first eight bytes, if it is possible at all.
-pub(super) fn rest_length(prefix: &[u8]) -> Result<usize, Bad> {
+pub(in crate::journal) fn rest_length(prefix: &[u8]) -> Result<usize, Bad> {
     let length = u32_at(prefix, 0)? as usize;
     let possible = REST_BYTES_MIN..=FIXED_BYTES + HASH_BYTES + PAYLOAD_BYTES_MAX;
     possible.contains(&length).then_some(length).ok_or(Bad::Damaged)
 }
 
 /// Reads an entry from its first eight bytes and the rest.
-pub(super) fn entry_of(prefix: &[u8], rest: &[u8], stamp: &Stamp) -> Result<(Place, Entry), Bad> {
+pub(in crate::journal) fn entry_of(prefix: &[u8], rest: &[u8], stamp: &Stamp) -> Result<(Place, Entry), Bad> {
     let length = u32_at(prefix, 0)?;
     if u32_at(prefix, 4)? != checksum(length, rest) || rest.len() < REST_BYTES_MIN {
         return Err(Bad::Damaged);
@@ -111,7 +111,7 @@ pub(super) fn entry_of(prefix: &[u8], rest: &[u8], stamp: &Stamp) -> Result<(Pla
 
 /// An entry that was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::journal) struct Found {
     /// Where it begins.
     pub at: usize,
     /// How long it is.
@@ -124,7 +124,7 @@ pub(super) struct Found {
 
 /// The next whole entry in `bytes` at or after `from`. Payloads are JSON, where bytes under 0x20 never stand,
 /// so nothing inside a payload can pass for an entry.
-pub(super) fn next_entry(bytes: &[u8], from: usize, stamp: &Stamp) -> Option<Found> {
+pub(in crate::journal) fn next_entry(bytes: &[u8], from: usize, stamp: &Stamp) -> Option<Found> {
     (from..bytes.len().saturating_sub(PREFIX_BYTES + REST_BYTES_MIN - 1)).find_map(|at| {
         let (prefix, rest) = bytes[at..].split_at(PREFIX_BYTES);
         if rest[0] != FORMAT || !KINDS.contains(&rest[1]) {
@@ -144,24 +144,24 @@ fn checksum(length: u32, rest: &[u8]) -> u32 {
 }
 
 /// Bytes of a fixed length at an offset.
-pub(super) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Bad> {
+pub(in crate::journal) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Bad> {
     bytes.get(at..).and_then(|bytes| bytes.first_chunk()).copied().ok_or(Bad::Short)
 }
 
 /// A big-endian number at an offset.
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Bad> {
+pub(in crate::journal) fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Bad> {
     bytes_at(bytes, at).map(u32::from_be_bytes)
 }
 
 /// A big-endian number at an offset.
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Bad> {
+pub(in crate::journal) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Bad> {
     bytes_at(bytes, at).map(u64::from_be_bytes)
 }
 
 /// Length and checksum of an entry.
-pub(super) const PREFIX_BYTES: usize = 8;
+pub(in crate::journal) const PREFIX_BYTES: usize = 8;
 /// The longest payload; a longer one is refused when written and is damage when read.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
+pub(in crate::journal) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// Format, kind, sequence, where the write began, and the seal.
 const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + SEAL_BYTES;
 const HASH_BYTES: usize = 32;
@@ -176,7 +176,7 @@ const KINDS: std::ops::RangeInclusive<u8> = KIND_EVENT..=KIND_CLOSED;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::seal::Seal;
+    use crate::journal::format::seal::Seal;
     use crate::store::Head;
 
     const PLACE: Place = Place { write_began: 100, sequence: 42 };

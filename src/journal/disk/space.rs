@@ -6,11 +6,11 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
-use super::{JournalError, Payload, Urgency};
+use super::super::{JournalError, Payload, Urgency};
+use super::Disk;
 
 /// The reserve.
-pub(super) struct Reserve {
+pub(in crate::journal) struct Reserve {
     path: PathBuf,
     bytes: u64,
     state: State,
@@ -28,7 +28,7 @@ enum State {
 
 impl Reserve {
     /// Sets a reserve of so many bytes apart in a directory.
-    pub(super) fn of(disk: &dyn Disk, directory: &Path, bytes: u64) -> Reserve {
+    pub(in crate::journal) fn of(disk: &dyn Disk, directory: &Path, bytes: u64) -> Reserve {
         let state = State::Missing;
         let mut reserve = Reserve { path: directory.join("reserve"), bytes, state };
         reserve.hold(disk);
@@ -36,7 +36,7 @@ impl Reserve {
     }
 
     /// Holds it again if it was given up and there is room.
-    pub(super) fn restore(&mut self, disk: &dyn Disk) {
+    pub(in crate::journal) fn restore(&mut self, disk: &dyn Disk) {
         if self.is_given_up() {
             self.hold(disk);
         }
@@ -61,7 +61,7 @@ impl Reserve {
     }
 
     /// Gives it up because the disk is full; true when that made room.
-    pub(super) fn give_up(&mut self, disk: &dyn Disk) -> bool {
+    pub(in crate::journal) fn give_up(&mut self, disk: &dyn Disk) -> bool {
         let was_held = self.state == State::Held;
         if !self.is_given_up() {
             tracing::error!("the disk is full: what is left is kept for what has begun");
@@ -71,12 +71,12 @@ impl Reserve {
     }
 
     /// True while the disk is full.
-    pub(super) fn is_given_up(&self) -> bool {
+    pub(in crate::journal) fn is_given_up(&self) -> bool {
         self.state == State::GivenUp
     }
 
     /// What is said while it is given up.
-    pub(super) fn error(&self) -> JournalError {
+    pub(in crate::journal) fn error(&self) -> JournalError {
         let why = "the disk is full: what is left is kept for what has begun".to_owned();
         JournalError::Io { doing: "write beside", path: self.path.clone(), why }
     }
@@ -84,13 +84,13 @@ impl Reserve {
 
 /// True for an append that may use what the reserve held: one that begins nothing, and that ends something or
 /// that somebody waits for.
-pub(super) fn is_due(payloads: &[Payload], urgency: Urgency) -> bool {
+pub(in crate::journal) fn is_due(payloads: &[Payload], urgency: Urgency) -> bool {
     let begins = payloads.iter().any(|payload| matches!(payload, Payload::Intent { .. }));
     let ends = payloads.iter().any(|payload| matches!(payload, Payload::Closed { .. }));
     !begins && (ends || urgency == Urgency::Now)
 }
 
 /// True when an error says that there is no room.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(in crate::journal) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

@@ -2,17 +2,19 @@
 //! Files are made 0600 and never opened through a symbolic link; the standard library opens all with
 //! `O_CLOEXEC`.
 
+pub(super) mod space;
+
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::retry_on_intr;
 
 /// A disk. The writer, the mover and who opens the journal use it.
-pub(super) trait Disk: Send + Sync {
+pub(in crate::journal) trait Disk: Send + Sync {
     /// Makes a directory of mode 0700, and its parents, if it is not there.
     fn make_directory(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory.
@@ -37,10 +39,10 @@ pub(super) trait Disk: Send + Sync {
 }
 
 /// A file that only grows, or is cut back.
-pub(super) trait Segment: Send {
+pub(in crate::journal) trait Segment: Send {
     /// Writes all bytes at the end; after an error any number of them may be there.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Waits until what was appended is on the disk.
+    /// Waits until what was appended is on the disk; an error when the file is in no directory any more.
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the file to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
@@ -49,7 +51,7 @@ pub(super) trait Segment: Send {
 }
 
 /// The disk of this machine.
-pub(super) struct RealDisk;
+pub(in crate::journal) struct RealDisk;
 
 impl Disk for RealDisk {
     fn make_directory(&self, path: &Path) -> io::Result<()> {
@@ -110,7 +112,12 @@ impl Segment for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.sync_data()?;
+        // Somebody removed it: what is written there is gone when we close it.
+        if self.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was removed under us"));
+        }
+        Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
@@ -128,7 +135,7 @@ fn set_apart(file: &File, flags: FallocateFlags, bytes: u64) -> io::Result<()> {
 }
 
 /// The segments in a directory, by number. Other files are not ours to touch.
-pub(super) fn segments(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(in crate::journal) fn segments(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let names = disk.list(directory)?;
     let number = |name: &OsString| Some((number_of(name.to_str()?)?, directory.join(name)));
     let mut found: Vec<(u64, PathBuf)> = names.iter().filter_map(number).collect();
@@ -137,12 +144,12 @@ pub(super) fn segments(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<(u64
 }
 
 /// The path of a segment.
-pub(super) fn segment_path(directory: &Path, number: u64) -> PathBuf {
+pub(in crate::journal) fn segment_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:020}.log"))
 }
 
 /// Renames a file so that it is read no more but stays as evidence: `<name>.<mark>`, numbered when taken.
-pub(super) fn set_aside(disk: &dyn Disk, path: &Path, mark: &str) -> io::Result<()> {
+pub(in crate::journal) fn set_aside(disk: &dyn Disk, path: &Path, mark: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(path);
     let taken = disk.list(directory)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

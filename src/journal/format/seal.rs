@@ -22,44 +22,44 @@ use super::entry::{Entry, Place};
 
 /// An installation's seal. Without a key it seals with zeros, and takes any seal for good.
 #[derive(Clone)]
-pub(super) struct Seal {
+pub(in crate::journal) struct Seal {
     keyed: Option<Hmac<Sha256>>,
 }
 
 /// The seal for entries of one segment.
 #[derive(Clone)]
-pub(super) struct Stamp {
+pub(in crate::journal) struct Stamp {
     keyed: Option<Hmac<Sha256>>,
 }
 
 impl Seal {
-    pub(super) fn new(key: Option<&[u8; 32]>) -> Seal {
+    pub(in crate::journal) fn new(key: Option<&[u8; 32]>) -> Seal {
         let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
         let own = |key: &[u8; 32]| keyed(key).chain_update(b"EWJOURNL/2").finalize().into_bytes();
         Seal { keyed: key.map(|key| keyed(&own(key))) }
     }
 
     /// The seal for entries of a segment: one from another segment does not fit.
-    pub(super) fn stamp(&self, number: u64) -> Stamp {
+    pub(in crate::journal) fn stamp(&self, number: u64) -> Stamp {
         let keyed = self.keyed.clone().map(|keyed| keyed.chain_update(b"e"));
         Stamp { keyed: keyed.map(|keyed| keyed.chain_update(number.to_be_bytes())) }
     }
 
     /// The seal of a header.
-    pub(super) fn of_header(&self, bytes: &[u8]) -> [u8; SEAL_BYTES] {
+    pub(in crate::journal) fn of_header(&self, bytes: &[u8]) -> [u8; SEAL_BYTES] {
         let keyed = self.keyed.clone().map(|keyed| keyed.chain_update(b"h").chain_update(bytes));
         keyed.map_or([0; SEAL_BYTES], cut)
     }
 
     /// True when a header's seal is as it must be.
-    pub(super) fn fits_header(&self, bytes: &[u8], seal: &[u8]) -> bool {
+    pub(in crate::journal) fn fits_header(&self, bytes: &[u8], seal: &[u8]) -> bool {
         self.keyed.is_none() || self.of_header(bytes) == seal
     }
 }
 
 impl Stamp {
     /// The seal of an entry.
-    pub(super) fn of(&self, kind: u8, place: Place, entry: &Entry) -> [u8; SEAL_BYTES] {
+    pub(in crate::journal) fn of(&self, kind: u8, place: Place, entry: &Entry) -> [u8; SEAL_BYTES] {
         let Some(mut keyed) = self.keyed.clone() else { return [0; SEAL_BYTES] };
         keyed.update(&[kind]);
         keyed.update(&place.write_began.to_be_bytes());
@@ -75,7 +75,7 @@ impl Stamp {
     }
 
     /// True when an entry's seal is as it must be.
-    pub(super) fn fits(&self, kind: u8, place: Place, entry: &Entry, seal: &[u8]) -> bool {
+    pub(in crate::journal) fn fits(&self, kind: u8, place: Place, entry: &Entry, seal: &[u8]) -> bool {
         self.keyed.is_none() || self.of(kind, place, entry) == seal
     }
 }
@@ -87,4 +87,4 @@ fn cut(keyed: Hmac<Sha256>) -> [u8; SEAL_BYTES] {
 }
 
 /// Length of a seal.
-pub(super) const SEAL_BYTES: usize = 16;
+pub(in crate::journal) const SEAL_BYTES: usize = 16;

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::JournalError;
-use super::disk::{self, Disk};
-use super::finished::{Condition, Finished};
-use super::header::{ALL, Header, Reach};
-use super::intents::Intents;
+use super::super::JournalError;
+use super::super::disk::{self, Disk};
+use super::super::finished::{Condition, Finished};
+use super::super::format::header::{ALL, Header, Reach};
+use super::super::format::seal::Seal;
+use super::super::intents::Intents;
 use super::read::{self, Bound, Ending, Expected, Scan};
-use super::seal::Seal;
 use crate::store::{Head, Sealed};
 
 /// What was found.
-pub(super) struct Survey<'a> {
+pub(in crate::journal) struct Survey<'a> {
     disk: &'a dyn Disk,
     /// The highest event known, also from elsewhere.
     pub head: Head,
@@ -37,7 +37,7 @@ pub(super) struct Survey<'a> {
 }
 
 /// The newest segment, when it can be written on.
-pub(super) struct Last {
+pub(in crate::journal) struct Last {
     pub path: PathBuf,
     pub number: u64,
     pub good_bytes: u64,
@@ -60,7 +60,7 @@ impl Survey<'_> {
     ///
     /// # Errors
     /// When the directory cannot be read, or a newer version wrote there.
-    pub(super) fn of<'a>(
+    pub(in crate::journal) fn of<'a>(
         disk: &'a dyn Disk,
         directory: &Path,
         (instance, seal): (Uuid, &Seal),
@@ -174,7 +174,7 @@ fn is_begun_after(number: u64, follows: Reach) -> bool {
 }
 
 /// Reads all segments and changes none; what cannot be read was told when the journal was opened.
-pub(super) fn replay(
+pub(in crate::journal) fn replay(
     disk: &dyn Disk,
     directory: &Path,
     (instance, seal): (Uuid, &Seal),

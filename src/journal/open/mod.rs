@@ -1,6 +1,9 @@
 //! Opening: every segment is read, what is damaged is told, and the writer goes on behind the highest
 //! event that is known.
 
+pub(super) mod read;
+pub(super) mod survey;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -9,13 +12,12 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use self::survey::{Last, Survey};
+use super::disk::space::Reserve;
 use super::disk::{self, Disk, RealDisk};
 use super::finished::{Condition, Finished, Shared};
-use super::header::Reach;
-use super::read;
-use super::seal::Seal;
-use super::space::Reserve;
-use super::survey::{Last, Survey};
+use super::format::header::Reach;
+use super::format::seal::Seal;
 use super::writer::{Active, Observe, Writer};
 use super::{Journal, JournalError};
 use crate::store::{Head, Sealed};

@@ -6,16 +6,16 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::JournalError;
-use super::disk::Disk;
-use super::entry::{self, Bad, Entry, Found, PREFIX_BYTES};
-use super::header::{self, ALL, HEADER_BYTES, Header};
-use super::intents::Told;
-use super::seal::{Seal, Stamp};
+use super::super::JournalError;
+use super::super::disk::Disk;
+use super::super::format::entry::{self, Bad, Entry, Found, PREFIX_BYTES};
+use super::super::format::header::{self, ALL, HEADER_BYTES, Header};
+use super::super::format::seal::{Seal, Stamp};
+use super::super::intents::Told;
 use crate::store::{Head, Sealed};
 
 /// What is expected of a segment.
-pub(super) struct Expected<'a> {
+pub(in crate::journal) struct Expected<'a> {
     /// The seal that it must bear.
     pub seal: &'a Seal,
     /// Whose it must be.
@@ -30,7 +30,7 @@ pub(super) struct Expected<'a> {
 
 /// How far a segment counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(in crate::journal) enum Bound {
     /// It is the newest: what was being written when the process or the machine ended is at its end.
     Newest,
     /// A later one says how many bytes were acknowledged.
@@ -41,7 +41,7 @@ pub(super) enum Bound {
 
 /// How a segment ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(in crate::journal) enum Ending {
     /// After a whole entry.
     Whole,
     /// With a write that did not come to its end.
@@ -54,7 +54,7 @@ pub(super) enum Ending {
 
 /// A segment that was read.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(in crate::journal) struct Scan {
     /// The last event taken, or the one before the segment; `None` when nothing tells.
     pub end: Option<Head>,
     /// How many entries were taken.
@@ -73,7 +73,7 @@ pub(super) struct Scan {
 ///
 /// # Errors
 /// When the file cannot be opened, or a newer version wrote it.
-pub(super) fn scan(
+pub(in crate::journal) fn scan(
     disk: &dyn Disk,
     path: &Path,
     expected: &Expected<'_>,
@@ -94,7 +94,7 @@ pub(super) fn scan(
 }
 
 /// A segment's header, if it can be read and bears the seal; with no seal given, whoever wrote it.
-pub(super) fn header_in(disk: &dyn Disk, path: &Path, seal: Option<&Seal>) -> Option<Header> {
+pub(in crate::journal) fn header_in(disk: &dyn Disk, path: &Path, seal: Option<&Seal>) -> Option<Header> {
     let mut bytes = [0; HEADER_BYTES];
     disk.read(path, 0).ok()?.read_exact(&mut bytes).ok()?;
     let is_sealed = seal.is_none_or(|seal| header::is_sealed(&bytes, seal));

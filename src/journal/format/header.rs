@@ -1,4 +1,4 @@
-//! The head of a segment as bytes; the table is in [the module's doc](super). Pure: no file is touched here.
+//! The head of a segment as bytes; the table is in the doc of the module `journal`. Pure: no file is touched here.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::store::Head;
 
 /// The head of a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(in crate::journal) struct Header {
     /// Whose journal it is.
     pub instance: Uuid,
     /// The segment's number, as in its name.
@@ -23,7 +23,7 @@ pub(super) struct Header {
 
 /// A segment, as far as it counts: what stands behind was never acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(in crate::journal) struct Reach {
     /// Its number; 0 for none.
     pub number: u64,
     /// Its length in bytes; [`ALL`] for all that can be read.
@@ -31,7 +31,7 @@ pub(super) struct Reach {
 }
 
 /// A header's bytes.
-pub(super) fn header_bytes(header: &Header, seal: &Seal) -> [u8; HEADER_BYTES] {
+pub(in crate::journal) fn header_bytes(header: &Header, seal: &Seal) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[0..8].copy_from_slice(MAGIC);
     bytes[8..10].copy_from_slice(&FORMAT.to_be_bytes());
@@ -50,13 +50,13 @@ pub(super) fn header_bytes(header: &Header, seal: &Seal) -> [u8; HEADER_BYTES] {
 }
 
 /// True when a header that can be read was written by this installation.
-pub(super) fn is_sealed(bytes: &[u8], seal: &Seal) -> bool {
+pub(in crate::journal) fn is_sealed(bytes: &[u8], seal: &Seal) -> bool {
     let parts = bytes.get(..SUMMED_BYTES).map(|bytes| bytes.split_at(SEALED_BYTES));
     parts.is_some_and(|(sealed, found)| seal.fits_header(sealed, found))
 }
 
 /// Reads a header from the start of `bytes`, whoever wrote it.
-pub(super) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
+pub(in crate::journal) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
     let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Bad::Short)?;
     if !bytes.starts_with(MAGIC) || u32_at(bytes, SUMMED_BYTES)? != crc32fast::hash(&bytes[..SUMMED_BYTES]) {
         return Err(Bad::Damaged);
@@ -75,11 +75,11 @@ pub(super) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
 }
 
 /// Length of a segment's header.
-pub(super) const HEADER_BYTES: usize = SUMMED_BYTES + 4;
+pub(in crate::journal) const HEADER_BYTES: usize = SUMMED_BYTES + 4;
 const SEALED_BYTES: usize = 96;
 const SUMMED_BYTES: usize = SEALED_BYTES + SEAL_BYTES;
 /// The length of a segment of which all counts that can be read.
-pub(super) const ALL: u64 = u64::MAX;
+pub(in crate::journal) const ALL: u64 = u64::MAX;
 const MAGIC: &[u8; 8] = b"EWJOURNL";
 const FORMAT: u16 = 2;
 
