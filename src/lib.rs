@@ -18,7 +18,7 @@
 //! 1. [`serve`] accepts. One thread per worker, a runtime each; a *gate* looks at each raw head before
 //!    hyper does and refuses what two parsers could read differently.
 //! 2. [`proxy`] asks [`rules`]' router which rules the request line may concern. None: both bodies are
-//!    streamed, nothing is copied or allocated for.
+//!    streamed, and nothing of it is copied.
 //! 3. Otherwise [`derive::Engine`] says what must be known before the request destroys it (the booking as it
 //!    is, whose session this is); the proxy asks the application, within a deadline.
 //! 4. The request is forwarded by a task that the client's connection does not own: who hangs up is recorded

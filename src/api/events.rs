@@ -3,8 +3,6 @@
 //! An event leaves as it was stored, byte for byte, with its place in the chain set before its first member:
 //! nothing is parsed and written again, so what a client hashes is what we hashed.
 
-use std::fmt::Write as _;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State as Extract};
@@ -13,7 +11,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::store::{Hash, Page, Query, Sealed};
+use crate::store::{Hash, Page, Query, Sealed, hex};
 
 use super::parameters::{self, Question};
 use super::problem::Problem;
@@ -128,13 +126,6 @@ fn placed_hash(text: &[u8]) -> Option<(Hash, &[u8])> {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     }
     Some((hash, rest.strip_prefix(b"\"")?))
-}
-
-fn hex(hash: &Hash) -> String {
-    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn json(body: Vec<u8>) -> Response {

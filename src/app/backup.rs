@@ -14,11 +14,12 @@ use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key;
 use super::reading::{Source, check_log, is_held};
-use crate::cli::{BackupArgs, Exit, RestoreArgs, WhereArgs, show};
-use crate::config::{Config, environment};
+use crate::cli::{BackupArgs, Exit, RestoreArgs, show};
+use crate::config::{Config, Limits, environment};
 use crate::record::{COPY_LEAVES_OUT, Still};
-use crate::store::Head;
+use crate::store::{Checked, Head, hex};
 
 /// What a backup says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,10 +39,10 @@ struct Note {
 /// # Errors
 /// When it cannot be copied, or the copy is not sound.
 pub fn backup(args: &BackupArgs) -> Result<Exit> {
-    let data = match &args.data_dir {
-        Some(directory) => directory.clone(),
+    let (data, key) = match &args.data_dir {
+        Some(directory) => (directory.clone(), None),
         None => match Config::load(args.config.as_deref(), environment()) {
-            Ok(config) => config.data_dir,
+            Ok(config) => (config.data_dir, key::existing(&config.key_file)?),
             Err(problems) => {
                 show(&problems)?;
                 return Ok(Exit::Wrong);
@@ -52,7 +53,7 @@ pub fn backup(args: &BackupArgs) -> Result<Exit> {
     make_empty(&args.backup)?;
     let copied = copy_still(&data, &args.backup);
     copied.with_context(|| format!("{} cannot be copied", data.display()))?;
-    let (head, checked) = open_and_check(&args.backup)?;
+    let (head, checked) = open_and_check(&args.backup, key)?;
     if !checked.is_sound() {
         write!(io::stdout(), "{checked}")?;
         bail!(
@@ -64,7 +65,7 @@ pub fn backup(args: &BackupArgs) -> Result<Exit> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now(),
         events: head.sequence,
-        hash: hex(&head),
+        hash: hex(&head.hash),
     };
     let mut file = new_file(&args.backup.join(NOTE))?;
     file.write_all(serde_json::to_string_pretty(&note)?.as_bytes())?;
@@ -94,8 +95,8 @@ pub fn restore(args: &RestoreArgs) -> Result<Exit> {
     make_empty(data)?;
     copy(backup, data, &[COPY_LEAVES_OUT, &[NOTE]].concat())
         .with_context(|| format!("{} cannot be copied", backup.display()))?;
-    let (head, checked) = open_and_check(data)?;
-    if !checked.is_sound() || (head.sequence, hex(&head)) != (note.events, note.hash.clone()) {
+    let (head, checked) = open_and_check(data, None)?;
+    if !checked.is_sound() || (head.sequence, hex(&head.hash)) != (note.events, note.hash.clone()) {
         write!(io::stdout(), "{checked}")?;
         bail!(
             "the backup is no longer as it was made: it ended with event {} and hash {}",
@@ -125,11 +126,11 @@ fn copy_still(data: &Path, backup: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Opens a data directory of our own, and computes its chain anew.
-fn open_and_check(directory: &Path) -> Result<(Head, crate::store::Checked)> {
+/// Opens a data directory of our own, and computes its chain anew. With the installation's key, what is not sealed
+/// with it does not count; without, the next start finds it.
+fn open_and_check(directory: &Path, key: Option<[u8; 32]>) -> Result<(Head, Checked)> {
     ensure!(!is_held(directory), "somebody uses {}", directory.display());
-    let at = WhereArgs { config: None, url: None, token: None, data_dir: Some(directory.to_owned()) };
-    let source = Source::open(&at)?.context("the copy cannot be opened")?;
+    let source = Source::directory(directory, key, Limits::default())?;
     let head = source.head().unwrap_or_default();
     let checked = check_log(&source);
     source.close();
@@ -184,10 +185,6 @@ fn make_empty(path: &Path) -> Result<()> {
 
 fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-fn hex(head: &Head) -> String {
-    head.hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const FORMAT: u32 = 1;

@@ -21,6 +21,14 @@ pub(super) fn load_or_create(path: &Path) -> Result<[u8; 32]> {
     }
 }
 
+/// The key where there is one already. Who only reads makes none: nothing that is there would be sealed with it.
+///
+/// # Errors
+/// As [`load_or_create`].
+pub(super) fn existing(path: &Path) -> Result<Option<[u8; 32]>> {
+    path.exists().then(|| load(path)).transpose()
+}
+
 fn create(path: &Path) -> std::io::Result<[u8; 32]> {
     if path.exists() {
         return Err(ErrorKind::AlreadyExists.into());

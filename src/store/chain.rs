@@ -13,6 +13,7 @@
 //!
 //! Every member but the last has a fixed length, so no two entries share an input.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -73,6 +74,14 @@ pub fn hash(sequence: u64, previous: &Hash, payload: &[u8]) -> Hash {
     digest.update(previous);
     digest.update(payload);
     digest.finalize().into()
+}
+
+/// A hash as people and other tools write it: 64 digits, in lower case.
+pub fn hex(hash: &Hash) -> String {
+    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 const DOMAIN_EVENT: u8 = 0x02;

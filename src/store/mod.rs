@@ -13,7 +13,7 @@ mod query;
 mod snapshots;
 mod words;
 
-pub use chain::{Hash, Head, Sealed, hash as entry_hash};
+pub use chain::{Hash, Head, Sealed, hash as entry_hash, hex};
 pub use check::{ChainCheck, Checked};
 pub use embedded::{Embedded, SledShelf};
 pub use query::{Filter, Page, Query};

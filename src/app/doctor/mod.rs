@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::reading::Source;
 use super::reload;
 use super::serve::runtime;
-use crate::cli::{AnswerFormat, DoctorArgs, Exit, WhereArgs, show, visible};
+use crate::cli::{AnswerFormat, DoctorArgs, Exit, show, visible};
 use crate::config::{Config, environment};
 use crate::yaml::Severity;
 
@@ -71,7 +71,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
     findings.extend(settings(&config));
     findings.extend(files::look(&config));
     findings.push(rules(&config));
-    findings.push(runtime.block_on(running(args, &config)));
+    findings.push(runtime.block_on(running(&config)));
     print(&findings, args.format)?;
     let is_bad = findings.iter().any(|finding| finding.state == State::Bad);
     Ok(if is_bad { Exit::Failed } else { Exit::Done })
@@ -141,18 +141,13 @@ fn rules(config: &Config) -> Finding {
 }
 
 /// How the process is that runs by this configuration.
-async fn running(args: &DoctorArgs, config: &Config) -> Finding {
+async fn running(config: &Config) -> Finding {
     const WHAT: &str = "process";
     if !super::reading::is_held(&config.data_dir) {
         let found = "no Earwitness runs on this data directory: nothing is recorded";
         return Finding::look(WHAT, found, "start it");
     }
-    let at = WhereArgs { config: args.config.clone(), url: None, token: None, data_dir: None };
-    let asked = match Source::open(&at) {
-        Ok(Some(source)) => source.get("/readyz").await,
-        Ok(None) => return Finding::look(WHAT, "it cannot be asked how it is", "look at the configuration"),
-        Err(error) => Err(error),
-    };
+    let asked = Source::running(config, None).get("/readyz").await;
     let answer: Result<serde_json::Value> = asked.and_then(|body| Ok(serde_json::from_slice(&body)?));
     match answer {
         Ok(answer) if answer["rulesStaleSince"].is_string() => Finding::bad(

@@ -83,18 +83,27 @@ impl Source {
             }
         };
         if is_held(&config.data_dir) {
-            let token = config.admin.token.map(|token| token.expose().to_owned());
-            return Ok(Some(Source::Listener {
-                authority: reachable(config.admin.listen).to_string(),
-                token: at.token.clone().or(token),
-                page_max: Some(config.limits.page_max),
-            }));
+            return Ok(Some(Source::running(&config, at.token.clone())));
         }
-        let key = key::load_or_create(&config.key_file)?;
-        Source::directory(&config.data_dir, Some(key), config.limits).map(Some)
+        let key = key::existing(&config.key_file)?;
+        Source::directory(&config.data_dir, key, config.limits).map(Some)
     }
 
-    fn directory(directory: &Path, key: Option<[u8; 32]>, limits: Limits) -> Result<Source> {
+    /// The process that runs by this configuration; `token` instead of the configuration's.
+    pub(super) fn running(config: &Config, token: Option<String>) -> Source {
+        let own = || config.admin.token.as_ref().map(|token| token.expose().to_owned());
+        Source::Listener {
+            authority: reachable(config.admin.listen).to_string(),
+            token: token.or_else(own),
+            page_max: Some(config.limits.page_max),
+        }
+    }
+
+    /// A data directory that nobody holds. Without a key, seals in its journal are not looked at.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(super) fn directory(directory: &Path, key: Option<[u8; 32]>, limits: Limits) -> Result<Source> {
         if !directory.is_dir() {
             bail!("there is no data directory {}", directory.display());
         }

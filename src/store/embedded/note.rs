@@ -157,10 +157,10 @@ fn joined<T: Ord + Copy>(left: Option<Span<T>>, right: Option<Span<T>>) -> Optio
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use crate::store::chain::Hash;
+    use crate::store::chain::{self, Hash};
 
     pub(super) fn serialize<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        serializer.serialize_str(&chain::hex(hash))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {

@@ -20,6 +20,24 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// What the application of [`notes`] does.
+const NOTES: &str = "version: 1
+rules:
+  - id: note.added
+    match: POST /notes/{id}
+    action: NOTE_ADDED
+    target: { type: note, id: $.path.id }
+    details: { text: $.request.body.text }
+";
+
+/// An installation that records notes.
+pub(crate) fn notes() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("rules/notes")).unwrap();
+    std::fs::write(folder.path().join("rules/notes/notes.yaml"), NOTES).unwrap();
+    folder
+}
+
 /// A running `earwitness serve`.
 pub(crate) struct Process {
     child: Child,

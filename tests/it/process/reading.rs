@@ -6,24 +6,12 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::{Process, request, simple_upstream};
-
-const RULES: &str = "version: 1
-rules:
-  - id: note.added
-    match: POST /notes/{id}
-    action: NOTE_ADDED
-    target: { type: note, id: $.path.id }
-    details: { text: $.request.body.text }
-";
+use super::{Process, notes, request, simple_upstream};
 
 /// An installation whose audit listener is at a fixed address, so that its configuration says where.
 fn installation() -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("rules/notes")).unwrap();
-    std::fs::write(folder.path().join("rules/notes/notes.yaml"), RULES).unwrap();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    (folder, format!("admin: {{ listen: \"{free}\" }}\n"))
+    (notes(), format!("admin: {{ listen: \"{free}\" }}\n"))
 }
 
 fn add_notes(proxy: SocketAddr, count: usize) {
@@ -191,4 +179,20 @@ fn the_doctor_finds_an_application_that_answers_beside_the_proxy() {
     assert_eq!((code, bad, is_running), (Some(0), 0, 1));
     assert_eq!(process.terminate(), Some(0));
     assert_eq!(find(&[]).2, 0);
+}
+
+#[test]
+fn who_only_reads_makes_no_key() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    add_notes(process.proxy, 2);
+    process.kill();
+    let (key, away) = (folder.join("data.key"), folder.join("away.key"));
+    std::fs::rename(&key, &away).unwrap();
+    let query = ["query", "--action", "NOTE_ADDED", "--format", "json", "--config", "earwitness.yaml"];
+    assert_eq!(done(folder, &query).lines().count(), 2);
+    assert!(!key.exists());
+    std::fs::rename(&away, &key).unwrap();
+    assert_eq!(done(folder, &query).lines().count(), 2);
 }

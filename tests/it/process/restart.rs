@@ -7,23 +7,7 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use super::{Process, eventually, get, request, simple_upstream};
-
-const RULES: &str = "version: 1
-rules:
-  - id: note.added
-    match: POST /notes/{id}
-    action: NOTE_ADDED
-    target: { type: note, id: $.path.id }
-    details: { text: $.request.body.text }
-";
-
-fn installation() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("rules/notes")).unwrap();
-    std::fs::write(folder.path().join("rules/notes/notes.yaml"), RULES).unwrap();
-    folder
-}
+use super::{Process, eventually, get, notes as installation, request, simple_upstream};
 
 fn add_note(proxy: SocketAddr, id: &str) -> bool {
     let headers = "content-type: application/json\r\n";
