@@ -173,6 +173,9 @@ impl Field {
         if plain.len() > 1 {
             self.doubts.push(("a file with two names", Vec::new()));
         }
+        if plain.iter().any(|name| name.is_odd) {
+            self.doubts.push(("a file's name that is quoted wrongly", Vec::new()));
+        }
         plain.first().map(|one| one.value.clone()).or(encoded.map(|one| one.value.clone()))
     }
 
