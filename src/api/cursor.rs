@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::store::Filter;
+use crate::store::{Filter, Sight, Visible};
 
 /// Seals and opens cursors.
 pub(super) struct Cursors {
@@ -84,6 +84,7 @@ pub(super) fn keyed(key: &[u8], data: &[u8]) -> Hmac<Sha256> {
 fn fingerprint(filter: &Filter) -> [u8; 16] {
     // Taken apart by name: a new member must be added here, or it does not build.
     let Filter {
+        visible,
         actor,
         claimed_actor,
         action,
@@ -106,9 +107,29 @@ fn fingerprint(filter: &Filter) -> [u8; 16] {
     add(&mut hash, ip.iter().map(ToString::to_string));
     add(&mut hash, from.iter().map(ToString::to_string));
     add(&mut hash, to.iter().map(ToString::to_string));
+    add_visible(&mut hash, visible);
     let mut cut = [0; 16];
     cut.copy_from_slice(&hash.finalize()[..16]);
     cut
+}
+
+/// A cursor is of no use to somebody who sees something else (THREATS Q03).
+fn add_visible(hash: &mut Sha256, visible: &Visible) {
+    match visible {
+        Visible::Everything => add(hash, std::iter::empty()),
+        Visible::Only(sights) => {
+            hash.update([1]);
+            add(
+                hash,
+                sights.iter().map(|sight| match sight {
+                    Sight::Organization(id) => format!("organization {id}"),
+                    Sight::Team(id) => format!("team {id}"),
+                    Sight::Target { r#type, id } => format!("target {} {type}{id}", r#type.len()),
+                    Sight::Actor(id) => format!("actor {id}"),
+                }),
+            );
+        }
+    }
 }
 
 fn add(hash: &mut Sha256, values: impl Iterator<Item = String>) {
@@ -146,6 +167,31 @@ mod tests {
         assert_eq!(cursors.open(&cursor, &filter(&["ab"], &[])), other);
         assert_eq!(cursors.open(&cursor, &filter(&[], &["a", "b"])), other);
         assert_eq!(cursors.open(&cursor, &filter(&["a"], &["b"])), other);
+    }
+
+    // THREATS Q03
+    #[test]
+    fn a_cursor_is_of_no_use_to_somebody_who_sees_something_else() {
+        let cursors = Cursors::new(&[1; 32]);
+        let sight = |r#type: &str, id: &str| Sight::Target { r#type: r#type.to_owned(), id: id.to_owned() };
+        let team = |id: &str| Sight::Team(id.to_owned());
+        let all = [
+            Visible::Everything,
+            Visible::Only(vec![]),
+            Visible::Only(vec![team("a")]),
+            Visible::Only(vec![team("a"), team("b")]),
+            Visible::Only(vec![Sight::Organization("a".to_owned())]),
+            Visible::Only(vec![Sight::Actor("a".to_owned())]),
+            Visible::Only(vec![sight("a", "bc")]),
+            Visible::Only(vec![sight("ab", "c")]),
+        ];
+        for (made, own) in all.iter().enumerate() {
+            let cursor = cursors.seal(42, &Filter { visible: own.clone(), ..Filter::default() });
+            for (used, other) in all.iter().enumerate() {
+                let opened = cursors.open(&cursor, &Filter { visible: other.clone(), ..Filter::default() });
+                assert_eq!(opened.is_ok(), made == used, "{own:?} {other:?}");
+            }
+        }
     }
 
     #[test]

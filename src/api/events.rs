@@ -3,6 +3,7 @@
 //! An event leaves as it was stored, byte for byte, with its place in the chain set before its first member:
 //! nothing is parsed and written again, so what a client hashes is what we hashed.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State as Extract};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::store::{Hash, Page, Query, Sealed, hex};
 
+use super::access::Caller;
 use super::parameters::{self, Question};
 use super::problem::Problem;
 use super::state::State;
@@ -20,10 +22,11 @@ use super::state::State;
 /// `GET /audit/v1/events`.
 pub(super) async fn list(
     Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let page_max = state.inner.limits.page_max;
-    let question = parameters::read(query.as_deref().unwrap_or(""), &state.inner.cursors, page_max)
+    let (query, page_max) = (query.as_deref().unwrap_or(""), state.inner.limits.page_max);
+    let question = parameters::read(query, &caller.sees(), &state.inner.cursors, page_max)
         .map_err(Problem::parameters)?;
     let Question { filter, below, limit } = question;
     let asked = filter.clone();
@@ -40,11 +43,14 @@ pub(super) async fn list(
 /// `GET /audit/v1/events/{id}`.
 pub(super) async fn one(
     Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let absent = || Problem::new(StatusCode::NOT_FOUND, "No event has this id.");
     let id = id.ok().and_then(|Path(id)| Uuid::parse_str(&id).ok()).ok_or_else(absent)?;
-    let found = state.ask(move |reader, _| reader.get(id)).await?.ok_or_else(absent)?;
+    let found = state.ask(move |reader, _| reader.get(id)).await?;
+    // What is another's is as if it were not there (THREATS Q01).
+    let found = found.filter(|found| caller.sees().shows(&found.event)).ok_or_else(absent)?;
     let mut body = Vec::with_capacity(found.sealed.json.len() + PLACE_BYTES);
     push_event(&mut body, &found.sealed);
     Ok(json(body))

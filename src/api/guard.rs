@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::extract::{Request, State as Extract};
+use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
     TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -24,11 +24,11 @@ use hmac::Mac;
 
 use crate::config::Admin;
 
+use super::RELOAD;
+use super::access::{Caller, Need};
 use super::cursor::keyed;
-use super::page;
 use super::problem::Problem;
 use super::state::{State, busy};
-use super::{HEALTH, READY, RELOAD};
 
 /// Who may come in, and by which names.
 pub(super) struct Access {
@@ -38,23 +38,14 @@ pub(super) struct Access {
     token: Option<([u8; 32], [u8; 32])>,
 }
 
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// May read everything.
-    Reader,
-    /// Gets `ok` or not, on the routes that are open.
-    Stranger,
-}
-
 /// Admits a request or answers it, and sets the headers that every answer has.
 pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let admitted = state.inner.access.load().admit(&parts);
     let mut response = match admitted {
         Err(problem) => problem.into_response(),
-        Ok(standing) => {
-            parts.extensions.insert(standing);
+        Ok(caller) => {
+            parts.extensions.insert(caller);
             let time_max = match parts.uri.path() {
                 RELOAD => RELOAD_MAX,
                 _ => Duration::from_millis(state.inner.limits.query_ms) + GRACE,
@@ -83,15 +74,18 @@ impl Access {
         self.token.is_some()
     }
 
-    fn admit(&self, request: &Parts) -> Result<Standing, Problem> {
+    fn admit(&self, request: &Parts) -> Result<Caller, Problem> {
         self.check_host(request)?;
         self.check_origin(&request.headers)?;
         check_body(&request.headers)?;
-        match self.check_token(&request.headers) {
-            Ok(()) => Ok(Standing::Reader),
-            Err(_) if is_open(request.uri.path()) => Ok(Standing::Stranger),
-            Err(problem) => Err(problem),
-        }
+        let need = Need::of(request.extensions.get::<MatchedPath>().map(MatchedPath::as_str));
+        let caller = match self.caller(&request.headers) {
+            Ok(caller) => caller,
+            Err(_) if need == Need::Nothing => Caller::stranger(),
+            Err(problem) => return Err(problem),
+        };
+        need.check(&caller)?;
+        Ok(caller)
     }
 
     fn check_host(&self, request: &Parts) -> Result<(), Problem> {
@@ -140,8 +134,9 @@ impl Access {
         name == "localhost" || self.hosts.contains(&name)
     }
 
-    fn check_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some((key, hash)) = &self.token else { return Ok(()) };
+    /// Who shows what these headers show.
+    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let Some((key, hash)) = &self.token else { return Ok(Caller::neighbour()) };
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return Err(unauthorized("The audit log needs one `Authorization: Bearer …` header."));
@@ -151,13 +146,9 @@ impl Access {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token.trim_ascii(),
             Some(_) | None => return Err(unauthorized("The audit log takes the `Bearer` scheme alone.")),
         };
-        keyed(key, token).verify_slice(hash).map_err(|_| unauthorized("This token is not known here."))
+        let is_ours = keyed(key, token).verify_slice(hash).is_ok();
+        is_ours.then(Caller::holder).ok_or_else(|| unauthorized("This token is not known here."))
     }
-}
-
-/// What needs no token: the page holds no record, and health says little.
-fn is_open(path: &str) -> bool {
-    [HEALTH, READY].contains(&path) || page::is_public(path)
 }
 
 /// Nothing here takes a body; one that is not read could only be the start of the next request.

@@ -17,6 +17,7 @@
 //! every refusal. Nothing here forwards to the application or writes to the log of events; a reload is told to those
 //! who do.
 
+mod access;
 mod blind;
 mod cursor;
 mod events;
@@ -58,8 +59,8 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/blind-spots", get(blind::list))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route("/metrics", get(status::metrics))
-        .route(HEALTH, get(status::health))
-        .route(READY, get(status::ready))
+        .route("/healthz", get(status::health))
+        .route("/readyz", get(status::ready))
         .fallback(async || {
             Problem::new(
                 StatusCode::NOT_FOUND,
@@ -73,7 +74,3 @@ pub fn router(state: State) -> Router {
 
 /// Changes something, so that an open listener does not have it.
 const RELOAD: &str = "/audit/v1/reload";
-/// Open without a token: says only `ok`.
-const HEALTH: &str = "/healthz";
-/// Open without a token, which then gets no details.
-const READY: &str = "/readyz";

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::event::Outcome;
-use crate::store::Filter;
+use crate::store::{Filter, Visible};
 use crate::yaml::nearest;
 
 use super::cursor::{CursorFault, Cursors};
@@ -23,12 +23,18 @@ pub(super) struct Question {
     pub(super) limit: usize,
 }
 
-/// Reads a query string.
+/// Reads a query string of somebody who may see so much.
 ///
 /// # Errors
 /// Everything that is wrong with it; at least one thing.
-pub(super) fn read(query: &str, cursors: &Cursors, limit_max: usize) -> Result<Question, Vec<Wrong>> {
+pub(super) fn read(
+    query: &str,
+    visible: &Visible,
+    cursors: &Cursors,
+    limit_max: usize,
+) -> Result<Question, Vec<Wrong>> {
     let mut reading = Reading::new(limit_max);
+    reading.filter.visible = visible.clone();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         reading.take(&name, value.trim());
     }
@@ -213,7 +219,7 @@ mod tests {
     use super::*;
 
     fn question(query: &str) -> Question {
-        read(query, &Cursors::new(&[0; 32]), 500).expect(query)
+        read(query, &Visible::Everything, &Cursors::new(&[0; 32]), 500).expect(query)
     }
 
     #[test]
@@ -254,7 +260,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_parameter() {
         let check = |query: &str, expected: &[(&str, &str)]| {
-            let wrong = read(query, &Cursors::new(&[0; 32]), 500).expect_err(query);
+            let wrong = read(query, &Visible::Everything, &Cursors::new(&[0; 32]), 500).expect_err(query);
             let told: Vec<_> = wrong.iter().map(|w| (w.parameter.as_str(), w.detail.as_str())).collect();
             assert_eq!(told, expected, "{query}");
         };
@@ -290,13 +296,13 @@ mod tests {
     fn a_flood_of_parameters_is_refused_and_its_answer_stays_small() {
         // THREATS Q15
         let many = vec!["actor=x"; 5_000].join("&");
-        assert_eq!(read(&many, &Cursors::new(&[0; 32]), 500).unwrap_err().len(), 20);
+        assert_eq!(read(&many, &Visible::Everything, &Cursors::new(&[0; 32]), 500).unwrap_err().len(), 20);
     }
 
     proptest::proptest! {
         #[test]
         fn no_query_string_panics(query in ".{0,300}") {
-            let _ = read(&query, &Cursors::new(&[0; 32]), 500);
+            let _ = read(&query, &Visible::Everything, &Cursors::new(&[0; 32]), 500);
         }
     }
 }

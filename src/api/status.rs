@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::store::{Filter, Query};
 
-use super::guard::Standing;
+use super::access::{Caller, Need};
 use super::state::{AskError, State, Trial};
 
 /// `GET /audit/v1`.
@@ -33,10 +33,7 @@ pub(super) async fn metrics(Extract(state): Extract<State>) -> Response {
 
 /// `GET /readyz`: 200 when journal and store work and nobody has told it to stop, else 503; a stranger is not told
 /// why.
-pub(super) async fn ready(
-    Extract(state): Extract<State>,
-    Extension(standing): Extension<Standing>,
-) -> Response {
+pub(super) async fn ready(Extract(state): Extract<State>, Extension(caller): Extension<Caller>) -> Response {
     let readiness = (state.inner.readiness)();
     let store = try_store(&state).await;
     let works = readiness.journal.is_ok() && !matches!(store, Trial::Fails(_));
@@ -46,16 +43,13 @@ pub(super) async fn ready(
         (false, true) => "stopping",
         (false, false) => "not ready",
     };
-    let details = match standing {
-        Standing::Stranger => None,
-        Standing::Reader => Some(Details {
-            journal: Part::of_journal(&readiness.journal),
-            store: Part::of_store(&store),
-            rules: readiness.rules.count,
-            rules_version: &readiness.rules.version,
-            rules_stale_since: readiness.rules.stale_since,
-        }),
-    };
+    let details = caller.has(Need::Staff).then(|| Details {
+        journal: Part::of_journal(&readiness.journal),
+        store: Part::of_store(&store),
+        rules: readiness.rules.count,
+        rules_version: &readiness.rules.version,
+        rules_stale_since: readiness.rules.stale_since,
+    });
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let view = View { status: word, details };
     (status, axum::Json(view)).into_response()

@@ -11,6 +11,7 @@ mod embedded;
 pub(crate) mod fixture;
 mod query;
 mod snapshots;
+mod visible;
 mod words;
 
 pub use chain::{Hash, Head, Sealed, hash as entry_hash, hex};
@@ -18,6 +19,7 @@ pub use check::{ChainCheck, Checked};
 pub use embedded::{Embedded, SledShelf};
 pub use query::{Filter, Page, Query};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
+pub use visible::{Sight, Visible};
 
 use uuid::Uuid;
 

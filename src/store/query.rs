@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Found;
 use super::words::{Words, folded, is_same};
+use super::{Found, Visible};
 use crate::event::{Assurance, Event};
 
 /// Which events. Filters of different kinds must all hold; values of one kind are alternatives. Text is
 /// compared without case.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
+    /// What whoever asks may see at all.
+    pub visible: Visible,
     /// An actor's id, e-mail or name; also the one on whose behalf. Not those that somebody gave himself.
     pub actor: Vec<String>,
     /// The same of an actor that is only claimed.
@@ -43,7 +45,8 @@ pub struct Filter {
 impl Filter {
     /// True when an event is one of those asked for.
     pub fn matches(&self, event: &Event) -> bool {
-        self.is_in_time(event)
+        self.visible.shows(event)
+            && self.is_in_time(event)
             && any_same(&self.action, [event.action.as_str()])
             && any_same(&self.kind, &event.r#type)
             && any_same(&self.category, &event.category)

@@ -37,11 +37,6 @@ pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Respo
     answer(&path, &headers)
 }
 
-/// True for the addresses of the page itself, which need no token.
-pub(super) fn is_public(path: &str) -> bool {
-    path == "/" || path.starts_with(ASSETS)
-}
-
 fn answer(path: &str, asked: &HeaderMap) -> Response {
     let Some(file) = FILES.get(path) else {
         return Problem::new(StatusCode::NOT_FOUND, "The viewer has no such file.").into_response();
@@ -109,7 +104,6 @@ fn kind(path: &str) -> &'static str {
 static FILES: LazyLock<BTreeMap<&str, File>> =
     LazyLock::new(|| files::FILES.iter().map(|(path, plain)| (*path, File::new(path, plain))).collect());
 
-const ASSETS: &str = "/assets/";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";

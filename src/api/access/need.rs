@@ -1,0 +1,105 @@
+//! Which callers a route is for, in one table. A route that is not in it is for auditors alone: who adds one and
+//! forgets it here has shown nothing to anybody.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+
+use super::super::problem::Problem;
+use super::Caller;
+
+/// What a route needs of whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Need {
+    /// Anybody may ask: the route says next to nothing to strangers.
+    Nothing,
+    /// Somebody who is known.
+    Caller,
+    /// Somebody who sees events; which ones is for the filter to say.
+    Events,
+    /// An auditor.
+    Everything,
+    /// An auditor or an operator.
+    Staff,
+    /// An operator.
+    Operator,
+}
+
+impl Need {
+    /// What a route needs, by its pattern in the router; `None` for an address that is none of ours.
+    pub(in crate::api) fn of(route: Option<&str>) -> Need {
+        let Some(route) = route else { return Need::Caller };
+        let row = NEEDS.iter().find(|(known, _)| *known == route);
+        row.map_or(Need::Everything, |(_, need)| *need)
+    }
+
+    /// Lets a caller pass, or says what he lacks.
+    ///
+    /// # Errors
+    /// When he lacks it.
+    pub(in crate::api) fn check(self, caller: &Caller) -> Result<(), Problem> {
+        if caller.has(self) {
+            return Ok(());
+        }
+        let lacks = match self {
+            Need::Nothing | Need::Caller => "This address is for those who sign in.",
+            Need::Events => {
+                "You see no events: that needs the grant `auditor`, or one for an organization or a team."
+            }
+            Need::Everything => "This address is for auditors.",
+            Need::Staff => "This address is for auditors and operators.",
+            Need::Operator => {
+                "This address is for operators: the holder of `admin.token`, or of a token with that grant."
+            }
+        };
+        Err(Problem::new(StatusCode::FORBIDDEN, Cow::Borrowed(lacks)))
+    }
+}
+
+/// Every route and what it needs.
+pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
+    ("/", Need::Nothing),
+    ("/assets/{*path}", Need::Nothing),
+    ("/healthz", Need::Nothing),
+    ("/readyz", Need::Nothing),
+    ("/audit/v1", Need::Caller),
+    ("/audit/v1/events", Need::Events),
+    ("/audit/v1/events/{id}", Need::Events),
+    ("/audit/v1/blind-spots", Need::Staff),
+    ("/audit/v1/reload", Need::Operator),
+    ("/metrics", Need::Staff),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_has_said_whom_it_is_for() {
+        let router = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/mod.rs")).unwrap();
+        let constant = |name: &str| {
+            let line = router.lines().find(|line| line.starts_with(&format!("const {name}: &str = ")));
+            line.and_then(|line| line.split('"').nth(1))
+                .unwrap_or_else(|| panic!("{name} is no constant there"))
+        };
+        let mut routes = Vec::new();
+        for call in router.split(".route(").skip(1) {
+            let first = call.split(',').next().unwrap().trim();
+            routes.push(if first.starts_with('"') { first.trim_matches('"') } else { constant(first) });
+        }
+        assert!(routes.len() > 9, "{routes:?}");
+        for route in &routes {
+            let has_row = NEEDS.iter().any(|(known, _)| known == route);
+            assert!(has_row, "say in NEEDS (src/api/access/need.rs) whom `{route}` is for");
+        }
+        for (known, _) in NEEDS {
+            assert!(routes.contains(known), "`{known}` is no route any more");
+        }
+    }
+
+    #[test]
+    fn a_route_that_has_not_said_it_is_for_auditors() {
+        assert_eq!(Need::of(Some("/audit/v1/new")), Need::Everything);
+        assert_eq!(Need::of(None), Need::Caller);
+    }
+}
