@@ -64,9 +64,9 @@ async fn the_page_needs_no_token_and_the_records_do() {
 
 #[tokio::test]
 async fn only_files_of_the_table_are_served() {
-    for path in
-        ["/assets/", "/assets/none.js", "/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/js"]
-    {
+    // The folder itself is an address like any other that is none of ours.
+    assert_eq!(asked("/assets/", &[]).await.0, 401);
+    for path in ["/assets/none.js", "/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/js"] {
         let (status, headers, _) = asked(path, &[]).await;
         assert_eq!(status, 404, "{path}");
         assert_eq!(headers["content-type"], "application/problem+json", "{path}");
