@@ -21,6 +21,8 @@ mod access;
 mod blind;
 mod cursor;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod listen;
 mod page;

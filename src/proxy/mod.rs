@@ -18,6 +18,8 @@ mod audit;
 mod audited;
 mod bodies;
 mod crowd;
+#[doc(hidden)]
+pub mod fuzzing;
 mod in_force;
 mod missed;
 mod reads;

@@ -6,6 +6,8 @@
 //! looked at before the face does.
 
 mod connection;
+#[doc(hidden)]
+pub mod fuzzing;
 pub(crate) mod gate;
 mod http2;
 /// The tables of raw messages, which the tests of both gates read.

@@ -103,6 +103,11 @@ impl Wire {
         self.refused.set(Some((self.heads.get(), refusal)));
     }
 
+    /// Whether a head was refused.
+    pub(in crate::serve) fn is_refused(&self) -> bool {
+        self.refused.get().is_some()
+    }
+
     /// Bytes of an incomplete head arrived.
     pub(in crate::serve) fn head_begun(&self) {
         if self.head_since.get().is_none() {

@@ -7,6 +7,7 @@ mod proxied;
 mod tls;
 
 pub(super) use first::PREFACE;
+pub(super) use proxied::parse;
 pub use tls::Tls;
 pub(super) use tls::Watch;
 

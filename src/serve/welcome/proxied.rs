@@ -60,7 +60,7 @@ async fn read_binary(socket: &mut TcpStream, header: &mut [u8]) -> io::Result<us
     Ok(length)
 }
 
-fn parse(header: &[u8]) -> io::Result<Option<SocketAddr>> {
+pub(in crate::serve) fn parse(header: &[u8]) -> io::Result<Option<SocketAddr>> {
     let (parsed, length) = ProxyHeader::parse(header, ParseConfig::default())
         .map_err(|_| malformed("a PROXY header is malformed"))?;
     if length != header.len() || parsed.tlvs().any(|tlv| tlv.is_err()) {

@@ -5,6 +5,7 @@
 //! What is refused is an error to hyper, and ends the connection. So is every byte that comes while nothing is
 //! asked: what is left over of one answer must never be the next client's (THREATS D07).
 
+pub(in crate::proxy) mod fuzzing;
 mod head;
 mod sender;
 
