@@ -91,7 +91,7 @@ fn page_body(page: &Page, limit: usize, next: Option<&str>) -> Vec<u8> {
 }
 
 /// The stored object with `sequence`, `previousHash` and `hash` before its own members.
-fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
+pub(super) fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
     let (previous, hash) = (hex(&sealed.previous), hex(&sealed.hash));
     let place =
         format!("\"sequence\":{},\"previousHash\":\"{previous}\",\"hash\":\"{hash}\"", sealed.sequence);

@@ -23,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use hmac::Mac;
 
 use crate::config::Admin;
+use crate::store::Visible;
 
 use super::RELOAD;
 use super::access::{Caller, Need};
@@ -72,6 +73,11 @@ impl Access {
     /// True when readers must show a token.
     pub(super) fn has_token(&self) -> bool {
         self.token.is_some()
+    }
+
+    /// What whoever sent this request may see now; nothing when he would not be let in.
+    pub(super) fn sees(&self, request: &Parts) -> Visible {
+        self.admit(request).unwrap_or_else(|_| Caller::stranger()).sees()
     }
 
     fn admit(&self, request: &Parts) -> Result<Caller, Problem> {

@@ -72,6 +72,7 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
+    state.inner.tails.end();
     let _ = stop.send(());
     let all_done = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_millis(state.inner.limits.query_ms) + GRACE, all_done)

@@ -6,6 +6,7 @@
 //! | `GET /audit/v1` | what this is, as text |
 //! | `GET /audit/v1/events` | a page of events, newest first |
 //! | `GET /audit/v1/events/{id}` | one event |
+//! | `GET /audit/v1/tail` | events as they are recorded |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
 //! | `GET /metrics` | metrics for Prometheus |
@@ -33,6 +34,7 @@ mod reload;
 mod routes;
 mod state;
 mod status;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +60,7 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1", get(status::index))
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))
+        .route("/audit/v1/tail", get(tail::tail))
         .route("/audit/v1/blind-spots", get(blind::list))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route("/metrics", get(status::metrics))

@@ -18,6 +18,9 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// When the log cannot be read.
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError>;
+
+    /// The sequence of the newest event that can be read; 0 for none. The one call that does not block.
+    fn newest(&self) -> u64;
 }
 
 impl Reader for Log {
@@ -27,5 +30,9 @@ impl Reader for Log {
 
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
         Log::get(self, id)
+    }
+
+    fn newest(&self) -> u64 {
+        self.head().sequence
     }
 }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::blind::Blind;
 use crate::config::{Admin, Limits};
-use crate::store::StoreError;
+use crate::store::{StoreError, Visible};
 use crate::telemetry::Metrics;
 
 use super::cursor::Cursors;
@@ -19,6 +20,7 @@ use super::guard::Access;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::reload::Reload;
+use super::tail::Tails;
 
 /// What the audit listener is made of.
 pub struct Setup {
@@ -96,6 +98,7 @@ pub(super) struct Inner {
     pub(super) access: ArcSwap<Access>,
     pub(super) limits: Limits,
     pub(super) cursors: Cursors,
+    pub(super) tails: Tails,
     /// Weak, for it holds this state itself.
     pub(super) reload: OnceLock<Weak<dyn Reload>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
@@ -110,6 +113,7 @@ impl State {
         let inner = Inner {
             access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
             cursors: Cursors::new(&setup.key),
+            tails: Tails::new(),
             blind: setup.blind,
             metrics: setup.metrics,
             readiness: setup.readiness,
@@ -130,6 +134,16 @@ impl State {
     /// Lets this one reload when somebody asks for it. The first one stays.
     pub fn reload_by(&self, reload: Weak<dyn Reload>) {
         let _ = self.inner.reload.set(reload);
+    }
+
+    /// The sequence of the newest event.
+    pub(super) fn newest(&self) -> u64 {
+        self.inner.reader.newest()
+    }
+
+    /// What whoever sent this request may see now: tokens are taken back, and roles.
+    pub(super) fn sees(&self, request: &Parts) -> Visible {
+        self.inner.access.load().sees(request)
     }
 
     /// True when every turn to read is taken.

@@ -134,6 +134,7 @@ Earwitness: the audit log of an application that has none.
   GET /audit/v1/events        events, newest first; filters: actor action type category source result
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event
+  GET /audit/v1/tail          events as they are recorded (server-sent events), the same filters
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
   POST /audit/v1/reload       rules and configuration are loaded anew
   GET /metrics                metrics for Prometheus

@@ -65,6 +65,7 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1", Need::Caller),
     ("/audit/v1/events", Need::Events),
     ("/audit/v1/events/{id}", Need::Events),
+    ("/audit/v1/tail", Need::Events),
     ("/audit/v1/blind-spots", Need::Staff),
     ("/audit/v1/reload", Need::Operator),
     ("/metrics", Need::Staff),

@@ -27,22 +27,22 @@ pub(super) const TOKEN: &str = "0123456789abcdef";
 
 /// A log in memory. Of the filters it knows the action alone: what a filter means is the store's business.
 #[derive(Default)]
-struct Memory {
-    events: RwLock<Vec<Found>>,
-    asked: Mutex<Vec<Query>>,
-    failure: Mutex<Option<String>>,
+pub(super) struct Memory {
+    pub(super) events: RwLock<Vec<Found>>,
+    pub(super) asked: Mutex<Vec<Query>>,
+    pub(super) failure: Mutex<Option<String>>,
     /// Answers pages that were cut by time, empty or after one event.
     cut_after: Mutex<Option<usize>>,
 }
 
 impl Memory {
-    fn add(&self, action: &str) {
+    pub(super) fn add(&self, action: &str) {
         let mut events = self.events.write();
         let sequence = events.len() as u64 + 1;
         events.push(found(sequence, action));
     }
 
-    fn with(count: usize) -> Arc<Memory> {
+    pub(super) fn with(count: usize) -> Arc<Memory> {
         let memory = Memory::default();
         (0..count).for_each(|_| memory.add("MADE"));
         Arc::new(memory)
@@ -75,6 +75,10 @@ impl Reader for Memory {
         self.fail()?;
         Ok(self.events.read().iter().find(|found| found.event.id == id).cloned())
     }
+
+    fn newest(&self) -> u64 {
+        self.events.read().len() as u64
+    }
 }
 
 fn found(sequence: u64, action: &str) -> Found {
@@ -99,7 +103,7 @@ fn readiness(journal: Result<(), String>) -> Readiness {
     Readiness { rules, is_stopping: false, journal }
 }
 
-fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
+pub(super) fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
     Setup {
         reader,
         blind: Blind::default(),
@@ -125,20 +129,20 @@ pub(super) fn guarded() -> Router {
     router(State::new(setup(Memory::with(1), Some(TOKEN))))
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
 /// Sends a request and checks what every answer must have.
-async fn send(app: &Router, request: Request<Body>) -> Answer {
+pub(super) async fn send(app: &Router, request: Request<Body>) -> Answer {
     let line = format!("{} {}", request.method(), request.uri());
     let is_head = request.method() == "HEAD";
     let (parts, body) = TowerToHyperService::new(app.clone()).call(request).await.unwrap().into_parts();
@@ -155,7 +159,7 @@ async fn send(app: &Router, request: Request<Body>) -> Answer {
     answer
 }
 
-fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let mut request = Request::builder().method(method).uri(path);
     if !headers.iter().any(|(name, _)| *name == "host") {
         request = request.header("host", "localhost:9090");
@@ -166,6 +170,6 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Body> 
     request.body(Body::empty()).unwrap()
 }
 
-async fn get(app: &Router, path: &str) -> Answer {
+pub(super) async fn get(app: &Router, path: &str) -> Answer {
     send(app, request("GET", path, &[])).await
 }

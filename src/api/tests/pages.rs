@@ -172,6 +172,10 @@ impl Reader for Slow {
     fn get(&self, _: Uuid) -> Result<Option<Found>, StoreError> {
         Ok(None)
     }
+
+    fn newest(&self) -> u64 {
+        0
+    }
 }
 
 #[tokio::test]

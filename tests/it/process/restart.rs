@@ -1,6 +1,7 @@
 //! What was answered is recorded, whatever happens to the process afterwards.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -26,6 +27,32 @@ fn an_answered_action_is_visible_at_once() {
         assert_eq!(page["data"][0]["details"]["text"], format!("note n{n}"));
     }
     assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn a_tail_tells_what_is_recorded_and_ends_when_the_process_stops() {
+    let folder = installation();
+    let process = Process::start(folder.path(), simple_upstream());
+    let mut tail = TcpStream::connect(process.audit).unwrap();
+    tail.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let line = "GET /audit/v1/tail?action=NOTE_ADDED HTTP/1.1";
+    write!(tail, "{line}\r\nhost: {}\r\nconnection: close\r\n\r\n", process.audit).unwrap();
+    let mut text = String::new();
+    let mut until = |sign: &str| {
+        let mut bytes = [0; 4_096];
+        while !text.contains(sign) {
+            let count = tail.read(&mut bytes).unwrap();
+            assert!(count > 0, "it ended before {sign}: {text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    };
+    until("retry: ");
+    for n in 0..3 {
+        assert!(add_note(process.proxy, &format!("n{n}")));
+        until(&format!("\"id\":\"n{n}\""));
+    }
+    assert_eq!(process.terminate(), Some(0));
+    until("\r\n0\r\n\r\n");
 }
 
 #[test]
