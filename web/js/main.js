@@ -1,14 +1,15 @@
 // The page put together: the address says what is shown, the feed brings it, the views show it.
 
 import * as api from './data/api.js';
-import { histogram, outcomes, sample, forget } from './data/counts.js';
+import * as session from './data/session.js';
+import { forget, learn, times } from './data/counts.js';
 import { Feed, HELD_MAX } from './data/feed.js';
 import { write } from './data/search.js';
 import { chart } from './views/chart.js';
 import { entry, missing } from './views/entry/entry.js';
 import { Find } from './views/find.js';
 import { head } from './views/head.js';
-import { Overview } from './views/overview.js';
+import { Overview } from './views/overview/overview.js';
 import { band, button, empty, failed, loading, signIn } from './views/states.js';
 import { Table } from './views/table.js';
 import { Timeline } from './views/timeline.js';
@@ -17,6 +18,7 @@ import { t } from './ui/lang.js';
 import { kept } from './ui/kept.js';
 import { ago, clock } from './ui/time.js';
 import { listenToKeys } from './keys.js';
+import { ofWords } from './views/of.js';
 import { href, onChange, state, take } from './state.js';
 
 const LOOK_MS = 3_000;
@@ -31,7 +33,7 @@ class Page {
     this.turnLive = () => this.setLive(!this.isLive);
     this.turnDensity = () => this.setDense(!this.isDense);
     this.turnTheme = () => turnTheme();
-    this.leave = () => this.askToken(null);
+    this.leave = () => session.signOut().then(() => this.askToken(null));
     this.find = new Find();
     this.place = { head: h('div', {}), band: h('div', {}), strip: h('section', { class: 'line strip', 'aria-label': t('chart.title') }), list: h('div', { class: 'list' }), end: h('div', {}) };
     this.main = h('main', { class: 'body', id: 'main' }, this.place.list);
@@ -75,6 +77,7 @@ class Page {
   heard(what) {
     if (what === 'failed' && (this.feed.failure ?? this.feed.lost)?.kind === 'signIn') return this.askToken(this.feed.failure ?? this.feed.lost);
     if (what === 'more') {
+      learn(this.feed.events.slice(this.shown));
       if (!this.view) this.showList();
       else this.view.append(this.feed.events.slice(this.shown));
       this.shown = this.feed.events.length;
@@ -109,6 +112,7 @@ class Page {
   arrived() {
     forget();
     const n = this.feed.newer.length;
+    learn(this.feed.newer);
     if (scrollY < 80 || state.view === 'overview') this.showNewer();
     const now = Date.now();
     if (now - (this.told_at ?? 0) < TOLD_MS) return;
@@ -137,7 +141,7 @@ class Page {
   /** The list may hold less than was counted for the chart, or more. */
   showCount() {
     const { events, isWhole } = this.feed;
-    const counted = this.counted?.events.length ?? 0;
+    const counted = this.counted?.n ?? 0;
     if (isWhole || events.length >= counted) this.find.count(events.length, isWhole);
     else this.find.count(counted, this.counted.isWhole);
   }
@@ -184,13 +188,12 @@ class Page {
     const { strip } = this.place;
     strip.hidden = state.view === 'overview';
     const asked = state.search;
-    const found = await sample(asked).catch(() => null);
+    const found = await times(asked).catch(() => null);
     if (asked !== state.search || !found) return;
-    this.counted = found;
+    this.counted = found.of;
     this.showCount();
-    const times = histogram(found.events, Date.now());
-    const hint = found.isWhole ? t('count.all', { n: found.events.length }) : t('count.newest', { n: found.events.length });
-    strip.replaceChildren(h('div', { class: 'hint num' }, times ? hint : ''), times ? chart(times, outcomes(found.events), { height: 34 }) : h('div', {}));
+    const isThere = found.bars.length > 0;
+    strip.replaceChildren(h('div', { class: 'hint num' }, isThere ? ofWords(found.of) : ''), isThere ? chart(found, { height: 34 }) : h('div', {}));
   }
 
   async showEntry(before) {
@@ -258,12 +261,11 @@ class Page {
     return this.feed.events.find((event) => event.id === (state.entry ?? this.focusedId())) ?? null;
   }
 
+  /** Keeps up with what is new while somebody looks; browsers give a page few connections, so a hidden one lets go of its own. */
   look(isAsked = false) {
-    if ((!this.isLive && !isAsked) || document.hidden || !this.feed || this.isAsking || state.search.to) return;
-    if (this.looking) return;
-    this.looking = this.feed.look().finally(() => {
-      this.looking = null;
-    });
+    if (!this.feed || this.isAsking) return;
+    this.feed.keep(this.isLive && !document.hidden);
+    if (isAsked) this.feed.look();
   }
 
   setLive(isLive) {
@@ -282,8 +284,9 @@ class Page {
 
   /** The listener wants a token, or does not know the one it got. */
   askToken(error) {
-    const wasTried = api.signedIn() && error;
-    api.signOut();
+    const wasTried = Boolean(error?.wasTried || (error?.kind === 'signIn' && api.hasToken()));
+    const problem = error?.kind === 'busy' ? error.problem : null;
+    api.dropToken();
     forget();
     this.isAsking = true;
     this.feed?.close();
@@ -293,16 +296,24 @@ class Page {
     this.panel = null;
     document.getElementById('page').classList.add('is-out');
     this.place.band.replaceChildren();
-    this.place.list.replaceChildren(h('h1', { class: 'unseen' }, t('signIn.title')), signIn({ wasTried }, (token) => {
-      api.signIn(token);
-      this.isAsking = false;
-      document.getElementById('page').classList.remove('is-out');
-      this.open();
-      this.showStrip();
-      this.showEntry(null);
-    }));
+    this.place.list.replaceChildren(h('h1', { class: 'unseen' }, t('signIn.title')), signIn({ wasTried, problem }, (token) => this.enter(token)));
     document.getElementById('token')?.focus();
     this.place.head.replaceChildren(head(this));
+  }
+
+  async enter(token) {
+    try {
+      await session.signIn(token);
+    } catch (error) {
+      this.askToken(Object.assign(error, { wasTried: error.kind === 'signIn' }));
+      return;
+    }
+    this.isAsking = false;
+    document.getElementById('page').classList.remove('is-out');
+    this.place.head.replaceChildren(head(this));
+    this.open();
+    this.showStrip();
+    this.showEntry(null);
   }
 
   /** The panel is as tall as what is left of the window below the head. */
@@ -344,3 +355,4 @@ function turnTheme() {
 const page = new Page();
 listenToKeys(page);
 take();
+session.learn().then((who) => who?.name && page.place.head.replaceChildren(head(page)));

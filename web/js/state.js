@@ -7,7 +7,7 @@ import { kept } from './ui/kept.js';
 import { setZone } from './ui/time.js';
 
 export const VIEWS = ['timeline', 'table', 'overview'];
-export const TABS = ['changes', 'raw', 'meta'];
+export const TABS = ['changes', 'raw', 'meta', 'proof'];
 
 export const state = {};
 const listeners = [];

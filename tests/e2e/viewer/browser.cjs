@@ -37,12 +37,19 @@ class Browser {
 }
 
 /** Answers pages of events, and single ones, from a list that a step may change. Filters are the server's business; these
- * few are what the steps use. */
+ * few are what the steps use. Of the other routes of the log there are those that `answers.routes` has, by the first word of
+ * their path; without them the page does as it would with a listener that lacks them. */
 async function answer(page, answers) {
+  await page.route(/\/audit\/v1(\/(?!events|blind-spots)|$)/, (route) => {
+    const url = new URL(route.request().url());
+    const made = answers.routes?.[url.pathname.split('/')[3] ?? 'index'];
+    return made ? made(route, url) : route.fulfill({ status: 404, json: { title: 'Not Found', status: 404 } });
+  });
   await page.route(/\/audit\/v1\/events(\/|\?|$)/, async (route) => {
     const url = new URL(route.request().url());
     if (answers.fail) return answers.fail(route);
-    const id = url.pathname.match(/events\/(.+)$/)?.[1];
+    const [, id, proof] = url.pathname.match(/events\/([^/]+)(\/proof)?$/) ?? [];
+    if (proof) return answers.routes?.proof ? answers.routes.proof(route, url) : route.fulfill({ status: 404, json: { title: 'Not Found', status: 404 } });
     if (id) {
       const found = answers.events.find((event) => event.id === decodeURIComponent(id));
       return found ? route.fulfill({ json: found }) : route.fulfill({ status: 404, json: { title: 'Not Found', status: 404 } });

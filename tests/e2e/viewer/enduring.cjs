@@ -77,7 +77,7 @@ module.exports = {
     await until('the number as written', async () => (await page.locator('.json').innerText()).includes('12345678901234567890.10'));
   },
 
-  async 'a listener with a token asks for it, keeps it in the tab, and takes no wrong one'({ open, guarded, token }) {
+  async 'a listener with a token asks for it, keeps it from other pages, and takes no wrong one'({ open, guarded, token }) {
     const page = await open(guarded);
     await page.waitForSelector('#token');
     await page.fill('#token', 'not-the-token');
@@ -95,7 +95,7 @@ module.exports = {
     const other = await open(guarded);
     await other.waitForSelector('#token');
     await page.locator('.tools > button').last().click();
-    await page.getByRole('button', { name: 'Forget the token' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
     await page.waitForSelector('#token');
   },
 

@@ -1,6 +1,7 @@
 // Finding: over the real query endpoint, so that what the page asks is what the server takes.
 
 const { require_, until } = require('./browser.cjs');
+const { week } = require('./made.cjs');
 
 const rows = (page) => page.locator('.row[data-id]').count();
 const chips = (page) => page.locator('.chip').allInnerTexts();
@@ -87,6 +88,59 @@ module.exports = {
     await until('the address has the span', async () => /from=\d{4}.*to=\d{4}/.test(page.url()));
   },
 
+  async 'where the log counts, figures are of all of it: in the head, the chart, the drop-downs and the completion'({ open, address }) {
+    const asked = [];
+    const hour = 3_600_000;
+    const start = Math.floor(Date.now() / hour) * hour - 5 * hour;
+    const buckets = [[0, 40_000, { success: 39_990, denied: 10 }], [3, 1_200_000, { success: 1_199_000, failure: 1_000 }]].map(([at, count, results]) => ({ from: new Date(start + at * hour).toISOString(), count, results }));
+    const routes = {
+      histogram: (route, url) => asked.push(url.searchParams.get('interval')) && route.fulfill({ json: { data: buckets, interval: url.searchParams.get('interval'), isCut: false } }),
+      facets: (route, url) => route.fulfill({ json: { data: Object.fromEntries(url.searchParams.getAll('facet').map((field) => [field, field === 'actor' ? [{ value: 'u4', name: 'Jordis Nowak', count: 1_239_000 }, { value: 'u5', count: 1_000 }] : []])), total: { count: 1_240_000, atLeast: true }, isCut: false } }),
+    };
+    const page = await open(address, { answers: { events: week(70, Date.now()), routes } });
+    await until('the head counts all', async () => (await page.locator('.total').innerText()).startsWith('1,240,000'));
+    require_(asked[0] === 'month' && asked.at(-1) === 'minute', 'a search through all time is looked at coarsely, then finely', asked);
+    require_((await page.locator('.chart svg').getAttribute('aria-label')).includes('1,240,000 in all, 1,000 failed, 10 denied'), 'the chart has the sums', await page.locator('.chart svg').getAttribute('aria-label'));
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Actor' }).click();
+    const menu = page.getByRole('dialog', { name: 'Actor' });
+    await until('names stand for identifiers', async () => /Jordis Nowak\s*1,239,000/.test(await menu.innerText()));
+    require_((await menu.innerText()).includes('at least 1,240,000 events'), 'of how many', await menu.innerText());
+    await menu.getByLabel('Jordis Nowak').check();
+    await until('the identifier is asked for', () => page.url().includes('actor=u4'));
+    require_((await chips(page)).join().includes('Jordis Nowak'), 'the chip has the name', await chips(page));
+    await page.keyboard.press('Escape');
+    const box = await page.locator('.chart-plot').boundingBox();
+    await page.mouse.click(box.x + 2, box.y + 10);
+    await until('a click on a bar narrows to it', async () => new URL(page.url()).searchParams.get('from') === new Date(start).toISOString());
+  },
+
+  async 'filters that are wanted less often stand behind More, those of notifications among them'({ open, address }) {
+    const events = week(60, Date.now());
+    events[0].details = { notificationType: 'Cancelled event', recipientEmail: 'a@x.org' };
+    const page = await open(address, { answers: { events } });
+    await page.waitForSelector('.row[data-id]');
+    const more = page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'More' });
+    await more.click();
+    await page.getByRole('button', { name: 'Organization' }).click();
+    await page.getByLabel('Harbour Clinics').check();
+    require_(page.url().includes('organization=Harbour+Clinics'), 'the address', page.url());
+    await page.keyboard.press('Escape');
+    await more.click();
+    await page.getByRole('button', { name: 'Notification' }).click();
+    await page.getByRole('button', { name: 'Cancelled event' }).click();
+    await until('it is searched for as a phrase', async () => (await page.inputValue('#q')) === '"Cancelled event"');
+  },
+
+  async 'what is typed with a minus before it is left out'({ open, address }) {
+    const page = await open(address, { answers: { events: week(60, Date.now()) } });
+    await page.waitForSelector('.row[data-id]');
+    await page.focus('#q');
+    await page.keyboard.type('-result:fail');
+    await page.locator('#suggestions [role=option]', { hasText: 'failure' }).click();
+    await until('the address has it', () => new URL(page.url()).searchParams.get('q') === '-result:failure');
+    require_((await chips(page)).length === 0, 'no chip, which would be the contrary', await chips(page));
+  },
+
   async 'a search that finds nothing says what to leave out'({ open, address }) {
     const page = await open(`${address}?result=denied&q=nobodywrotethis`);
     await page.getByRole('button', { name: 'Drop “nobodywrotethis”' }).click();
@@ -121,7 +175,7 @@ module.exports = {
     const spot = { method: 'POST', path: '/api/bookings/{id}/notes', unmatched: 14, unrecorded: 0, statuses: { '2xx': 14 }, firstSeen: '2026-11-22T09:12:44Z', lastSeen: '2026-11-22T09:13:01Z', clients: 1, values: {} };
     const page = await open(`${address}?view=overview`, { before: (fresh) => fresh.route(/blind-spots/, (route) => route.fulfill({ json: { data: [spot], unlearned: { '4xx': 2 } } })) });
     const section = (name) => page.locator(`section[aria-label="${name}"]`);
-    await until('health', async () => (await section('Recorder').count()) && /ready/.test(await section('Recorder').innerText()));
+    await until('health', async () => (await section('The log itself').count()) && /ready/.test(await section('The log itself').innerText()));
     require_(/all \d+ events|of the newest 500/.test(await section('What and who').innerText()), 'of how many', await section('What and who').innerText());
     require_((await section('Blind spots').innerText()).includes('/api/bookings/{id}/notes'), 'a blind spot', await section('Blind spots').innerText());
     await section('Worth a look').getByRole('link', { name: /Ben Becker/ }).first().click();

@@ -86,6 +86,27 @@ module.exports = {
     require_((await page.locator('.live').getAttribute('aria-pressed')) === 'false', 'p pauses', '');
   },
 
+  async 'what is recorded comes by the tail, which goes on where it broke off'({ open, address, proxy }) {
+    const act = (name) => fetch(`${proxy}/login`, { method: 'POST', body: new URLSearchParams({ username: name, password: 'wrong' }), redirect: 'manual' });
+    const places = [];
+    const page = await open(`${address}?action=LOGIN`, { before: (fresh) => fresh.on('request', (asked) => asked.url().includes('/tail') && places.push(asked.headers()['last-event-id'] ?? null)) });
+    const follows = page.waitForResponse((answer) => answer.url().includes('/audit/v1/tail?action=LOGIN') && answer.ok());
+    await page.waitForSelector('.row[data-id]');
+    await follows;
+    // The page asks for what it missed while the tail began; from then on nothing but the tail may tell it.
+    await page.waitForResponse((answer) => answer.url().includes('/audit/v1/events?') && answer.ok());
+    await page.route(/audit.v1.events\?/, (route) => route.abort());
+    const count = () => page.locator('.row[data-id]').count();
+    const before = await count();
+    await act('ben');
+    await until('it slid in', async () => (await count()) === before + 1);
+    await page.keyboard.press('p');
+    await act('ben');
+    await page.keyboard.press('p');
+    await until('what came while it was paused is there, once', async () => (await count()) === before + 2);
+    require_(places.length >= 2 && places[0] === null && places.at(-1) !== null, 'the second tail went on from a place', places);
+  },
+
   async 'keys lead through the list: j, k, Enter, Esc, slash'({ open, address }) {
     const answers = { events: week(120, NOW()) };
     const page = await open(address, { answers });

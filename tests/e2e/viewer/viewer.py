@@ -86,7 +86,7 @@ def main():
             port = urllib.parse.urlsplit(application).port
             sidecar = Earwitness(folder, port, ROOT / "examples" / "legacy" / "rules" / "legacy", token=TOKEN)
             guarded = f"http://127.0.0.1:{sidecar.admin_port}/"
-            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN]
+            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy]
             code = subprocess.run(command, env={**os.environ, "NODE_PATH": str(packages)}, timeout=880).returncode
             if code:
                 print(demonstration.log(), sidecar.process.log(), sep="\n", flush=True)

@@ -1,7 +1,8 @@
-// The one module that talks to Earwitness. What the API has no endpoint for (counts, a histogram, a tail) is made
-// from pages elsewhere, so that an endpoint can take its place here.
+// The one module that talks to Earwitness. A route that this listener does not have is asked for once; what it would
+// have told is then made from pages of events, and says so.
 //
-// The token is kept in this tab's session storage: it survives a reload, not the tab, and no other tab sees it.
+// Whoever signs in gets a cookie that no script can read. Where there are no sessions, the token is kept in this tab's
+// session storage: it survives a reload, not the tab, and no other tab sees it.
 
 const TOKEN = 'earwitness.token';
 const PAGE_MAX = 500;
@@ -14,9 +15,10 @@ export class Refused extends Error {
   }
 }
 
-export const signedIn = () => Boolean(token());
+export const hasToken = () => Boolean(token());
 
-export function signIn(text) {
+/** Shows this token from now on. */
+export function takeToken(text) {
   try {
     sessionStorage.setItem(TOKEN, text);
   } catch {
@@ -25,7 +27,7 @@ export function signIn(text) {
   held = text;
 }
 
-export function signOut() {
+export function dropToken() {
   held = null;
   try {
     sessionStorage.removeItem(TOKEN);
@@ -40,7 +42,7 @@ export async function events(parameters, { limit = 100, cursor = null, signal } 
   asked.set('limit', Math.min(limit, page_max));
   if (cursor) asked.set('cursor', cursor);
   try {
-    const text = await (await get(`audit/v1/events?${asked}`, signal)).text();
+    const text = await (await get(`audit/v1/events?${asked}`, { signal })).text();
     const page = JSON.parse(text);
     return { events: page.data, next: page.pagination.nextCursor, isCut: Boolean(page.isCut), text };
   } catch (error) {
@@ -52,13 +54,50 @@ export async function events(parameters, { limit = 100, cursor = null, signal } 
   }
 }
 
+/** True where this listener lists such a route. */
+export async function hasRoute(path) {
+  routes ??= get('audit/v1').then((answer) => answer.text(), () => '');
+  return new RegExp(`${path}(?![\\w/-])`).test(await routes);
+}
+
+/** The file that the server makes of a search. */
+export const exported = async (parameters) => (await get(`audit/v1/export?${parameters}`)).blob();
+
+/** Who somebody is; by `POST` signs in with the token, by `DELETE` signs out. */
+export async function session(method) {
+  // Another site's page cannot set this header, and without it nothing is changed by a cookie.
+  const answer = await get('audit/v1/session', { method, headers: method === 'GET' ? {} : { 'Earwitness-Request': '1' } });
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** How many events there are of each value: `{ data: { field: [{ value, name, count }] }, total, isCut }`; null where there is no such route. */
+export const facets = (parameters, fields, limit = 100) => optional('audit/v1/facets', [...parameters, ...fields.map((field) => ['facet', field]), ['limit', limit]]);
+
+/** How many events there were when: `{ data: [{ from, count, results }], interval, isCut }`; null where there is no such route. */
+export const histogram = (parameters, interval, zone) => optional('audit/v1/histogram', [...parameters, ['interval', interval], ['zone', zone]]);
+
+/** What is kept how long, and what went; null where there is no such route, or not for this reader. */
+export const retention = () => optional('audit/v1/retention', []);
+
+/** The newest signed checkpoint, as text. */
+export const checkpoint = async () => (await get('audit/v1/checkpoint')).text();
+
+/** The keys that sign checkpoints. */
+export const key = async () => (await get('audit/v1/key')).text();
+
+/** Where an event stands in the tree. */
+export const proof = async (id) => (await get(`audit/v1/events/${encodeURIComponent(id)}/proof`)).json();
+
+/** The body of a tail: the events of a search as they are recorded, from `last` on. */
+export const tail = async (parameters, last, signal) => (await get(`audit/v1/tail?${new URLSearchParams(parameters)}`, { signal, headers: last ? { 'Last-Event-ID': last } : {} })).body;
+
 /** One event, byte for byte. */
 export const eventText = async (id) => (await get(`audit/v1/events/${encodeURIComponent(id)}`)).text();
 
 export const blindSpots = async () => (await get('audit/v1/blind-spots')).json();
 
 /** Whether it works; a log that does not is an answer, too. */
-export const readiness = async () => (await get('readyz', undefined, [503])).json();
+export const readiness = async () => (await get('readyz', { also: [503] })).json();
 
 /** Its metrics: what each name's samples add up to. */
 export async function metrics() {
@@ -71,6 +110,7 @@ export async function metrics() {
 }
 
 let held = null;
+let routes = null;
 let page_max = PAGE_MAX;
 
 function token() {
@@ -81,11 +121,25 @@ function token() {
   }
 }
 
-async function get(path, signal, also = []) {
-  const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
+const absent = new Set();
+
+/** What a route answers; null where this listener has no such route, or not for this reader. */
+async function optional(path, parameters) {
+  if (absent.has(path)) return null;
+  try {
+    return await (await get(`${path}?${new URLSearchParams(parameters)}`)).json();
+  } catch (error) {
+    if (!['missing', 'forbidden'].includes(error.kind)) throw error;
+    absent.add(path);
+    return null;
+  }
+}
+
+async function get(path, { signal, also = [], headers = {}, method = 'GET' } = {}) {
+  const shown = token() ? { Authorization: `Bearer ${token()}` } : {};
   let answer;
   try {
-    answer = await fetch(path, { headers, signal, cache: 'no-store', redirect: 'error', credentials: 'omit' });
+    answer = await fetch(path, { method, headers: { ...shown, ...headers }, signal, cache: 'no-store', redirect: 'error', credentials: 'same-origin' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Refused('offline');

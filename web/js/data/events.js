@@ -31,6 +31,11 @@ export function kindOf(event) {
   return 'other';
 }
 
+const OWN = /^(RECORDING_|CLOCK_MOVED$|RULE_FAILING$|RULES_RELOADED$|CHANGED_UNSEEN$)/;
+
+/** The kind of an action of which no more is known. */
+export const kindOfAction = (action) => (OWN.test(action) ? 'record' : kindOf({ action }));
+
 const VERBS = {
   booking: [['people', /attendee|guest|seat|no_show/], ['place', /location/], ['move', /reschedul|move|start_time|reassign/], ['accept', /accept|confirm/], ['delete', /cancel|delete|reject|remove|clear/], ['create', /creat|made|add|restore|book(ed|ing\.created)/]],
   calendar: [['bell', /notif/], ['look', /lookup|availab|freebusy/]],
@@ -65,8 +70,6 @@ export function initials(name) {
   const words = String(name).replace(/^(dr|prof)\.?\s+/i, '').split(/[\s.@_-]+/u).filter((word) => /^[\p{L}\p{N}]/u.test(word));
   return words.slice(0, 2).map((word) => [...word][0]).join('').toUpperCase() || '?';
 }
-
-
 
 /** Every fact of an event as a column: its name and how it is read. `time` stands before them all. */
 export const COLUMNS = new Map(Object.entries({
@@ -109,6 +112,14 @@ export const COLUMNS = new Map(Object.entries({
   id: (e) => e.id,
   details: (e) => (e.details ? JSON.stringify(e.details) : null),
 }));
+/** Where these stand in an event, for files that the server makes. */
+export const PATHS = {
+  message: 'message.text', who: 'actor.name', result: 'result', target: 'target.name', source: 'source', ip: 'client.ip', action: 'action', type: 'type', category: 'category', title: 'title',
+  behalf: 'onBehalfOf.name', actorType: 'actor.type', actorId: 'actor.id', email: 'actor.email', role: 'actor.role', assurance: 'actor.assurance', organization: 'scope.organization', team: 'scope.team',
+  targetType: 'target.type', targetId: 'target.id', links: 'links', changes: 'changes', reason: 'reason', error: 'error', apiKind: 'apiKind', userAgent: 'client.userAgent', method: 'request.method', url: 'request.url',
+  status: 'response.status', durationMs: 'response.durationMs', notes: 'notes', certainty: 'match.certainty', rule: 'rule.id', traceId: 'request.traceId', requestId: 'request.id', sequence: 'sequence', id: 'id', details: 'details',
+};
+
 export const SHOWN_AT_FIRST = ['message', 'who', 'result', 'target', 'source', 'ip', 'action'];
 
 /** The text in a column; `details.x` is the member `x` of what the rule keeps beside. */

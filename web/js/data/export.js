@@ -69,11 +69,16 @@ export async function make({ search, format, columns, names, signal, told }) {
 /** Hands a file to the browser; its name is ours alone. */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);
+  saveFrom(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Lets the browser fetch a file and keep it. */
+export function saveFrom(url, name) {
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** `earwitness-events-2026-11-22T0912.csv`. */

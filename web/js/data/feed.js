@@ -1,10 +1,11 @@
 // The events of one search as the page holds them: pages behind, and what arrives in front.
 //
-// There is no endpoint for a tail yet: the newest page is asked again and again, and read from its top down to the
-// first event that is known.
+// What is new comes by the tail. Where that does not run, the newest page is asked again and again, and read from its
+// top down to the first event that is known; so it is once after a tail has begun, since the page is older than it.
 
 import * as api from './api.js';
 import { ask } from './search.js';
+import { Tail } from './tail.js';
 
 const FIRST = 60;
 const MORE = 200;
@@ -25,6 +26,7 @@ export class Feed {
     this.changed = changed;
     this.events = [];
     this.newer = [];
+    this.arriving = [];
     this.next = null;
     this.isWhole = false;
     this.isLoading = false;
@@ -33,6 +35,36 @@ export class Feed {
     this.isBroken = false;
     this.seen_at = null;
     this.stop = new AbortController();
+    this.tail = search.to ? null : new Tail(this.parameters, { began: () => this.look(), came: (events) => this.came(events) });
+  }
+
+  /** Hears of what is new, as long as it is called now and then; `isLive` false lets go of the tail. */
+  keep(isLive) {
+    if (!isLive || this.isBroken) this.tail?.close();
+    else if (this.tail && this.seen_at && !this.failure && !this.tail.keep()) this.look();
+  }
+
+  /** True while the tail brings what is new. */
+  get isFollowing() {
+    return Boolean(this.tail?.isOpen);
+  }
+
+  /** Takes what the tail brought, oldest first; while a look is under way it waits, so that none is taken twice or lost. */
+  came(events) {
+    this.arriving.push(...events);
+    if (this.isLooking) return;
+    const top = this.top;
+    const fresh = this.arriving.filter((event) => event.sequence > top).reverse();
+    this.arriving = [];
+    this.seen_at = Date.now();
+    this.put(fresh);
+  }
+
+  /** Puts what is newer in front of what waits. */
+  put(found) {
+    this.newer.unshift(...found);
+    if (this.events.length + this.newer.length > HELD_MAX || this.newer.length > NEWER_MAX) this.isBroken = true;
+    if (found.length) this.changed('newer');
   }
 
   /** The newest sequence number that is held. */
@@ -79,20 +111,22 @@ export class Feed {
 
   /** Looks for what is newer than the newest that is held. */
   async look() {
-    if (this.isLoading || this.failure || this.isBroken) return;
+    if (this.isLoading || this.failure || this.isBroken || this.isLooking) return;
+    this.isLooking = true;
     try {
       const found = await this.newest();
       const wasOffline = this.lost;
       this.lost = null;
       this.seen_at = Date.now();
-      this.newer.unshift(...found);
-      if (this.events.length + this.newer.length > HELD_MAX || this.newer.length > NEWER_MAX) this.isBroken = true;
-      if (found.length) this.changed('newer');
-      else if (wasOffline) this.changed('online');
+      this.put(found);
+      if (!found.length && wasOffline) this.changed('online');
     } catch (error) {
       if (error.name === 'AbortError') return;
       this.lost = error;
       this.changed('failed');
+    } finally {
+      this.isLooking = false;
+      if (this.arriving.length) this.came([]);
     }
   }
 
@@ -122,5 +156,6 @@ export class Feed {
 
   close() {
     this.stop.abort();
+    this.tail?.close();
   }
 }

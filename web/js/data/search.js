@@ -1,7 +1,7 @@
 // A search: words, filters, a span of time. The address bar holds it whole, the box shows it, the API is asked it.
 
 /** The filters, by the API's own names; each takes any of its values. */
-export const FIELDS = ['actor', 'action', 'type', 'category', 'source', 'result', 'targetType', 'targetId', 'ip', 'claimedActor'];
+export const FIELDS = ['actor', 'action', 'type', 'category', 'source', 'result', 'targetType', 'targetId', 'team', 'organization', 'ip', 'claimedActor'];
 
 const SPANS_MS = { h: 3_600_000, d: 86_400_000 };
 
@@ -41,6 +41,12 @@ export function withFilter(search, field, values) {
 export function withValue(search, field, value) {
   const values = search.filters.get(field) ?? [];
   return values.includes(value) ? search : withFilter(search, field, [...values, value]);
+}
+
+/** The same search with these words beside its own, as a phrase. */
+export function withPhrase(search, text) {
+  const phrase = `"${text.replace(/["\\]/g, ' ').trim()}"`;
+  return search.words.includes(phrase) ? search : { ...search, words: `${search.words} ${phrase}`.trim() };
 }
 
 export const isEmpty = (search) => !search.words && !search.from && !search.to && !search.filters.size;

@@ -23,6 +23,9 @@ export const dayShort = (text) => format('short', { day: 'numeric', month: 'shor
 export const dayLong = (text) => format('long', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }, text);
 export const moment = (text) => format('moment', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, text);
 
+/** The page's zone by the name that the API knows. */
+export const zoneForApi = () => (zoneIsUtc() ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone);
+
 export const zoneName = () => (zoneIsUtc() ? 'UTC' : zoneOffset());
 export const exact = (text) => `${dayLong(text)}, ${clock(text)} ${zoneName()}`;
 

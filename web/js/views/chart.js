@@ -8,8 +8,9 @@ import { go, state } from '../state.js';
 
 const WIDTH = 1000;
 
-/** A chart of a histogram, `height` units high. */
-export function chart(histogram, outcomes, { height, hasScale = false }) {
+/** A chart of counted times, `height` units high. */
+export function chart(histogram, { height, hasScale = false }) {
+  const { outcomes } = histogram;
   const most = Math.max(...histogram.bars.map((bar) => bar.all)) * 1.04 || 1;
   const drawing = s('svg', { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label(histogram, outcomes) });
   const step = WIDTH / histogram.bars.length;
@@ -31,7 +32,7 @@ function barOf(bar, x, step, height, most) {
 }
 
 function label(histogram, outcomes) {
-  const n = Object.values(outcomes).reduce((sum, one) => sum + one, 0);
+  const { n } = histogram.of;
   return t('chart.label', { n, failure: outcomes.failure, denied: outcomes.denied, from: moment(histogram.from), to: moment(endOf(histogram)) });
 }
 
@@ -88,8 +89,10 @@ function choosing(plot, histogram) {
     if (!mark) return;
     mark.remove();
     mark = null;
-    const span = [start, at(event)].sort((a, b) => a - b).map((share) => Math.round(share * histogram.bars.length));
-    if (span[1] > span[0]) narrow(histogram, span);
+    const shares = [start, at(event)].sort((a, b) => a - b).map((share) => share * histogram.bars.length);
+    // Who only clicks means the bar under the pointer.
+    const span = shares[1] - shares[0] < 0.5 ? [Math.floor(shares[0]), Math.floor(shares[0]) + 1] : shares.map(Math.round);
+    if (span[1] > span[0] && span[0] < histogram.bars.length) narrow(histogram, span);
   });
   plot.addEventListener('pointercancel', () => {
     mark?.remove();

@@ -1,7 +1,7 @@
 // The search: a box with chips and completion, drop-downs with counts, the span of time, saved searches, export. The
 // words are sent when somebody presses Enter; a filter holds at once.
 
-import { sample, values } from '../data/counts.js';
+import { facets, nameFor } from '../data/counts.js';
 import { FIELDS, parse, withFilter, withValue } from '../data/search.js';
 import { h, named, value } from '../ui/dom.js';
 import { icon } from '../ui/icons.js';
@@ -11,10 +11,13 @@ import { go, state } from '../state.js';
 import { columns } from './menus/columns.js';
 import { exportMenu } from './menus/exporting.js';
 import { facet } from './menus/facet.js';
+import { others } from './menus/others.js';
 import { range, rangeName } from './menus/range.js';
 import { saved } from './menus/saved.js';
 
-const DROPDOWNS = ['actor', 'action', 'type', 'source', 'result', 'category', 'targetType', 'ip'];
+const DROPDOWNS = ['actor', 'action', 'type', 'source', 'result', 'team'];
+/** What is completed where no field is named. */
+const COMPLETED = ['actor', 'action', 'source', 'result', 'type'];
 const SUGGESTED_MAX = 9;
 
 export class Find {
@@ -25,7 +28,7 @@ export class Find {
     this.wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
     this.dropdowns = DROPDOWNS.map((field) => [field, opener({ class: 'tool', width: 300 }, t(`field.${field}`), facet(field), t(`field.${field}`), icon('down'))]);
     this.columns = opener({ class: 'tool', width: 310 }, t('columns.title'), columns, icon('columns'), h('span', {}));
-    this.bar = h('div', { class: 'filters', role: 'group', 'aria-label': t('find.filters') }, this.dropdowns.map(([, button]) => button), h('span', { class: 'push' }),
+    this.bar = h('div', { class: 'filters', role: 'group', 'aria-label': t('find.filters') }, this.dropdowns.map(([, button]) => button), this.more = opener({ class: 'tool', width: 300 }, t('find.more'), others, t('find.more'), icon('down')), h('span', { class: 'push' }),
       this.columns, opener({ class: 'tool', width: 300 }, t('saved.title'), saved, t('saved.button'), icon('down')));
     this.range = opener({ class: 'button', width: 280 }, t('range.title'), range, icon('clock'), h('span', { class: 'range-name' }), icon('down'));
     this.exporter = opener({ class: 'button is-export', width: 330 }, t('export.title'), exportMenu, icon('download'), t('export.button'));
@@ -45,6 +48,7 @@ export class Find {
     this.chips.replaceChildren(...fields.map((field) => chip(field, search.filters.get(field))));
     this.range.querySelector('.range-name').textContent = rangeName();
     for (const [field, button] of this.dropdowns) button.classList.toggle('is-on', search.filters.has(field));
+    this.more.classList.toggle('is-on', fields.some((field) => !DROPDOWNS.includes(field)));
     this.columns.hidden = state.view !== 'table';
     this.columns.lastChild.textContent = t('columns.button', { n: state.columns.length });
   }
@@ -110,14 +114,15 @@ export class Find {
     this.input.removeAttribute('aria-activedescendant');
   }
 
-  /** Fields first, then values of the newest events, for the word that is being typed. */
+  /** Fields first, then their values with counts, for the word that is being typed; `-` before it leaves them out. */
   async suggest() {
     const typed = this.input.value;
-    const found = typed.match(/(?:^|\s)(?:([a-z]+):)?("?)([^\s"]*)$/i);
+    const found = typed.match(/(?:^|\s)(-?)(?:([a-z]+):)?("?)([^\s"]*)$/i);
     if (!found || !typed.trim()) return this.hide();
-    const start = typed.slice(0, typed.length - found[0].trimStart().length);
-    const field = FIELDS.find((name) => name.toLowerCase() === found[1]?.toLowerCase());
-    const options = field ? await this.valuesOf([field], found[3], start, 0) : [...this.fieldsOf(found[3], start), ...(await this.valuesOf(['actor', 'action', 'source', 'result', 'type'], found[3], start, 1))];
+    const [, minus, named_, , word] = found;
+    const start = typed.slice(0, typed.length - found[0].trimStart().length) + minus;
+    const field = FIELDS.find((name) => name.toLowerCase() === named_?.toLowerCase());
+    const options = field ? await this.valuesOf([field], word, start, 0) : [...this.fieldsOf(word, start), ...(await this.valuesOf(COMPLETED, word, start, 1))];
     if (this.input.value !== typed || !options.length || document.activeElement !== this.input) return options.length ? undefined : this.hide();
     this.list.replaceChildren(...options.slice(0, SUGGESTED_MAX).map((option, index) => suggestion(option, index)));
     this.list.hidden = false;
@@ -135,11 +140,17 @@ export class Find {
 
   async valuesOf(fields, word, start, length_min) {
     if (word.length < length_min) return [];
-    const { events } = await sample(state.search).catch(() => ({ events: [] }));
-    return fields.flatMap((field) => values(events, field).filter(([name]) => name.toLowerCase().includes(word.toLowerCase())).map(([name, n]) => ({ field, text: name, hint: number(n), pick: () => {
-      this.hide();
-      go({ search: { ...withValue(state.search, field, name), words: start.trim() }, entry: null }, { push: true });
-    } })));
+    const { rows } = await facets(state.search, fields).catch(() => ({ rows: new Map() }));
+    const fits = (field) => ([name]) => `${name} ${nameFor(field, name)}`.toLowerCase().includes(word.toLowerCase());
+    return fields.flatMap((field) => (rows.get(field) ?? []).filter(fits(field)).map(([name, n]) => ({ field, text: nameFor(field, name), hint: number(n), pick: () => this.pick(field, name, start) })));
+  }
+
+  /** A value becomes a chip; one to leave out stays in the box, as words that the search understands. */
+  pick(field, name, start) {
+    this.hide();
+    if (!start.endsWith('-')) return go({ search: { ...withValue(state.search, field, name), words: start.trim() }, entry: null }, { push: true });
+    this.input.value = `${start}${field}:${/^[\w.@-]+$/.test(name) ? name : `"${name.replace(/"/g, ' ')}"`} `;
+    return this.input.form.requestSubmit();
   }
 }
 
@@ -150,7 +161,7 @@ function suggestion({ field, text, hint, isMono, pick }, index) {
 }
 
 function chip(field, chosen) {
-  const shown = chosen.map((one) => (field === 'result' && has(`result.${one}`) ? t(`result.${one}`) : one));
+  const shown = chosen.map((one) => (field === 'result' && has(`result.${one}`) ? t(`result.${one}`) : nameFor(field, one)));
   const text = shown.flatMap((one, index) => [index > 0 && ` ${t('find.or')} `, value(one, 60)]);
   return h('span', { class: 'chip' }, h('span', {}, h('i', {}, t(`field.${field}`), ': '), text),
     h('button', { type: 'button', 'aria-label': t('find.remove', { field: t(`field.${field}`), value: named(shown.join(', '), 60) }), onclick: () => go({ search: withFilter(state.search, field, []), entry: null }) }, icon('close')));

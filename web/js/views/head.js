@@ -1,7 +1,7 @@
 // The head: which view, live or not, which zone, how dense, light or dark, and the rest behind one button.
 
-import * as api from '../data/api.js';
-import { h } from '../ui/dom.js';
+import * as session from '../data/session.js';
+import { h, value } from '../ui/dom.js';
 import { brand, icon } from '../ui/icons.js';
 import { LANGUAGES, language, t } from '../ui/lang.js';
 import { kept } from '../ui/kept.js';
@@ -50,7 +50,7 @@ function more(page) {
       h('h2', {}, t('head.look')), option(t('head.theme'), page.turnTheme), state.view === 'timeline' && option(t('head.density'), page.turnDensity),
       h('h2', {}, t('keys.title')), keys(),
       h('label', { class: 'option' }, h('input', { type: 'checkbox', checked: keysAreOn(), onchange: switchKeys }), t('keys.single')),
-      api.signedIn() && option([icon('leave'), t('head.leave')], leave),
-    ].flat();
+      session.isSignedIn() && [h('h2', {}, t('head.who')), session.who?.name && h('p', { class: 'hint' }, value(session.who.name, 80), session.who.grants?.length ? [': ', value(session.who.grants.join(', '), 200)] : null), option([icon('leave'), t('head.leave')], leave)],
+    ].flat(2);
   }, icon('more'));
 }

@@ -42,7 +42,8 @@ export function failed(error, again) {
 /** An answer of this listener without a token that it knows: the page asks for one. */
 export function signIn(error, enter) {
   const field = h('input', { type: 'password', id: 'token', autocomplete: 'off', spellcheck: 'false', required: true, 'aria-describedby': 'token-hint' });
-  const wasWrong = error?.wasTried && h('p', { class: 'wrong', role: 'alert' }, icon('failure'), t('signIn.wrong'));
+  const why = error?.wasTried ? t('signIn.wrong') : error?.problem?.detail;
+  const wasWrong = why && h('p', { class: 'wrong', role: 'alert' }, icon('failure'), value(why, 300));
   const form = h('form', { class: 'sign-in', onsubmit: (event) => {
     event.preventDefault();
     if (field.value) enter(field.value.trim());

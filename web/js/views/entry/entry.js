@@ -14,6 +14,7 @@ import { tool } from '../head.js';
 import { changes } from './changes.js';
 import { long } from './long.js';
 import { meta } from './meta.js';
+import { proof } from './proof.js';
 import { raw } from './raw.js';
 
 /** The panel of an event; `move(by)` goes to its neighbour in the list, `beside` are events of the same request. */
@@ -91,7 +92,7 @@ function notes(event) {
 }
 
 function tabs(event) {
-  const names = { changes: [t('tab.changes'), event.changes?.length], raw: [t('tab.raw')], meta: [t('tab.meta')] };
+  const names = { changes: [t('tab.changes'), event.changes?.length], raw: [t('tab.raw')], meta: [t('tab.meta')], proof: [t('tab.proof')] };
   const turn = (at) => {
     const next = TABS[(at + TABS.length) % TABS.length];
     go({ tab: next });
@@ -105,7 +106,7 @@ function tabs(event) {
     else if (key.key === 'End') turn(TABS.length - 1);
   };
   const tab = (name) => h('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-selected': String(name === state.tab), 'aria-controls': 'tab-panel', tabindex: name === state.tab ? 0 : -1, onclick: () => go({ tab: name }), onkeydown }, names[name][0], names[name][1] ? h('span', { class: 'num' }, ` ${number(names[name][1])}`) : null);
-  const shown = { changes, raw, meta }[state.tab](event);
+  const shown = { changes, raw, meta, proof }[state.tab](event);
   return [h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('entry.parts') }, TABS.map(tab)),
     h('div', { role: 'tabpanel', id: 'tab-panel', 'aria-labelledby': `tab-${state.tab}`, tabindex: 0 }, shown)];
 }

@@ -1,7 +1,9 @@
 // The export: the whole search, not what is loaded, in a form that a spreadsheet or a program reads.
 
-import { COLUMNS } from '../../data/events.js';
+import * as api from '../../data/api.js';
+import { COLUMNS, PATHS } from '../../data/events.js';
 import * as exporting from '../../data/export.js';
+import { ask } from '../../data/search.js';
 import { h, tell } from '../../ui/dom.js';
 import { t } from '../../ui/lang.js';
 import { refill } from '../../ui/menu.js';
@@ -10,17 +12,23 @@ import { columnName } from '../table.js';
 import { allColumns } from './columns.js';
 
 const FORMATS = ['csv', 'csv;', 'ndjson'];
+/** Made by the server alone, where it makes files. */
+const MADE_THERE = ['xlsx', 'json', 'cloudevents', 'ocsf'];
+const ENDINGS = { xlsx: 'xlsx', json: 'json', cloudevents: 'ndjson', ocsf: 'ndjson' };
 
 export function exportMenu(close, box) {
   const radio = (group, name, text, isOn) => h('label', { class: 'option' }, h('input', { type: 'radio', name: group, value: name, checked: isOn }), h('span', {}, text));
+  const there = h('div', {});
+  api.hasRoute('/audit/v1/export').then((has) => has && there.replaceChildren(...MADE_THERE.map((name) => radio('format', name, t(`export.${name}`), false))));
   const form = h('form', {}, h('h2', {}, t('export.title')), h('p', { class: 'hint' }, t('export.hint')),
-    h('fieldset', {}, h('legend', {}, t('export.format')), FORMATS.map((name, index) => radio('format', name, t(`export.${name}`), index === 0))),
+    h('fieldset', {}, h('legend', {}, t('export.format')), FORMATS.map((name, index) => radio('format', name, t(`export.${name}`), index === 0)), there),
     h('fieldset', {}, h('legend', {}, t('export.columns')), radio('columns', 'shown', t('export.shown', { n: state.columns.length }), true), radio('columns', 'all', t('export.all'), false)),
     h('p', { class: 'hint' }, t('export.formulae')), h('div', { class: 'foot' }, h('button', { class: 'button is-small is-main' }, t('export.start'))));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const chosen = new FormData(form);
-    run(close, box, chosen.get('format'), chosen.get('columns') === 'all');
+    const make = MADE_THERE.includes(chosen.get('format')) ? fetched : run;
+    make(close, box, chosen.get('format'), chosen.get('columns') === 'all');
   });
   return [form];
 }
@@ -44,6 +52,26 @@ async function run(close, box, format, isAll) {
     done(box, close, error.name === 'AbortError' ? t('export.cancelled') : t('export.failed', { why: error.problem?.detail ?? t(`error.${error.kind ?? 'failed'}.title`) }));
   } finally {
     gone.disconnect();
+  }
+}
+
+/** A file that the server writes goes from there to the disk; only who shows a token himself must hold it in between. */
+async function fetched(close, box, format, isAll) {
+  const asked = new URLSearchParams([...ask(state.search, Date.now()), ['format', format]]);
+  const paths = ['time', ...state.columns.map((column) => (column.startsWith('details.') ? column : PATHS[column]))].filter(Boolean);
+  if (!isAll && ['xlsx', 'json'].includes(format)) asked.set('columns', paths.join(','));
+  const name = exporting.fileName(ENDINGS[format]);
+  if (!api.hasToken()) {
+    exporting.saveFrom(`audit/v1/export?${asked}`, name);
+    done(box, close, t('export.begun'));
+    return;
+  }
+  refill(box, h('h2', {}, t('export.title')), h('p', { role: 'status' }, t('export.begun')));
+  try {
+    exporting.save(await api.exported(asked), name);
+    close();
+  } catch (error) {
+    done(box, close, t('export.failed', { why: error.problem?.detail ?? t(`error.${error.kind ?? 'failed'}.title`) }));
   }
 }
 

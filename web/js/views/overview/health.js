@@ -1,0 +1,46 @@
+// The log itself: is it intact, how long is it kept, and does the recorder work.
+
+import * as api from '../../data/api.js';
+import { parse, hex } from '../../data/proof.js';
+import { h, value } from '../../ui/dom.js';
+import { icon } from '../../ui/icons.js';
+import { number, t } from '../../ui/lang.js';
+import { ago, exact, moment } from '../../ui/time.js';
+import { facts, section } from './parts.js';
+
+export async function health() {
+  const [ready, sums, note, kept] = await Promise.all([api.readiness(), api.metrics().catch(() => null), api.checkpoint().then(parse, () => null), api.retention().catch(() => null)]);
+  return section(t('overview.health'), t('health.hint'), h('div', { class: 'columns is-three' }, integrity(note, ready), retention(kept), recorder(ready, sums)));
+}
+
+const mark = (isWell, words) => h('span', { class: isWell ? 'result result-success' : 'result result-failure' }, icon(isWell ? 'success' : 'failure'), words);
+const part = (one) => (one ? h('span', { class: one.status === 'ok' ? 'result-success' : 'result-failure' }, t(`health.${one.status}`), one.why && h('span', {}, ': ', value(one.why, 200))) : t('health.untold'));
+
+function integrity(note, ready) {
+  const store = [t('health.store'), part(ready.store)];
+  if (!note) return facts(t('health.integrity'), null, [t('health.checkpoint'), t('health.none')], store);
+  return facts(t('health.integrity'), null,
+    [t('health.entries'), number(Number(note.size))], note.time && [t('health.checkpoint'), h('span', { title: exact(note.time) }, ago(note.time, Date.now()))],
+    [t('health.origin'), value(note.origin, 60)], [t('health.root'), h('span', { class: 'mono', title: hex(note.root) }, `${hex(note.root).slice(0, 16)}…`)], store);
+}
+
+function retention(kept) {
+  if (!kept) return facts(t('health.retention'), null, [t('health.policies'), t('health.untold')]);
+  const policies = kept.policies ?? kept.data?.policies ?? [];
+  const [last, next] = [kept.last ?? kept.lastRun, kept.next ?? kept.nextRun].map((one) => (one && typeof one === 'object' ? one.at ?? one.time ?? one.startedAt : one));
+  return facts(t('health.retention'), null,
+    [t('health.policies'), policies.length ? number(policies.length) : t('health.everything')],
+    [t('health.lastRun'), last ? moment(last) : '–'], [t('health.nextRun'), next ? moment(next) : '–']);
+}
+
+function recorder(ready, sums) {
+  const works = ready.status === 'ready';
+  const mean = (name) => (sums?.get(`${name}_count`) ? t('health.ms', { ms: number(Math.round((sums.get(`${name}_sum`) / sums.get(`${name}_count`)) * 1e4) / 10) }) : '–');
+  const figure = (name) => (sums ? number(sums.get(name) ?? 0) : '–');
+  return facts(t('health.recorder'), mark(works, t(`health.${works ? 'ready' : 'notReady'}`)),
+    [t('health.journal'), part(ready.journal)],
+    [t('health.requests'), figure('earwitness_requests_total')], [t('health.events'), figure('earwitness_events_total')], [t('health.queue'), figure('earwitness_queue_depth')],
+    [t('health.sync'), mean('earwitness_journal_sync_seconds')], [t('health.latency'), mean('earwitness_latency_added_seconds')],
+    [t('health.rulesCount'), ready.rules === undefined ? '–' : number(ready.rules)], ready.rulesStaleSince && [t('health.stale'), h('span', { class: 'result-failure' }, exact(ready.rulesStaleSince))],
+    sums?.get('earwitness_reads_paused') > 0 && [t('health.paused'), t('health.yes')]);
+}
