@@ -1,6 +1,6 @@
 //! The events themselves: a page of them, or one.
 //!
-//! An event leaves as it was stored, byte for byte, with its place in the chain set before its first member:
+//! An event leaves as it was stored, byte for byte, with its place in the tree set before its first member:
 //! nothing is parsed and written again, so what a client hashes is what we hashed.
 
 use axum::Extension;
@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::store::{Hash, Page, Query, Sealed, hex};
+use crate::store::{Page, Query, Sealed, hex, unhex};
 
 use super::access::Caller;
 use super::parameters::{self, Question};
@@ -90,11 +90,10 @@ fn page_body(page: &Page, limit: usize, next: Option<&str>) -> Vec<u8> {
     body
 }
 
-/// The stored object with `sequence`, `previousHash` and `hash` before its own members.
+/// The stored object with `sequence`, `leaf` and `salt` before its own members.
 pub(super) fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
-    let (previous, hash) = (hex(&sealed.previous), hex(&sealed.hash));
-    let place =
-        format!("\"sequence\":{},\"previousHash\":\"{previous}\",\"hash\":\"{hash}\"", sealed.sequence);
+    let (leaf, salt) = (hex(&sealed.leaf), hex(&sealed.salt));
+    let place = format!("\"sequence\":{},\"leaf\":\"{leaf}\",\"salt\":\"{salt}\"", sealed.sequence);
     body.push(b'{');
     body.extend_from_slice(place.as_bytes());
     // The stored form is the JSON of an `Event`: an object with members, without blanks around it.
@@ -108,30 +107,22 @@ pub(super) fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
 }
 
 /// The entry that an event was stored as, from the form in which the endpoint gives it, byte for byte; `None` when it
-/// has another form. Nothing is computed: whether the hash is right is for the caller to find out.
+/// has another form. Nothing is computed: whether the leaf is right is for the caller to find out.
 pub fn sealed(event: &[u8]) -> Option<Sealed> {
     let rest = event.strip_prefix(b"{\"sequence\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let sequence = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
-    let (previous, rest) = placed_hash(rest[digits..].strip_prefix(b",\"previousHash\":\"")?)?;
-    let (hash, rest) = placed_hash(rest.strip_prefix(b",\"hash\":\"")?)?;
+    let (leaf, rest) = placed(rest[digits..].strip_prefix(b",\"leaf\":\"")?)?;
+    let (salt, rest) = placed(rest.strip_prefix(b",\"salt\":\"")?)?;
     // What follows is the stored object without its brace; `}` alone is the empty one.
     let members = rest.strip_prefix(b",").or_else(|| (rest == b"}").then_some(rest))?;
-    Some(Sealed { sequence, previous, hash, json: [b"{", members].concat().into() })
+    Some(Sealed { sequence, salt, leaf, json: [b"{", members].concat().into() })
 }
 
-/// A hash in hexadecimal up to its closing quote, and what follows that.
-fn placed_hash(text: &[u8]) -> Option<(Hash, &[u8])> {
-    let (digits, rest) = text.split_at_checked(64)?;
-    let mut hash = Hash::default();
-    for (byte, digits) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        // The endpoint writes lower case.
-        if !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some((hash, rest.strip_prefix(b"\"")?))
+/// Bytes in hexadecimal up to their closing quote, and what follows that.
+fn placed<const N: usize>(text: &[u8]) -> Option<([u8; N], &[u8])> {
+    let (digits, rest) = text.split_at_checked(2 * N)?;
+    Some((unhex(digits)?, rest.strip_prefix(b"\"")?))
 }
 
 fn json(body: Vec<u8>) -> Response {
@@ -140,7 +131,7 @@ fn json(body: Vec<u8>) -> Response {
     response
 }
 
-/// What the place in the chain adds to an event, at most.
+/// What the place in the tree adds to an event, at most.
 const PLACE_BYTES: usize = 200;
 
 #[cfg(test)]
@@ -148,12 +139,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::store::Head;
 
     #[test]
     fn what_the_endpoint_writes_is_read_back_as_the_entry_that_it_was() {
-        for json in [&b"{\"a\":1}"[..], b"{}", b"{\"hash\":\"}\"}"] {
-            let entry = Sealed::after(Head { sequence: 41, hash: [7; 32] }, Arc::from(json));
+        for json in [&b"{\"a\":1}"[..], b"{}", b"{\"leaf\":\"}\"}"] {
+            let entry = Sealed::at(42, [7; 16], Arc::from(json));
             let mut body = Vec::new();
             push_event(&mut body, &entry);
             assert_eq!(sealed(&body), Some(entry));
@@ -161,7 +151,7 @@ mod tests {
                 assert_ne!(sealed(&body[..end]).map(|cut| cut.json), Some(Arc::from(json)), "{end}");
             }
         }
-        for odd in [&b""[..], b"{}", b"{\"sequence\":1}", b"{\"sequence\":-1,\"previousHash\":\"\"}"] {
+        for odd in [&b""[..], b"{}", b"{\"sequence\":1}", b"{\"sequence\":-1,\"leaf\":\"\"}"] {
             assert_eq!(sealed(odd), None);
         }
     }

@@ -3,7 +3,7 @@
 //! A log that is running is held still meanwhile: it records into its journal and changes nothing else. First
 //! everything but the journal is copied, then the journal, so that nothing falls between; its last entry may be cut
 //! in two by the copy, which is what opening a journal mends. A copy counts when it has been opened and its whole
-//! chain computed anew; then its note is written, without which nothing is restored.
+//! tree computed anew; then its note is written, without which nothing is restored.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use super::reading::{Source, check_log, is_held};
 use crate::cli::{BackupArgs, Exit, RestoreArgs, show};
 use crate::config::{Config, Limits, environment};
 use crate::record::{COPY_LEAVES_OUT, Still};
-use crate::store::{Checked, Head, hex};
+use crate::store::{Checked, hex};
 
 /// What a backup says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,8 +30,8 @@ struct Note {
     made: Timestamp,
     /// Sequence of the last event in it.
     events: u64,
-    /// Its hash.
-    hash: String,
+    /// Root of the tree of them all.
+    root: String,
 }
 
 /// Copies the data directory and checks the copy.
@@ -53,7 +53,7 @@ pub fn backup(args: &BackupArgs) -> Result<Exit> {
     make_empty(&args.backup)?;
     let copied = copy_still(&data, &args.backup);
     copied.with_context(|| format!("{} cannot be copied", data.display()))?;
-    let (head, checked) = open_and_check(&args.backup, key)?;
+    let checked = open_and_check(&args.backup, key)?;
     if !checked.is_sound() {
         write!(io::stdout(), "{checked}")?;
         bail!(
@@ -64,8 +64,8 @@ pub fn backup(args: &BackupArgs) -> Result<Exit> {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now(),
-        events: head.sequence,
-        hash: hex(&head.hash),
+        events: checked.range.map_or(0, |(newest, _)| newest),
+        root: checked.root.map(|root| hex(&root)).unwrap_or_default(),
     };
     let mut file = new_file(&args.backup.join(NOTE))?;
     file.write_all(serde_json::to_string_pretty(&note)?.as_bytes())?;
@@ -73,10 +73,10 @@ pub fn backup(args: &BackupArgs) -> Result<Exit> {
     File::open(&args.backup)?.sync_all()?;
     writeln!(
         io::stdout(),
-        "{} events in {}, checked; last hash {}",
+        "{} events in {}, checked; root {}",
         note.events,
         args.backup.display(),
-        note.hash
+        note.root
     )?;
     Ok(Exit::Done)
 }
@@ -95,22 +95,22 @@ pub fn restore(args: &RestoreArgs) -> Result<Exit> {
     make_empty(data)?;
     copy(backup, data, &[COPY_LEAVES_OUT, &[NOTE]].concat())
         .with_context(|| format!("{} cannot be copied", backup.display()))?;
-    let (head, checked) = open_and_check(data, None)?;
-    if !checked.is_sound() || (head.sequence, hex(&head.hash)) != (note.events, note.hash.clone()) {
+    let checked = open_and_check(data, None)?;
+    if !checked.is_sound() || checked.root.map(|root| hex(&root)).as_ref() != Some(&note.root) {
         write!(io::stdout(), "{checked}")?;
         bail!(
-            "the backup is no longer as it was made: it ended with event {} and hash {}",
+            "the backup is no longer as it was made: it ended with event {} and root {}",
             note.events,
-            note.hash
+            note.root
         );
     }
     writeln!(
         io::stdout(),
-        "{} events in {}, as they were on {}; last hash {}",
+        "{} events in {}, as they were on {}; root {}",
         note.events,
         data.display(),
         note.made,
-        note.hash
+        note.root
     )?;
     Ok(Exit::Done)
 }
@@ -126,19 +126,18 @@ fn copy_still(data: &Path, backup: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Opens a data directory of our own, and computes its chain anew. With the installation's key, what is not sealed
+/// Opens a data directory of our own, and computes its tree anew. With the installation's key, what is not sealed
 /// with it does not count; without, the next start finds it.
-fn open_and_check(directory: &Path, key: Option<[u8; 32]>) -> Result<(Head, Checked)> {
+fn open_and_check(directory: &Path, key: Option<[u8; 32]>) -> Result<Checked> {
     ensure!(!is_held(directory), "somebody uses {}", directory.display());
     let source = Source::directory(directory, key, Limits::default())?;
-    let head = source.head().unwrap_or_default();
     let checked = check_log(&source);
     source.close();
     for left in COPY_LEAVES_OUT {
         // Nothing but the locks that opening made.
         let _ = fs::remove_file(directory.join(left));
     }
-    Ok((head, checked?))
+    checked
 }
 
 /// All files of a folder but those named, into one that is there, synced.
@@ -187,6 +186,6 @@ fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const NOTE: &str = "backup.json";
 const JOURNAL: &str = "journal";

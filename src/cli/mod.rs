@@ -78,7 +78,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  earwitness export --config earwitness.yaml --out events.ndjson\n  \
                       earwitness export --config earwitness.yaml --format csv --columns time,actor.email,action --out events.csv")]
     Export(ExportArgs),
-    /// Compute the chain of hashes anew, of a log or of an export, and tell of what is not as it was recorded.
+    /// Compute the tree of hashes anew, of a log or of an export, and tell of what is not as it was recorded.
     #[command(
         after_help = "Examples:\n  earwitness verify --config earwitness.yaml\n  earwitness verify --file events.ndjson"
     )]

@@ -109,7 +109,7 @@ pub struct ExportArgs {
 /// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// One event a line, byte for byte as stored, with its place in the chain: what `verify --file` reads.
+    /// One event a line, byte for byte as stored, with its place in the tree: what `verify --file` reads.
     Ndjson,
     /// The same as one array.
     Json,

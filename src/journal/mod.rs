@@ -1,7 +1,7 @@
 //! The journal: append-only files where everything is synced before it counts as recorded. It knows
 //! neither events nor the store: payloads in, sealed entries out, and word when they are on the disk.
 //!
-//! Three kinds of entries. An *event* has a sequence and a place in the chain of hashes, and goes on to the
+//! Three kinds of entries. An *event* has a sequence and is a leaf of the tree of hashes; it goes on to the
 //! store. An *intent* says that something is about to happen, and its *closing* that it is over; they have no
 //! sequence and stay here. An intent whose closing is not found at the next start tells what was under way.
 //!
@@ -14,12 +14,12 @@
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `EWJOURNL` |
-//! | 8 | 2 | format of the file, 2 |
+//! | 8 | 2 | format of the file, 3 |
 //! | 10 | 2 | zero |
 //! | 12 | 16 | instance: whose journal it is |
 //! | 28 | 8 | number of the segment |
 //! | 36 | 8 | sequence of the first event |
-//! | 44 | 32 | hash of the event before the first |
+//! | 44 | 32 | leaf of the event before the first |
 //! | 76 | 8 | number of the segment that this one continues; 0 for none |
 //! | 84 | 8 | how many bytes of that one count; all ones for all that can be read |
 //! | 92 | 4 | how many intents follow at once: those that were open |
@@ -32,15 +32,15 @@
 //! |---|---|---|
 //! | 0 | 4 | length of what follows offset 8 |
 //! | 4 | 4 | CRC-32 of the length's four bytes and of what follows offset 8 |
-//! | 8 | 1 | format of the entry, 2 |
+//! | 8 | 1 | format of the entry, 3 |
 //! | 9 | 1 | kind: 1 event, 2 intent, 3 closing |
 //! | 10 | 8 | sequence; for intents and closings that of the last event before |
 //! | 18 | 8 | offset at which the write began that this entry was part of |
 //! | 26 | 16 | seal: see `seal.rs` |
-//! | 42 | 32 or 16 | an event: the hash of the event before; an intent or closing: its id |
+//! | 42 | 16 | an event: its salt; an intent or closing: its id |
 //! | then | rest | an event: its JSON; an intent: its body, JSON, too; a closing: nothing |
 //!
-//! The hash of an event is not stored: `store/chain.rs` says over which bytes it is computed. What stands
+//! The leaf of an event is not stored: `store/tree/leaf.rs` says over which bytes it is computed. What stands
 //! behind the length that the next segment names was never acknowledged (its sync failed) and does not count.
 //! A segment begins with all intents that were open, so what the ones before it say of intents is done with.
 //!
@@ -99,7 +99,7 @@ pub struct Journal {
 /// What is appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// An event's JSON; it gets a sequence and a place in the chain.
+    /// An event's JSON; it gets a sequence and a salt.
     Event(Arc<[u8]>),
     /// Something is about to happen. It stays known, whatever ends the process, until its closing.
     Intent {
@@ -143,6 +143,15 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// A version that was never released wrote it.
+    #[error("{} is of a format that no released version wrote: begin a new data directory", .path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No random bytes can be had for salts.
+    #[error("no random bytes can be had: {0}")]
+    NoSalt(String),
     /// A payload is longer than an entry may be (16 MiB).
     #[error("a payload is too long for an entry")]
     TooLong,

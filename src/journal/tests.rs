@@ -93,7 +93,7 @@ fn numbers(entries: &[Sealed]) -> Vec<u64> {
     entries.iter().map(|entry| entry.sequence).collect()
 }
 
-fn assert_is_chain(entries: &[Sealed]) {
+fn assert_is_dense(entries: &[Sealed]) {
     for pair in entries.windows(2) {
         assert!(pair[1].continues(pair[0].head()), "{} after {}", pair[1].sequence, pair[0].sequence);
     }
@@ -109,7 +109,7 @@ fn five() -> Vec<u8> {
 }
 
 #[test]
-fn what_was_appended_is_read_again_and_the_chain_goes_on() {
+fn what_was_appended_is_read_again_and_the_log_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let (opened, entries) = reopen(directory.path());
     assert!(entries.is_empty());
@@ -123,7 +123,7 @@ fn what_was_appended_is_read_again_and_the_chain_goes_on() {
     close(opened);
     let (opened, entries) = reopen(directory.path());
     assert_eq!(numbers(&entries), [1, 2, 3]);
-    assert_is_chain(&entries);
+    assert_is_dense(&entries);
     assert!(opened.damage.is_empty());
     assert_eq!(append(&opened.journal, &[]), Ok(Vec::new()));
     opened.journal.close();
@@ -173,7 +173,7 @@ fn a_segment_of_another_instance_is_set_aside_and_does_not_bound_ours() {
 #[test]
 fn a_journal_of_a_newer_version_is_left_alone() {
     let mut bytes = five();
-    bytes[9] = 3;
+    bytes[9] = 4;
     let sum = crc32fast::hash(&bytes[..112]);
     bytes[112..116].copy_from_slice(&sum.to_be_bytes());
     let directory = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn a_missing_segment_is_told_and_no_sequence_is_given_out_twice() {
     assert_eq!(numbers(&entries), [1, 2, 4, 5]);
     assert_eq!(opened.damage.len(), 1, "{:?}", opened.damage);
     close(opened);
-    let floor = Head { sequence: 70, hash: [7; 32] };
+    let floor = Head { sequence: 70, leaf: [7; 32] };
     let (opened, _) = reopen_with(Settings { floor, ..small() });
     let next = append(&opened.journal, &["{}"]).unwrap();
     assert!(next[0].continues(floor), "what the store knows counts, too");

@@ -27,7 +27,7 @@ use super::format::seal::{Seal, Stamp};
 use super::gather::{self, Pace};
 use super::intents::{self, Intents};
 use super::{JournalError, Payload, Urgency};
-use crate::store::{Head, Sealed};
+use crate::store::{Head, Salt, Sealed};
 
 /// Payloads that wait, and who wants to know.
 pub(super) struct Append {
@@ -332,11 +332,13 @@ impl Draft<'_> {
             return Err(JournalError::TooManyOpen);
         }
         self.intents_bytes += opened;
+        let mut salts = salts(&payloads)?.into_iter();
         let mut sealed = Vec::with_capacity(payloads.len());
         for payload in payloads {
             let entry = match payload {
                 Payload::Event(json) => {
-                    let event = Sealed::after(self.head, json);
+                    let salt = salts.next().unwrap_or_default();
+                    let event = Sealed::after(self.head, salt, json);
                     self.head = event.head();
                     sealed.push(event.clone());
                     Entry::Event(event)
@@ -351,6 +353,16 @@ impl Draft<'_> {
             }
         }
         Ok(sealed)
+    }
+}
+
+/// A salt for each event among these, with one call to the system.
+fn salts(payloads: &[Payload]) -> Result<Vec<Salt>, JournalError> {
+    let count = payloads.iter().filter(|payload| matches!(payload, Payload::Event(_))).count();
+    let mut salts = vec![Salt::default(); count];
+    match getrandom::fill(salts.as_flattened_mut()) {
+        Ok(()) => Ok(salts),
+        Err(error) => Err(JournalError::NoSalt(error.to_string())),
     }
 }
 

@@ -16,6 +16,7 @@ mod still;
 mod tail;
 mod write;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +29,9 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::journal::{self, Journal, JournalError, OpenIntent};
-use crate::store::{Embedded, Found, Head, Page, Query, Sealed, Store, StoreError};
+use crate::store::{
+    Checked, Embedded, Found, Hash, Head, LeafCheck, Looked, Page, Query, Sealed, Store, StoreError, Tree,
+};
 use crate::telemetry::Metrics;
 use directory::Directory;
 use still::Stillness;
@@ -158,14 +161,18 @@ impl Log {
             floor: store.floor(),
             observe: Box::new(move |took| observed.journal_sync_seconds.observe(took.as_secs_f64())),
         };
-        let stored = store.head().sequence;
+        let stored = store.head();
+        let mut held = stored.sequence;
         let mut take = |entry: Sealed| {
-            if entry.sequence > stored {
+            // Another entry at the place of the last one: the store will refuse it, and so all behind it.
+            let is_fork = entry.sequence == stored.sequence && entry.leaf != stored.leaf;
+            held -= u64::from(is_fork);
+            if is_fork || entry.sequence > stored.sequence {
                 tail.push_found(entry);
             }
         };
         let journal::Opened { journal, head, damage, open } = journal::open(journal, &mut take)?;
-        journal.release(stored);
+        journal.release(held);
         tail.set_head(head);
         metrics.queue_depth.set(i64::try_from(tail.len()).unwrap_or(i64::MAX));
         let (guard, mover_ended) = mpsc::channel::<()>();
@@ -219,6 +226,36 @@ impl Log {
     /// The last recorded entry.
     pub fn head(&self) -> Head {
         self.inner.tail.head()
+    }
+
+    /// The tree of all that is recorded, in journal and store.
+    pub fn tree(&self) -> Tree {
+        // The tail first: what the mover takes from it meanwhile, the store has.
+        let tail = self.inner.tail.entries();
+        let mut tree = self.inner.store.tree();
+        for entry in tail.iter().filter(|entry| entry.sequence > tree.size()).collect::<Vec<_>>() {
+            tree.lose(entry.sequence - 1);
+            tree.push(entry.leaf);
+        }
+        tree
+    }
+
+    /// Computes all leaves anew, and the tree of them; compares that with these roots of sizes, each with who tells it,
+    /// and with what the store itself noted. `told` hears how many were looked at, and may end it. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn check(
+        &self,
+        known: &[(u64, Hash, &'static str)],
+        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Checked, StoreError> {
+        let mut check = LeafCheck::forward();
+        known.iter().for_each(|(size, root, by)| check.know(*size, *root, by));
+        let tail = self.inner.tail.entries();
+        self.inner.store.check(&mut check, told)?;
+        tail.iter().for_each(|entry| check.take_behind(Looked::at(entry)));
+        Ok(check.finish())
     }
 
     /// How the log is.
@@ -319,6 +356,8 @@ impl From<JournalError> for RecordError {
             JournalError::Closed => RecordError::Closed,
             error @ (JournalError::Io { .. }
             | JournalError::Newer { .. }
+            | JournalError::Older { .. }
+            | JournalError::NoSalt(_)
             | JournalError::TooLong
             | JournalError::TooManyOpen) => RecordError::Journal(error.to_string()),
         }

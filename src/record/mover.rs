@@ -79,7 +79,7 @@ fn skip_to(inner: &Inner, first: &Sealed) -> Result<(), StoreError> {
     }
     tracing::error!(from, below = to, "entries are lost: neither journal nor store holds them");
     inner.damage.lock().push(format!("entries {from} to {} are lost", to - 1));
-    inner.store.skip(first.before())
+    inner.store.skip(to - 1)
 }
 
 const RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -1,19 +1,44 @@
-//! The check of a chain, newest entry first: each hash is computed anew over the stored bytes, and each entry must
-//! be the one that the entry after it names.
+//! The check of a log: each leaf is computed anew over the stored bytes, each place must be held by one entry, and the
+//! tree of all of them must be the one that was told of before: by checkpoints, by the store's own notes. Pure.
+//!
+//! A log is read from its first entry on, and every root on the way can be compared. An export comes newest first, so
+//! that only its last root can be.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::chain::{Hash, Sealed, hash};
+use super::sealed::{Hash, Sealed};
+use super::tree::{TILE_LEAVES, Tree, leaf, node};
+
+/// What was found at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looked {
+    sequence: u64,
+    leaf: Hash,
+    is_right: bool,
+    is_removed: bool,
+}
 
 /// A check under way.
-#[derive(Debug, Default)]
-pub struct ChainCheck {
+#[derive(Debug)]
+pub struct LeafCheck {
     count: u64,
-    newest: Option<u64>,
-    /// Sequence and previous hash of the entry that was taken last.
-    after: Option<(u64, Hash)>,
+    removed: u64,
+    /// Sequences that were taken first and last.
+    ends: Option<(u64, u64)>,
+    direction: Direction,
     faults: Vec<Fault>,
     more_faults: u64,
+    /// The full subtree that the last entry completed.
+    tile: Option<Hash>,
+}
+
+#[derive(Debug)]
+enum Direction {
+    /// From event 1 on; the roots that are known, by size.
+    Forward { tree: Tree, known: BTreeMap<u64, (Hash, &'static str)>, good: u64 },
+    /// From the newest on: full subtrees, the leftmost last, by level and index.
+    Backward { nodes: Vec<(u32, u64, Hash)> },
 }
 
 /// How a check came out.
@@ -21,69 +46,236 @@ pub struct ChainCheck {
 pub struct Checked {
     /// Entries that were looked at.
     pub count: u64,
+    /// Of which only the leaf is left, because a policy removed the rest.
+    pub removed: u64,
     /// Sequences of the newest and the oldest.
     pub range: Option<(u64, u64)>,
-    /// What is wrong, newest first; those beyond a hundred are counted only.
+    /// The root of the tree of them all, if they are all there.
+    pub root: Option<Hash>,
+    /// What is wrong, in the order in which it was found; those beyond a hundred are counted only.
     pub faults: Vec<Fault>,
     /// How many more are wrong.
     pub more_faults: u64,
 }
 
-/// What is wrong with a chain.
+/// What is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// What stands at a place is no entry.
-    #[error("entry {0} from the newest cannot be read")]
+    #[error("entry {0}, counted from where the check began, cannot be read")]
     Unreadable(u64),
-    /// An entry is not what its hash was computed over.
+    /// An entry is not what its leaf was computed over.
     #[error("event {0} is not as it was recorded: its hash is another")]
     Changed(u64),
     /// Entries are not there.
     #[error("events {0} to {1} are missing")]
     Missing(u64, u64),
-    /// The entry after this one names another.
-    #[error("event {0} is not the one that event {next} was recorded after", next = .0 + 1)]
-    Replaced(u64),
     /// Entries do not stand in their order.
-    #[error("event {0} stands after event {1}")]
+    #[error("event {0} stands beside event {1}")]
     Disordered(u64, u64),
+    /// Entries together make another tree than was told before.
+    #[error(
+        "events {from} to {to} are not all as they were recorded: {by} tells another root for {to} events"
+    )]
+    Replaced {
+        /// The first that may be wrong.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// Who tells.
+        by: &'static str,
+    },
+    /// A checkpoint speaks of events that are not there.
+    #[error("{by} speaks of {size} events, and there are {count}: the newest are missing")]
+    Shorter {
+        /// Who tells.
+        by: &'static str,
+        /// Of how many.
+        size: u64,
+        /// How many there are.
+        count: u64,
+    },
 }
 
-impl ChainCheck {
-    /// Takes the next older entry; `None` for one that cannot be read.
-    pub fn take(&mut self, entry: Option<&Sealed>) {
-        self.count += 1;
-        let Some(entry) = entry else {
-            // What comes next can be compared with nothing.
-            self.after = None;
-            return self.fault(Fault::Unreadable(self.count));
-        };
-        let sequence = entry.sequence;
-        self.newest.get_or_insert(sequence);
-        if hash(sequence, &entry.previous, &entry.json) != entry.hash {
-            self.fault(Fault::Changed(sequence));
-        }
-        match self.after.replace((sequence, entry.previous)) {
-            None => {}
-            Some((after, _)) if sequence >= after => self.fault(Fault::Disordered(sequence, after)),
-            Some((after, _)) if sequence + 1 < after => self.fault(Fault::Missing(sequence + 1, after - 1)),
-            Some((_, named)) if named != entry.hash => self.fault(Fault::Replaced(sequence)),
-            Some(_) => {}
+impl Looked {
+    /// Computes an entry's leaf anew.
+    pub fn at(entry: &Sealed) -> Looked {
+        let is_right = entry.is_removed() || leaf::of(entry.sequence, &entry.salt, &entry.json) == entry.leaf;
+        let Sealed { sequence, leaf, .. } = *entry;
+        Looked { sequence, leaf, is_right, is_removed: entry.is_removed() }
+    }
+
+    /// An entry whose leaf was computed just now; something else shows whether it is the one that was recorded.
+    pub(super) fn sound(entry: &Sealed, is_right: bool) -> Looked {
+        Looked { sequence: entry.sequence, leaf: entry.leaf, is_right, is_removed: entry.is_removed() }
+    }
+}
+
+impl LeafCheck {
+    /// Of a log from its first entry on.
+    pub fn forward() -> LeafCheck {
+        LeafCheck::of(Direction::Forward { tree: Tree::default(), known: BTreeMap::new(), good: 0 })
+    }
+
+    /// Of a log from its newest entry back to the first.
+    pub fn backward() -> LeafCheck {
+        LeafCheck::of(Direction::Backward { nodes: Vec::new() })
+    }
+
+    fn of(direction: Direction) -> LeafCheck {
+        LeafCheck {
+            count: 0,
+            removed: 0,
+            ends: None,
+            direction,
+            faults: Vec::new(),
+            more_faults: 0,
+            tile: None,
         }
     }
 
-    /// The outcome. A chain that does not begin with event 1 lacks what was before.
+    /// Names the root that the tree must have had when it was of that size. The first to name one is believed; a check
+    /// forward that has passed it does not look back.
+    pub fn know(&mut self, size: u64, root: Hash, by: &'static str) {
+        if let Direction::Forward { known, .. } = &mut self.direction {
+            known.entry(size).or_insert((root, by));
+        }
+    }
+
+    /// Takes the next entry; `None` for one that cannot be read.
+    pub fn take(&mut self, looked: Option<Looked>) {
+        self.count += 1;
+        let Some(looked) = looked else { return self.fault(Fault::Unreadable(self.count)) };
+        self.removed += u64::from(looked.is_removed);
+        if !looked.is_right {
+            self.fault(Fault::Changed(looked.sequence));
+        }
+        match &self.direction {
+            Direction::Forward { .. } => self.take_next(&looked),
+            Direction::Backward { .. } => self.take_older(&looked),
+        }
+        let first = self.ends.map_or(looked.sequence, |(first, _)| first);
+        self.ends = Some((first, looked.sequence));
+    }
+
+    /// Takes an entry unless it was taken before.
+    pub fn take_behind(&mut self, looked: Looked) {
+        if self.ends.is_none_or(|(_, last)| last < looked.sequence) {
+            self.take(Some(looked));
+        }
+    }
+
+    fn take_next(&mut self, looked: &Looked) {
+        let Direction::Forward { tree, .. } = &self.direction else { return };
+        let (held, sequence) = (tree.size(), looked.sequence);
+        if sequence <= held {
+            return self.fault(Fault::Disordered(sequence, held));
+        }
+        if sequence > held + 1 {
+            self.miss(sequence - 1);
+        }
+        self.push(looked.leaf);
+    }
+
+    /// Tells that entries up to `to` are missing, and goes on behind them.
+    pub(super) fn miss(&mut self, to: u64) {
+        let Direction::Forward { tree, .. } = &mut self.direction else { return };
+        let from = tree.size() + 1;
+        if from <= to {
+            tree.lose(to);
+            self.fault(Fault::Missing(from, to));
+        }
+    }
+
+    /// Goes on with the tree that the store noted for this place, where what came before is not known.
+    pub(super) fn resume(&mut self, noted: Tree) {
+        if let Direction::Forward { tree, .. } = &mut self.direction
+            && tree.size() == noted.size()
+        {
+            *tree = noted;
+        }
+    }
+
+    fn push(&mut self, leaf: Hash) {
+        let Direction::Forward { tree, known, good } = &mut self.direction else { return };
+        self.tile = tree.push(leaf);
+        let (size, from) = (tree.size(), *good + 1);
+        let Some((root, by)) = known.remove(&size) else { return };
+        *good = size;
+        if tree.root() != root {
+            self.fault(Fault::Replaced { from, to: size, by });
+        }
+    }
+
+    /// Compares the full subtree that ends here with what the store kept of it.
+    pub(super) fn compare_tile(&mut self, kept: impl FnOnce(u64) -> Option<Hash>) {
+        let (Some(tile), Direction::Forward { tree, .. }) = (self.tile.take(), &self.direction) else {
+            return;
+        };
+        let (size, from) = (tree.size(), tree.size() - TILE_LEAVES + 1);
+        let is_other = kept(size / TILE_LEAVES - 1).is_some_and(|kept| kept != tile);
+        if is_other && !self.has_named(from) {
+            self.fault(Fault::Replaced { from, to: size, by: "the file `tiles`" });
+        }
+    }
+
+    /// True when something from that place on was named already.
+    fn has_named(&self, from: u64) -> bool {
+        self.faults.iter().any(|fault| match fault {
+            Fault::Changed(sequence) => *sequence >= from,
+            Fault::Missing(_, to) | Fault::Replaced { to, .. } => *to >= from,
+            Fault::Unreadable(_) | Fault::Disordered(..) | Fault::Shorter { .. } => false,
+        })
+    }
+
+    fn take_older(&mut self, looked: &Looked) {
+        let sequence = looked.sequence;
+        match self.ends.map(|(_, last)| last) {
+            Some(after) if sequence >= after => return self.fault(Fault::Disordered(sequence, after)),
+            Some(after) if sequence + 1 < after => self.fault(Fault::Missing(sequence + 1, after - 1)),
+            Some(_) | None => {}
+        }
+        let Direction::Backward { nodes } = &mut self.direction else { return };
+        let Some(index) = sequence.checked_sub(1) else { return self.fault(Fault::Disordered(0, 1)) };
+        let mut left = (0, index, looked.leaf);
+        while let Some((level, index, right)) = nodes.last().copied() {
+            let is_sibling = level == left.0 && left.1.is_multiple_of(2) && index == left.1 + 1;
+            if !is_sibling {
+                break;
+            }
+            nodes.pop();
+            left = (level + 1, left.1 / 2, node(&left.2, &right));
+        }
+        nodes.push(left);
+    }
+
+    /// The outcome. A log that does not begin with event 1 lacks what was before.
     pub fn finish(mut self) -> Checked {
-        if let Some((oldest, previous)) = self.after {
-            if oldest > 1 {
-                self.fault(Fault::Missing(1, oldest - 1));
-            } else if previous != Hash::default() {
-                self.fault(Fault::Changed(oldest));
+        let (mut root, mut range) = (None, self.ends);
+        match std::mem::replace(&mut self.direction, Direction::Backward { nodes: Vec::new() }) {
+            Direction::Forward { tree, known, .. } => {
+                range = self.ends.map(|(oldest, newest)| (newest, oldest));
+                root = Some(tree.root());
+                // Those within what is missing were passed over, and that was told.
+                for (size, (_, by)) in known.into_iter().filter(|(size, _)| *size > tree.size()) {
+                    self.fault(Fault::Shorter { by, size, count: tree.size() });
+                }
+            }
+            Direction::Backward { nodes } => {
+                if let Some((_, oldest)) = self.ends.filter(|(_, oldest)| *oldest > 1) {
+                    self.fault(Fault::Missing(1, oldest - 1));
+                }
+                let hashes = nodes.into_iter().map(|(_, _, hash)| hash);
+                root = hashes.reduce(|right, left| node(&left, &right)).or(root);
             }
         }
+        let is_whole =
+            !self.faults.iter().any(|fault| !matches!(fault, Fault::Replaced { .. } | Fault::Changed(_)));
         Checked {
             count: self.count,
-            range: self.newest.zip(self.after.map(|(oldest, _)| oldest)),
+            removed: self.removed,
+            range,
+            root: root.filter(|_| is_whole),
             faults: self.faults,
             more_faults: self.more_faults,
         }
@@ -113,6 +305,9 @@ impl fmt::Display for Checked {
         if self.more_faults > 0 {
             writeln!(out, "and {} more", self.more_faults)?;
         }
+        if self.removed > 0 {
+            writeln!(out, "{} events were removed by a policy; their hashes are there", self.removed)?;
+        }
         match (self.is_sound(), self.range) {
             (_, None) => writeln!(out, "no events"),
             (true, Some((newest, _))) => {
@@ -128,75 +323,4 @@ impl fmt::Display for Checked {
 const FAULTS_MAX: usize = 100;
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::super::Head;
-    use super::*;
-
-    /// Newest first.
-    fn chain(count: usize) -> Vec<Sealed> {
-        let mut head = Head::default();
-        let mut all: Vec<Sealed> = (0..count)
-            .map(|number| {
-                let entry = Sealed::after(head, Arc::from(format!("{{\"n\":{number}}}").as_bytes()));
-                head = entry.head();
-                entry
-            })
-            .collect();
-        all.reverse();
-        all
-    }
-
-    fn faults(entries: &[Sealed]) -> Vec<Fault> {
-        let mut check = ChainCheck::default();
-        entries.iter().for_each(|entry| check.take(Some(entry)));
-        check.finish().faults
-    }
-
-    #[test]
-    fn a_chain_as_it_was_recorded_is_sound() {
-        assert_eq!((faults(&chain(5)), faults(&[])), (vec![], vec![]));
-    }
-
-    #[test]
-    fn what_is_changed_missing_or_in_another_order_is_named() {
-        let with = |change: &dyn Fn(&mut Vec<Sealed>)| {
-            let mut entries = chain(5);
-            change(&mut entries);
-            faults(&entries)
-        };
-        assert_eq!(with(&|all| drop(all.remove(2))), [Fault::Missing(3, 3)]);
-        assert_eq!(with(&|all| drop(all.pop())), [Fault::Missing(1, 1)]);
-        assert_eq!(
-            with(&|all| all.swap(1, 2)),
-            [Fault::Missing(4, 4), Fault::Disordered(4, 3), Fault::Missing(3, 3)]
-        );
-        assert_eq!(with(&|all| all[1].json = Arc::from(&b"{}"[..])), [Fault::Changed(4)]);
-        // One whose hash was made to fit is found by the entry after it.
-        let forged = |all: &mut Vec<Sealed>| all[1] = Sealed::after(all[2].head(), Arc::from(&b"{}"[..]));
-        assert_eq!(with(&forged), [Fault::Replaced(4)]);
-    }
-
-    // THREATS S01
-    #[test]
-    fn every_byte_of_a_small_log_is_covered() {
-        for at in 0..3 {
-            for byte in 0..chain(3)[at].json.len() {
-                let mut entries = chain(3);
-                let mut json = entries[at].json.to_vec();
-                json[byte] ^= 1;
-                entries[at].json = json.into();
-                assert!(!faults(&entries).is_empty(), "{at} {byte}");
-            }
-            for byte in 0..32 {
-                let mut entries = chain(3);
-                entries[at].hash[byte] ^= 1;
-                assert!(!faults(&entries).is_empty(), "{at} {byte}");
-                let mut entries = chain(3);
-                entries[at].previous[byte] ^= 1;
-                assert!(!faults(&entries).is_empty(), "{at} {byte}");
-            }
-        }
-    }
-}
+mod tests;

@@ -85,7 +85,7 @@ pub(crate) fn id(n: u64) -> Uuid {
 pub(crate) fn sealed(head: Head, numbers: impl IntoIterator<Item = u64>) -> Vec<Sealed> {
     let mut head = head;
     let seal = |n| {
-        let entry = Sealed::after(head, Arc::from(serde_json::to_vec(&event(n)).unwrap()));
+        let entry = Sealed::after(head, [n as u8; 16], Arc::from(serde_json::to_vec(&event(n)).unwrap()));
         head = entry.head();
         entry
     };

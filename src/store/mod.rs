@@ -4,28 +4,30 @@
 //! is a fork and refused. Queries are keyset: a page starts below a sequence, so pages neither skip nor
 //! repeat while events arrive.
 
-mod chain;
 mod check;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod query;
+mod sealed;
 mod snapshots;
+mod tree;
 mod visible;
 mod words;
 
-pub use chain::{Hash, Head, Sealed, hash as entry_hash, hex};
-pub use check::{ChainCheck, Checked};
+pub use check::{Checked, LeafCheck, Looked};
 pub use embedded::{Embedded, SledShelf};
 pub use query::{Filter, Page, Query};
+pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
+pub use tree::Tree;
 pub use visible::{Sight, Visible};
 
 use uuid::Uuid;
 
 use crate::event::Event;
 
-/// An event and its place in the chain.
+/// An event and its place in the log.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Its place.
@@ -40,19 +42,23 @@ pub trait Store: Send + Sync {
     /// When it returns, the batch is on disk.
     ///
     /// # Errors
-    /// [`StoreError::Fork`] when an entry differs from the one held at its place or does not continue the
-    /// chain; [`StoreError::Io`] when the disk does not take it.
+    /// [`StoreError::Fork`] when an entry differs from the one held at its place or does not stand behind the
+    /// last; [`StoreError::Io`] when the disk does not take it.
     fn append(&self, batch: &[Sealed]) -> Result<(), StoreError>;
 
-    /// Declares that what lies between [`Store::head`] and `to` is lost, so that the chain goes on behind
-    /// `to`. The hole stays visible for ever: sequences are dense everywhere else.
+    /// Declares that what lies between [`Store::head`] and `to`, this one included, is lost, so that the log goes on
+    /// behind `to`. The hole stays visible for ever: sequences are dense everywhere else, and in the tree stands a
+    /// leaf that says so.
     ///
     /// # Errors
-    /// [`StoreError::Fork`] when `to` is below the head.
-    fn skip(&self, to: Head) -> Result<(), StoreError>;
+    /// [`StoreError::Fork`] when `to` is below the head; [`StoreError::Io`] when the disk does not take it.
+    fn skip(&self, to: u64) -> Result<(), StoreError>;
 
     /// The last entry held.
     fn head(&self) -> Head;
+
+    /// The tree of all that is held.
+    fn tree(&self) -> Tree;
 
     /// The event of that id.
     ///
@@ -71,7 +77,7 @@ pub trait Store: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The batch does not continue what is held.
-    #[error("entry {sequence} does not continue the chain that is stored")]
+    #[error("entry {sequence} does not continue the log that is stored")]
     Fork {
         /// The first entry that does not fit.
         sequence: u64,

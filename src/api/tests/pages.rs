@@ -21,7 +21,7 @@ fn cursor(answer: &Answer) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_event_leaves_as_it_was_stored_with_its_place_in_the_chain() {
+async fn an_event_leaves_as_it_was_stored_with_its_place_in_the_tree() {
     let app = open(2);
     let one = get(&app, "/audit/v1/events/00000000-0000-0000-0000-000000000002").await;
     assert_eq!(
@@ -29,8 +29,7 @@ async fn an_event_leaves_as_it_was_stored_with_its_place_in_the_chain() {
         (200, &"application/json".parse().unwrap())
     );
     let stored = found(2, "MADE").sealed.json;
-    let place =
-        format!(r#"{{"sequence":2,"previousHash":"{}","hash":"{}","#, "01".repeat(32), "02".repeat(32));
+    let place = format!(r#"{{"sequence":2,"leaf":"{}","salt":"{}","#, "02".repeat(32), "02".repeat(16));
     assert_eq!(one.body, place + std::str::from_utf8(&stored[1..]).unwrap());
     let page = get(&app, "/audit/v1/events").await;
     assert_eq!(page.json()["data"][0], one.json());

@@ -32,7 +32,6 @@ use crate::blind::Blind;
 use crate::cli::{WhereArgs, WhichArgs, show};
 use crate::config::{Admin, Config, Limits, environment};
 use crate::record::{Log, RecordError};
-use crate::store::Head;
 use crate::telemetry::Metrics;
 
 /// A log that can be asked.
@@ -125,14 +124,6 @@ impl Source {
             key: key.map_or_else(random_key, Ok)?,
         });
         Ok(Source::Directory { routes: Routes::new(state), log, page_max })
-    }
-
-    /// The last entry of a log that nobody else holds.
-    pub(super) fn head(&self) -> Option<Head> {
-        match self {
-            Source::Listener { .. } => None,
-            Source::Directory { log, .. } => Some(log.head()),
-        }
     }
 
     /// What `GET target` answers.

@@ -1,9 +1,10 @@
-//! `earwitness verify`: the chain of hashes, computed anew from what is stored or was exported.
+//! `earwitness verify`: the leaves and the tree, computed anew from what is stored or was exported.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Context, Result};
 
@@ -11,9 +12,9 @@ use super::Source;
 use crate::api;
 use crate::app::serve::runtime;
 use crate::cli::{Exit, VerifyArgs, WhichArgs};
-use crate::store::{ChainCheck, Checked};
+use crate::store::{Checked, LeafCheck, Looked, hex};
 
-/// Walks the log, newest first, and tells of the first event that is not as it was recorded.
+/// Looks at every event of a log or an export, and tells of the first that is not as it was recorded.
 ///
 /// # Errors
 /// When the log cannot be read to its end.
@@ -29,18 +30,34 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit> {
     };
     let mut out = std::io::stdout();
     write!(out, "{checked}")?;
+    if let Some(root) = checked.root {
+        writeln!(out, "root of the tree: {}", hex(&root))?;
+    }
     Ok(if checked.is_sound() { Exit::Done } else { Exit::Failed })
 }
 
 /// Checks all events of a log.
 pub(in crate::app) fn of_log(source: &Source) -> Result<Checked> {
-    let mut check = ChainCheck::default();
+    let mut progress = Progress::new();
+    if let Source::Directory { log, .. } = source {
+        let checked = log.check(&[], &mut |count| {
+            progress.tell(count);
+            ControlFlow::Continue(())
+        });
+        return Ok(checked?);
+    }
+    let mut check = LeafCheck::backward();
     let all = WhichArgs::default();
+    let mut count = 0;
     let each = source.each(
         &all,
         None,
         |event| {
-            check.take(api::sealed(event.as_bytes()).as_ref());
+            check.take(api::sealed(event.as_bytes()).as_ref().map(Looked::at));
+            count += 1;
+            if count % PIECE_LINES as u64 == 0 {
+                progress.tell(count);
+            }
             Ok(ControlFlow::Continue(()))
         },
         |_| {},
@@ -56,11 +73,64 @@ fn of_file(path: &Path) -> Result<Checked> {
             File::open(path).with_context(|| format!("{} cannot be read", path.display()))?,
         )),
     };
-    let mut check = ChainCheck::default();
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        check.take(api::sealed(line.trim_ascii()).as_ref());
-        line.clear();
+    let (mut check, mut progress, mut count) = (LeafCheck::backward(), Progress::new(), 0);
+    loop {
+        let mut piece: Vec<Vec<u8>> = Vec::new();
+        let mut bytes = 0;
+        while piece.len() < PIECE_LINES && bytes < PIECE_BYTES {
+            let mut line = Vec::new();
+            if lines.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            bytes += line.len();
+            piece.push(line);
+        }
+        if piece.is_empty() {
+            return Ok(check.finish());
+        }
+        looked_at(&piece).into_iter().for_each(|looked| check.take(looked));
+        count += piece.len() as u64;
+        progress.tell(count);
     }
-    Ok(check.finish())
 }
+
+/// What stands in these lines, looked at on all cores.
+fn looked_at(lines: &[Vec<u8>]) -> Vec<Option<Looked>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let look = |line: &Vec<u8>| api::sealed(line.trim_ascii()).as_ref().map(Looked::at);
+    thread::scope(|scope| {
+        let parts: Vec<_> = lines
+            .chunks(lines.len().div_ceil(cores).max(1))
+            .map(|part| scope.spawn(move || part.iter().map(look).collect::<Vec<Option<Looked>>>()))
+            .collect();
+        // Nothing in there panics; should it, what was not looked at is told as unreadable.
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|_| vec![None])).collect()
+    })
+}
+
+/// How far it is, for who sits before a terminal.
+struct Progress {
+    is_seen: bool,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress { is_seen: std::io::stderr().is_terminal() }
+    }
+
+    fn tell(&mut self, count: u64) {
+        // A terminal that went away is no reason to stop.
+        self.is_seen = self.is_seen && write!(std::io::stderr(), "\r{count} events").is_ok();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_seen {
+            let _ = writeln!(std::io::stderr());
+        }
+    }
+}
+
+const PIECE_LINES: usize = 8_192;
+const PIECE_BYTES: usize = 64 << 20;

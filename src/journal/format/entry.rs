@@ -1,17 +1,18 @@
 //! Entries as bytes; the table is in the doc of the module `journal`. Pure: no file is touched here.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::super::Payload;
 use super::seal::{SEAL_BYTES, Stamp};
-use crate::store::{Sealed, entry_hash};
+use crate::store::Sealed;
 
 /// What stands in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::journal) enum Entry {
-    /// An event, at its place in the chain.
+    /// An event, at its place in the log.
     Event(Sealed),
     /// Something is about to happen.
     Intent {
@@ -46,6 +47,8 @@ pub(in crate::journal) enum Bad {
     Damaged,
     /// Whole, but of a version or kind that this build does not know.
     Newer,
+    /// Whole, but of a version that was never released.
+    Older,
     /// Whole, but not written by this installation.
     Forged,
 }
@@ -54,7 +57,7 @@ pub(in crate::journal) enum Bad {
 pub(in crate::journal) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &Entry, stamp: &Stamp) {
     let start = out.len();
     let (kind, link, payload): (u8, &[u8], &[u8]) = match entry {
-        Entry::Event(sealed) => (KIND_EVENT, &sealed.previous, &sealed.json),
+        Entry::Event(sealed) => (KIND_EVENT, &sealed.salt, &sealed.json),
         Entry::Intent { id, body } => (KIND_INTENT, id.as_bytes(), body),
         Entry::Closed { id } => (KIND_CLOSED, id.as_bytes(), &[]),
     };
@@ -73,13 +76,13 @@ pub(in crate::journal) fn write_entry(out: &mut Vec<u8>, place: Place, entry: &E
 
 /// The most bytes that a payload becomes.
 pub(in crate::journal) fn bytes_max(payload: &Payload) -> u64 {
-    (PREFIX_BYTES + FIXED_BYTES + HASH_BYTES + payload.len()) as u64
+    (PREFIX_BYTES + FIXED_BYTES + LINK_BYTES + payload.len()) as u64
 }
 
 /// The length of what follows an entry's first eight bytes, if it is possible at all.
 pub(in crate::journal) fn rest_length(prefix: &[u8]) -> Result<usize, Bad> {
     let length = u32_at(prefix, 0)? as usize;
-    let possible = REST_BYTES_MIN..=FIXED_BYTES + HASH_BYTES + PAYLOAD_BYTES_MAX;
+    let possible = REST_BYTES_MIN..=REST_BYTES_MIN + PAYLOAD_BYTES_MAX;
     possible.contains(&length).then_some(length).ok_or(Bad::Damaged)
 }
 
@@ -89,19 +92,20 @@ pub(in crate::journal) fn entry_of(prefix: &[u8], rest: &[u8], stamp: &Stamp) ->
     if u32_at(prefix, 4)? != checksum(length, rest) || rest.len() < REST_BYTES_MIN {
         return Err(Bad::Damaged);
     }
-    if rest[0] != FORMAT {
-        return Err(Bad::Newer);
+    match rest[0].cmp(&FORMAT) {
+        Ordering::Greater => return Err(Bad::Newer),
+        Ordering::Less => return Err(Bad::Older),
+        Ordering::Equal => {}
     }
     let place = Place { sequence: u64_at(rest, 2)?, write_began: u64_at(rest, 10)? };
     let id = || bytes_at(rest, FIXED_BYTES).map(Uuid::from_bytes);
     let payload = |at: usize| rest.get(at..).map(Arc::<[u8]>::from).ok_or(Bad::Damaged);
     let entry = match rest[1] {
         KIND_EVENT => {
-            let (sequence, previous) = (place.sequence, bytes_at(rest, FIXED_BYTES)?);
-            let json = payload(FIXED_BYTES + HASH_BYTES)?;
-            Entry::Event(Sealed { sequence, previous, hash: entry_hash(sequence, &previous, &json), json })
+            let salt = bytes_at(rest, FIXED_BYTES)?;
+            Entry::Event(Sealed::at(place.sequence, salt, payload(REST_BYTES_MIN)?))
         }
-        KIND_INTENT => Entry::Intent { id: id()?, body: payload(FIXED_BYTES + ID_BYTES)? },
+        KIND_INTENT => Entry::Intent { id: id()?, body: payload(REST_BYTES_MIN)? },
         KIND_CLOSED => Entry::Closed { id: id()? },
         _ => return Err(Bad::Newer),
     };
@@ -164,10 +168,10 @@ pub(in crate::journal) const PREFIX_BYTES: usize = 8;
 pub(in crate::journal) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// Format, kind, sequence, where the write began, and the seal.
 const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + SEAL_BYTES;
-const HASH_BYTES: usize = 32;
-const ID_BYTES: usize = 16;
-const REST_BYTES_MIN: usize = FIXED_BYTES + ID_BYTES;
-const FORMAT: u8 = 2;
+/// An event's salt, or the id of anything else.
+const LINK_BYTES: usize = 16;
+const REST_BYTES_MIN: usize = FIXED_BYTES + LINK_BYTES;
+const FORMAT: u8 = 3;
 const KIND_EVENT: u8 = 1;
 const KIND_INTENT: u8 = 2;
 const KIND_CLOSED: u8 = 3;
@@ -177,12 +181,11 @@ const KINDS: std::ops::RangeInclusive<u8> = KIND_EVENT..=KIND_CLOSED;
 mod tests {
     use super::*;
     use crate::journal::format::seal::Seal;
-    use crate::store::Head;
 
     const PLACE: Place = Place { write_began: 100, sequence: 42 };
 
     fn event(payload: &[u8]) -> Entry {
-        Entry::Event(Sealed::after(Head { sequence: 41, hash: [7; 32] }, Arc::from(payload)))
+        Entry::Event(Sealed::at(42, [7; 16], Arc::from(payload)))
     }
 
     fn stamp() -> Stamp {
@@ -207,7 +210,7 @@ mod tests {
             let rest = 34 + link.len() + payload.len();
             assert_eq!(bytes.len(), 8 + rest, "{entry:?}");
             assert_eq!(&bytes[0..4], &(rest as u32).to_be_bytes(), "{entry:?}");
-            assert_eq!(&bytes[8..10], &[2, kind], "{entry:?}");
+            assert_eq!(&bytes[8..10], &[3, kind], "{entry:?}");
             assert_eq!(&bytes[10..18], &42u64.to_be_bytes(), "{entry:?}");
             assert_eq!(&bytes[18..26], &100u64.to_be_bytes(), "{entry:?}");
             assert_eq!(&bytes[26..42], &stamp().of(kind, PLACE, &entry), "{entry:?}");
@@ -220,7 +223,7 @@ mod tests {
             assert_eq!(read(&bytes, &without_key), Ok((PLACE, entry.clone())));
             assert_eq!(read(&bytes, &stamp()), Ok((PLACE, entry)));
         };
-        check(event(b"{}"), 1, &[7; 32], b"{}");
+        check(event(b"{}"), 1, &[7; 16], b"{}");
         check(Entry::Intent { id, body: Arc::from(&b"[]"[..]) }, 2, &[9; 16], b"[]");
         check(Entry::Closed { id }, 3, &[9; 16], b"");
     }
@@ -241,11 +244,11 @@ mod tests {
 
     #[test]
     fn the_next_whole_entry_is_found_behind_damage() {
-        let mut bytes = vec![0, 2, 1, 2, 1, 0xff, 2, 1];
+        let mut bytes = vec![0, 3, 1, 3, 1, 0xff, 3, 1];
         let junk = bytes.len();
         bytes.extend(written(&event(b"{}")));
-        bytes.extend([2; 60]);
-        let found = Found { at: junk, length: 76, place: PLACE, entry: event(b"{}") };
+        bytes.extend([3; 60]);
+        let found = Found { at: junk, length: 60, place: PLACE, entry: event(b"{}") };
         assert_eq!(next_entry(&bytes, 0, &stamp()), Some(found));
         assert_eq!(next_entry(&bytes, junk + 1, &stamp()), None);
     }

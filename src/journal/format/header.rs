@@ -1,5 +1,7 @@
 //! The head of a segment as bytes; the table is in the doc of the module `journal`. Pure: no file is touched here.
 
+use std::cmp::Ordering;
+
 use uuid::Uuid;
 
 use super::entry::{Bad, bytes_at, u32_at, u64_at};
@@ -13,7 +15,7 @@ pub(in crate::journal) struct Header {
     pub instance: Uuid,
     /// The segment's number, as in its name.
     pub number: u64,
-    /// The chain that its first event continues.
+    /// The last event before its first.
     pub before: Head,
     /// The segment that it continues, and how much of that counts.
     pub continues: Reach,
@@ -38,7 +40,7 @@ pub(in crate::journal) fn header_bytes(header: &Header, seal: &Seal) -> [u8; HEA
     bytes[12..28].copy_from_slice(header.instance.as_bytes());
     bytes[28..36].copy_from_slice(&header.number.to_be_bytes());
     bytes[36..44].copy_from_slice(&header.before.sequence.saturating_add(1).to_be_bytes());
-    bytes[44..76].copy_from_slice(&header.before.hash);
+    bytes[44..76].copy_from_slice(&header.before.leaf);
     bytes[76..84].copy_from_slice(&header.continues.number.to_be_bytes());
     bytes[84..92].copy_from_slice(&header.continues.bytes.to_be_bytes());
     bytes[92..96].copy_from_slice(&header.carried.to_be_bytes());
@@ -61,14 +63,16 @@ pub(in crate::journal) fn header_of(bytes: &[u8]) -> Result<Header, Bad> {
     if !bytes.starts_with(MAGIC) || u32_at(bytes, SUMMED_BYTES)? != crc32fast::hash(&bytes[..SUMMED_BYTES]) {
         return Err(Bad::Damaged);
     }
-    if bytes[8..10] != FORMAT.to_be_bytes() {
-        return Err(Bad::Newer);
+    match u16::from_be_bytes(bytes_at(bytes, 8)?).cmp(&FORMAT) {
+        Ordering::Greater => return Err(Bad::Newer),
+        Ordering::Less => return Err(Bad::Older),
+        Ordering::Equal => {}
     }
     let first = u64_at(bytes, 36)?;
     Ok(Header {
         instance: Uuid::from_bytes(bytes_at(bytes, 12)?),
         number: u64_at(bytes, 28)?,
-        before: Head { sequence: first.checked_sub(1).ok_or(Bad::Damaged)?, hash: bytes_at(bytes, 44)? },
+        before: Head { sequence: first.checked_sub(1).ok_or(Bad::Damaged)?, leaf: bytes_at(bytes, 44)? },
         continues: Reach { number: u64_at(bytes, 76)?, bytes: u64_at(bytes, 84)? },
         carried: u32_at(bytes, 92)?,
     })
@@ -81,7 +85,7 @@ const SUMMED_BYTES: usize = SEALED_BYTES + SEAL_BYTES;
 /// The length of a segment of which all counts that can be read.
 pub(in crate::journal) const ALL: u64 = u64::MAX;
 const MAGIC: &[u8; 8] = b"EWJOURNL";
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -92,7 +96,7 @@ mod tests {
         let header = Header {
             instance: Uuid::from_u128(5),
             number: 7,
-            before: Head { sequence: 9, hash: [3; 32] },
+            before: Head { sequence: 9, leaf: [3; 32] },
             continues: Reach { number: 6, bytes: 1234 },
             carried: 2,
         };

@@ -2,7 +2,7 @@
 //! checksum and all, is known not to be ours (THREATS S13). Who can read the key can forge; it is kept apart
 //! from the data. Pure.
 //!
-//! HMAC-SHA256, cut to 16 bytes. Its key is HMAC-SHA256 of `EWJOURNL/2` under the installation's key, so that
+//! HMAC-SHA256, cut to 16 bytes. Its key is HMAC-SHA256 of `EWJOURNL/3` under the installation's key, so that
 //! nothing else that this key is used for makes a seal. It is over:
 //!
 //! | bytes | what |
@@ -10,10 +10,10 @@
 //! | 1 | `h` for a header, `e` for an entry |
 //! | 96 | a header: its bytes before the seal |
 //! | 8, 1, 8 | an entry: the number of its segment, its kind, the offset at which its write began |
-//! | 32 | an event: its hash, which is over its sequence, its link and its payload |
+//! | 32 | an event: its leaf, which is over its sequence and its payload, with its salt |
 //! | 16, rest | an intent or closing: its id and its body |
 //!
-//! An event's seal takes two blocks of SHA-256 so, beside the twenty of its hash.
+//! An event's seal takes two blocks of SHA-256 so, beside the sixty or so of its leaf.
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -35,7 +35,7 @@ pub(in crate::journal) struct Stamp {
 impl Seal {
     pub(in crate::journal) fn new(key: Option<&[u8; 32]>) -> Seal {
         let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        let own = |key: &[u8; 32]| keyed(key).chain_update(b"EWJOURNL/2").finalize().into_bytes();
+        let own = |key: &[u8; 32]| keyed(key).chain_update(b"EWJOURNL/3").finalize().into_bytes();
         Seal { keyed: key.map(|key| keyed(&own(key))) }
     }
 
@@ -64,7 +64,7 @@ impl Stamp {
         keyed.update(&[kind]);
         keyed.update(&place.write_began.to_be_bytes());
         match entry {
-            Entry::Event(sealed) => keyed.update(&sealed.hash),
+            Entry::Event(sealed) => keyed.update(&sealed.leaf),
             Entry::Intent { id, body } => {
                 keyed.update(id.as_bytes());
                 keyed.update(body);

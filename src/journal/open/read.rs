@@ -89,6 +89,7 @@ pub(in crate::journal) fn scan(
     let mut reader = Reader { disk, path, file, expected, stamp, take, at: 0, scan: Scan::of(Ending::Whole) };
     match reader.read() {
         Err(Bad::Newer) => Err(JournalError::Newer { path: path.to_owned() }),
+        Err(Bad::Older) => Err(JournalError::Older { path: path.to_owned() }),
         Ok(()) | Err(Bad::Short | Bad::Damaged | Bad::Forged) => Ok(reader.scan),
     }
 }
@@ -125,7 +126,7 @@ impl Reader<'_> {
         self.fill(&mut bytes, HEADER_BYTES);
         let header = match header::header_of(&bytes) {
             Ok(header) => header,
-            Err(Bad::Newer) => return Err(Bad::Newer),
+            Err(bad @ (Bad::Newer | Bad::Older)) => return Err(bad),
             Err(Bad::Short | Bad::Damaged | Bad::Forged) => {
                 self.scan.end = self.expected.after;
                 return self.resume();
@@ -135,7 +136,14 @@ impl Reader<'_> {
             self.scan.ending = Ending::Foreign(why);
             return Ok(());
         }
-        let after = self.expected.after.filter(|after| after.sequence > header.before.sequence);
+        let before = self.expected.after;
+        if before.is_some_and(|after| after.sequence == header.before.sequence && after != header.before) {
+            self.damaged(&format!(
+                "its first entry continues another log than that of {} entries",
+                header.before.sequence
+            ));
+        }
+        let after = before.filter(|after| after.sequence > header.before.sequence);
         self.scan.end = Some(after.unwrap_or(header.before));
         self.at = HEADER_BYTES as u64;
         self.scan.good_bytes = self.at;
@@ -175,7 +183,7 @@ impl Reader<'_> {
                     self.accept(entry);
                     self.at += (PREFIX_BYTES + length) as u64;
                 }
-                Err(Bad::Newer) => return Err(Bad::Newer),
+                Err(bad @ (Bad::Newer | Bad::Older)) => return Err(bad),
                 Err(Bad::Short | Bad::Damaged) => return self.resume(),
                 Err(Bad::Forged) => {
                     self.damaged(&format!(
@@ -260,9 +268,6 @@ impl Reader<'_> {
             if event.sequence <= end.sequence {
                 return self.damaged(&format!("entry {} stands twice", event.sequence));
             }
-            if event.sequence == end.sequence + 1 && !event.continues(end) {
-                return self.damaged(&format!("entry {} does not continue the chain", event.sequence));
-            }
             if event.sequence > end.sequence + 1 {
                 self.damaged(&format!("entries {} to {} are missing", end.sequence + 1, event.sequence - 1));
             }
@@ -330,5 +335,5 @@ const BUFFER_BYTES: usize = 256 << 10;
 const RESUME_BYTES_MAX: u64 = 256 << 20;
 /// Disks write a sector as a whole or not at all, and few have smaller ones.
 const SECTOR_BYTES: usize = 512;
-/// No entry holds so many zeros in a row: numbers have 16 at the most, and the first event's link 32.
+/// No entry holds so many zeros in a row: numbers have 16 at the most.
 const ZEROS_MIN: usize = 64;

@@ -25,7 +25,7 @@ fn an_intent_is_found_until_it_is_closed_and_takes_no_sequence() {
     close(opened);
     let (opened, entries) = reopen(directory.path());
     assert_eq!((open_ids(&opened), numbers(&entries)), (vec![], vec![1, 2, 3]));
-    assert_is_chain(&entries);
+    assert_is_dense(&entries);
     assert!(opened.damage.is_empty(), "{:?}", opened.damage);
 }
 

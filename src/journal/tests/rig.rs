@@ -137,8 +137,8 @@ impl Rig {
             read.into_iter().partition(|entry| entry.sequence <= self.stored as u64);
         for entry in held {
             assert_eq!(
-                self.events[entry.sequence as usize - 1].hash,
-                entry.hash,
+                self.events[entry.sequence as usize - 1].leaf,
+                entry.leaf,
                 "{why}: {}",
                 entry.sequence
             );
@@ -147,7 +147,7 @@ impl Rig {
         self.events.extend(fresh);
         let all: Vec<u64> = (1..=self.events.len() as u64).collect();
         assert_eq!(numbers(&self.events), all, "{why}: dense");
-        assert_is_chain(&self.events);
+        assert_is_dense(&self.events);
         let again = self.events[self.stored..].get(..acknowledged.len()).map(numbers);
         assert_eq!(again, Some(numbers(&acknowledged)), "{why}: all that was acknowledged");
         assert!(self.events[self.stored..].starts_with(&acknowledged), "{why}: as it was");

@@ -31,7 +31,7 @@ fn a_damaged_entry_costs_that_entry_alone_and_is_told() {
     close(log);
 }
 
-// THREATS S02, as far as the chain alone tells
+// THREATS S02, as far as journal and store alone tell
 #[test]
 fn a_store_that_does_not_fit_its_journal_is_told_and_events_are_still_recorded() {
     let directory = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ fn a_store_that_does_not_fit_its_journal_is_told_and_events_are_still_recorded()
     record(&log, 6..=6);
     until(
         "the fork is told",
-        || matches!(log.state(), State::Troubled(told) if told[0].contains("entry 5 does not continue")),
+        || matches!(log.state(), State::Troubled(told) if told[0].contains("entry 4 does not continue")),
     );
     assert!(!matches!(log.state(), State::NotRecording(_)));
     assert_eq!(all(&log).len(), 6);

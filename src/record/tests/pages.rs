@@ -101,3 +101,30 @@ fn a_query_without_time_still_goes_on_from_page_to_page() {
     assert!(cuts > 5, "{cuts}");
     close(log);
 }
+
+// THREATS S01
+#[test]
+fn the_tree_of_journal_and_store_is_one_and_a_check_takes_both() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), brisk());
+    record(&log, 1..=300);
+    until("the mover has moved", || log.inner.store.head().sequence == 300);
+    close(log);
+    let log = open(directory.path(), slow());
+    record(&log, 301..=310);
+    let (tree, known) = (log.tree(), [(310, log.tree().root(), "the test"), (305, [1; 32], "a lie")]);
+    assert_eq!((tree.size(), log.inner.store.head().sequence), (310, 300));
+    let mut told = 0;
+    let mut check = |known: &[(u64, Hash, &'static str)]| {
+        log.check(known, &mut |count| {
+            told = count;
+            ControlFlow::Continue(())
+        })
+        .unwrap()
+    };
+    let found = check(&known[..1]);
+    assert!(found.is_sound() && found.root == Some(tree.root()), "{:?}", found.faults);
+    assert!(!check(&known).is_sound());
+    assert_eq!(told, 300);
+    close(log);
+}

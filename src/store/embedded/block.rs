@@ -4,7 +4,7 @@
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
-//! | 0 | 1 | format, 1 |
+//! | 0 | 1 | format, 2 |
 //! | 1 | 1 | coding of the rest: 1 zstd, one frame with checksum, no dictionary |
 //! | 2 | 2 | n, how many events |
 //! | 4 | 4 | length of the rest before compression |
@@ -12,9 +12,11 @@
 //! | 24 | 8 + 8 | lowest and highest time in an event id (its first 48 bits, as in UUIDv7) |
 //! | 40 | rest | compressed, see below |
 //!
-//! Before compression: hash of the entry before the block (32), n ids (16 each), n times (8 each, as
-//! above), n payload lengths (4 each), the payloads. Hashes are not kept: they follow from the first
-//! `previous` and the payloads, so that reading them is checking them.
+//! Before compression, for n events: their ids (16 each), times (8 each, as above), lengths of payloads (4 each),
+//! kinds (1 each), salts (16 each), marks (4 each), payloads. The payload of kind 0 is the event's JSON. Of kind 1 only
+//! the leaf is left, 32 bytes: a policy removed the rest; its salt is zero. Leaves are not kept otherwise: they are
+//! computed from salt and payload. The mark is a leaf's first four bytes, so that an entry that is not as it was
+//! written is told from its neighbours; what proves anything is the tree.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::store::chain::{self, Hash, Head, Sealed};
+use crate::store::sealed::{Salt, Sealed};
 
 /// What can be told of a block without undoing its compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +47,24 @@ pub(super) struct Span<T> {
 #[derive(Debug)]
 pub(super) struct Block {
     first: u64,
-    previous: Hash,
-    facts: Vec<Facts>,
-    /// Where each payload ends in `payloads`.
-    ends: Vec<usize>,
+    kept: Vec<Kept>,
     payloads: Vec<u8>,
 }
+
+/// What a block keeps of an entry, beside its payload.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    facts: Facts,
+    salt: Salt,
+    mark: Mark,
+    is_removed: bool,
+    /// Where its payload is.
+    start: usize,
+    end: usize,
+}
+
+/// The first bytes of a leaf.
+type Mark = [u8; 4];
 
 /// What the store itself reads of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,22 +170,24 @@ fn encode(
     facts: &[Facts],
     compressed: impl FnOnce(&[u8]) -> io::Result<Vec<u8>>,
 ) -> Result<Vec<u8>, String> {
-    let (Some(first), Some(times), Some(ids)) = (
-        entries.first(),
+    let (Some(times), Some(ids)) = (
         Span::of(facts.iter().map(|facts| facts.time_ms)),
         Span::of(facts.iter().map(|facts| id_ms(facts.id))),
     ) else {
         return Err("an empty block".to_owned());
     };
-    let mut raw = Vec::with_capacity(32 + entries.iter().map(|entry| entry.json.len() + 28).sum::<usize>());
-    raw.extend_from_slice(&first.previous);
+    let mut raw =
+        Vec::with_capacity(entries.iter().map(|entry| entry.json.len() + FIXED_BYTES).sum::<usize>());
     facts.iter().for_each(|facts| raw.extend_from_slice(facts.id.as_bytes()));
     facts.iter().for_each(|facts| raw.extend_from_slice(&facts.time_ms.to_be_bytes()));
     for entry in entries {
-        let length = u32::try_from(entry.json.len()).map_err(|_| "a payload is too long")?;
+        let length = u32::try_from(payload(entry).len()).map_err(|_| "a payload is too long")?;
         raw.extend_from_slice(&length.to_be_bytes());
     }
-    entries.iter().for_each(|entry| raw.extend_from_slice(&entry.json));
+    raw.extend(entries.iter().map(|entry| if entry.is_removed() { KIND_REMOVED } else { KIND_EVENT }));
+    entries.iter().for_each(|entry| raw.extend_from_slice(&entry.salt));
+    entries.iter().for_each(|entry| raw.extend_from_slice(&mark(entry)));
+    entries.iter().for_each(|entry| raw.extend_from_slice(payload(entry)));
     let count = u16::try_from(entries.len()).map_err(|_| "too many entries")?;
     let raw_bytes = u32::try_from(raw.len()).map_err(|_| "a block is too long")?;
     let mut value = vec![FORMAT, CODING_ZSTD];
@@ -183,6 +199,15 @@ fn encode(
     Ok(value)
 }
 
+fn payload(entry: &Sealed) -> &[u8] {
+    if entry.is_removed() { &entry.leaf } else { &entry.json }
+}
+
+fn mark(entry: &Sealed) -> Mark {
+    let [a, b, c, d, ..] = entry.leaf;
+    [a, b, c, d]
+}
+
 /// Reads a value's label.
 ///
 /// # Errors
@@ -190,6 +215,9 @@ fn encode(
 pub(super) fn label(value: &[u8]) -> Result<Label, String> {
     let mut fields = Fields(value);
     let [format, coding] = fields.take().ok_or(SHORT)?;
+    if format < FORMAT {
+        return Err(format!("a block has format {format}, which no released version wrote: begin a new log"));
+    }
     if format != FORMAT || coding != CODING_ZSTD {
         return Err(format!("a block has format {format} and coding {coding}, which are not known"));
     }
@@ -213,55 +241,72 @@ pub(super) fn decode(first: u64, value: &[u8]) -> Result<Block, String> {
     let raw = zstd::bulk::decompress(value.get(LABEL_BYTES..).unwrap_or_default(), raw_bytes)
         .map_err(|error| format!("block {first} cannot be decompressed: {error}"))?;
     let mut fields = Fields(&raw);
-    let previous = fields.take().ok_or(SHORT)?;
-    let count = usize::from(label.count);
-    let ids: Option<Vec<Uuid>> = (0..count).map(|_| fields.take().map(Uuid::from_bytes)).collect();
-    let times: Option<Vec<i64>> = (0..count).map(|_| fields.signed()).collect();
-    let mut end = 0usize;
-    let ends: Option<Vec<usize>> = (0..count)
-        .map(|_| {
-            end = end.checked_add(usize::try_from(u32::from_be_bytes(fields.take()?)).ok()?)?;
-            Some(end)
-        })
-        .collect();
-    let (ids, times, ends) = (ids.ok_or(SHORT)?, times.ok_or(SHORT)?, ends.ok_or(SHORT)?);
-    if fields.0.len() != end {
+    let kept = kept(&mut fields, usize::from(label.count)).ok_or(SHORT)?;
+    if fields.0.len() != kept.last().map_or(0, |last| last.end) {
         return Err(format!("block {first} has another length than it says"));
     }
-    let facts = ids.into_iter().zip(times).map(|(id, time_ms)| Facts { id, time_ms }).collect();
-    Ok(Block { first, previous, facts, ends, payloads: fields.0.to_vec() })
+    if kept.iter().any(|kept| kept.is_removed && kept.end - kept.start != 32) {
+        return Err(format!("block {first} has no leaf where one should be"));
+    }
+    Ok(Block { first, kept, payloads: fields.0.to_vec() })
+}
+
+fn kept(fields: &mut Fields<'_>, count: usize) -> Option<Vec<Kept>> {
+    let ids: Vec<[u8; 16]> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
+    let times: Vec<i64> = (0..count).map(|_| fields.signed()).collect::<Option<_>>()?;
+    let lengths: Vec<[u8; 4]> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
+    let kinds: Vec<[u8; 1]> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
+    let salts: Vec<Salt> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
+    let mut end = 0usize;
+    (0..count)
+        .map(|index| {
+            let start = end;
+            end = start.checked_add(usize::try_from(u32::from_be_bytes(lengths[index])).ok()?)?;
+            let facts = Facts { id: Uuid::from_bytes(ids[index]), time_ms: times[index] };
+            let is_removed = match kinds[index] {
+                [KIND_EVENT] => false,
+                [KIND_REMOVED] => true,
+                [_] => return None,
+            };
+            Some(Kept { facts, salt: salts[index], mark: fields.take()?, is_removed, start, end })
+        })
+        .collect()
 }
 
 impl Block {
-    /// The chain that the block continues.
-    pub(super) fn before(&self) -> Head {
-        Head { sequence: self.first.saturating_sub(1), hash: self.previous }
+    /// Its first sequence.
+    pub(super) fn first(&self) -> u64 {
+        self.first
     }
 
-    /// Its events, first to last: sequence, facts, JSON.
+    /// The last one.
+    pub(super) fn last(&self) -> u64 {
+        self.first + self.kept.len() as u64 - 1
+    }
+
+    /// Its events, first to last: sequence, facts, JSON. Those that were removed are not among them.
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (u64, Facts, &[u8])> {
-        (self.first..)
-            .zip(&self.facts)
-            .zip(&self.ends)
-            .enumerate()
-            .map(|(index, ((sequence, facts), end))| {
-                let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-                (sequence, *facts, &self.payloads[start..*end])
-            })
-            .collect::<Vec<_>>()
-            .into_iter()
+        let there = self.kept.iter().enumerate().filter(|(_, kept)| !kept.is_removed);
+        there.map(|(index, kept)| {
+            (self.first + index as u64, kept.facts, &self.payloads[kept.start..kept.end])
+        })
     }
 
-    /// Its entries with their hashes, computed from the payloads.
-    pub(super) fn entries(&self) -> Vec<Sealed> {
-        let mut previous = self.previous;
-        let seal = |(sequence, _, json): (u64, Facts, &[u8])| {
-            let hash = chain::hash(sequence, &previous, json);
-            let entry = Sealed { sequence, previous, hash, json: Arc::from(json) };
-            previous = hash;
-            entry
-        };
-        self.events().map(seal).collect()
+    /// The entry at a place, its leaf computed from what is stored.
+    pub(super) fn entry(&self, sequence: u64) -> Option<Sealed> {
+        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        let kept = self.kept.get(index)?;
+        let payload = &self.payloads[kept.start..kept.end];
+        Some(match payload.first_chunk() {
+            Some(leaf) if kept.is_removed => Sealed::removed(sequence, *leaf),
+            Some(_) | None => Sealed::at(sequence, kept.salt, Arc::from(payload)),
+        })
+    }
+
+    /// True when an entry of this block has the leaf that it was written with, as far as its mark tells.
+    pub(super) fn is_as_marked(&self, entry: &Sealed) -> bool {
+        let index = entry.sequence.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| self.kept.get(index)).is_some_and(|kept| kept.mark == mark(entry))
     }
 }
 
@@ -287,7 +332,12 @@ impl Fields<'_> {
 /// Events are alike, so that the fastest level finds as much as the third, and more events in a block find
 /// more than a higher level: 133 bytes an event at 64, 181 at 16, of 1,440.
 const LEVEL: i32 = 1;
-const FORMAT: u8 = 1;
+/// What was kept with formats below was never released.
+const FORMAT: u8 = 2;
+const KIND_EVENT: u8 = 0;
+const KIND_REMOVED: u8 = 1;
+/// What an entry takes in a block beside its payload.
+const FIXED_BYTES: usize = 16 + 8 + 4 + 1 + 16 + 4;
 const CODING_ZSTD: u8 = 1;
 const LABEL_BYTES: usize = 40;
 /// An id or a time is no longer.
@@ -304,15 +354,21 @@ mod tests {
     use super::*;
 
     fn entries(count: u64) -> (Vec<Sealed>, Vec<Facts>) {
-        let mut head = Head { sequence: 99, hash: [4; 32] };
         (0..count)
             .map(|number| {
-                let entry = Sealed::after(head, Arc::from(format!("{{\"n\":{number}}}").as_bytes()));
-                head = entry.head();
+                let json = format!("{{\"n\":{number},\"title\":\"t\"}}");
+                let entry = match number {
+                    2 => Sealed::removed(102, [7; 32]),
+                    _ => Sealed::at(100 + number, [number as u8; 16], Arc::from(json.as_bytes())),
+                };
                 let id = Uuid::from_u128(u128::from(1000 - number) << 80 | 7);
                 (entry, Facts { id, time_ms: 50 + number as i64 })
             })
             .unzip()
+    }
+
+    fn entries_of(block: &Block) -> Vec<Sealed> {
+        (block.first()..=block.last()).map(|sequence| block.entry(sequence).unwrap()).collect()
     }
 
     #[test]
@@ -323,8 +379,16 @@ mod tests {
         assert_eq!((label.count, label.times), (16, Span { min: 50, max: 65 }));
         assert_eq!(label.ids, Span { min: 985, max: 1000 });
         let block = decode(100, &value).unwrap();
-        assert_eq!(block.entries(), entries);
-        assert!(block.events().map(|(_, facts, _)| facts).eq(facts));
+        assert_eq!(entries_of(&block), entries);
+        assert!(entries.iter().all(|entry| block.is_as_marked(entry)));
+        let other = Sealed { leaf: [0; 32], ..entries[4].clone() };
+        assert!(
+            !block.is_as_marked(&other) && !block.is_as_marked(&Sealed { sequence: 7, ..entries[4].clone() })
+        );
+        let without = |numbers: &[Facts]| [&numbers[..2], &numbers[3..]].concat();
+        assert_eq!(block.events().map(|(_, facts, _)| facts).collect::<Vec<Facts>>(), without(&facts));
+        assert!(block.events().all(|(sequence, _, json)| *json == *entries[sequence as usize - 100].json));
+        assert_eq!((block.entry(99), block.entry(116)), (None, None));
     }
 
     #[test]
@@ -335,7 +399,7 @@ mod tests {
             let mut flipped = value.clone();
             flipped[at] ^= 0x41;
             if let Ok(block) = decode(100, &flipped) {
-                assert_eq!(block.entries(), entries, "byte {at}");
+                assert_eq!(entries_of(&block), entries, "byte {at}");
             }
             let _ = decode(100, &value[..at]).expect_err("a cut block is refused");
         }
@@ -343,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_block_takes_sixty_four_events_or_so_many_bytes() {
-        let entry = |bytes: usize| Sealed::after(Head::default(), Arc::from(vec![b'x'; bytes]));
+        let entry = |bytes: usize| Sealed::at(1, [0; 16], Arc::from(vec![b'x'; bytes]));
         let check = |sizes: &[usize], expected| {
             let entries: Vec<Sealed> = sizes.iter().map(|bytes| entry(*bytes)).collect();
             assert_eq!(fitting(&entries), expected, "{sizes:?}");

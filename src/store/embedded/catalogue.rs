@@ -11,10 +11,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-use super::note::{Note, Unreadable};
+use super::note::{Grown, Note, Unreadable};
 use super::partition::{Partition, Trouble, sync_directory};
+use super::tiles::Tiles;
 use crate::store::StoreError;
-use crate::store::chain::Head;
+use crate::store::sealed::{Hash, Head};
+use crate::store::tree::Tree;
 
 /// All partitions of a store.
 pub(super) struct Catalogue {
@@ -27,6 +29,8 @@ pub(super) struct Catalogue {
     damage: Mutex<Vec<String>>,
     /// The highest entry known from partitions that were set aside.
     lost: Mutex<Head>,
+    /// Of the whole tree.
+    pub(super) tiles: Tiles,
 }
 
 #[derive(Default)]
@@ -53,6 +57,7 @@ impl Catalogue {
             cache: Mutex::default(),
             damage: Mutex::default(),
             lost: Mutex::default(),
+            tiles: Tiles::open(directory).map_err(io_error)?,
         };
         for entry in fs::read_dir(directory).map_err(io_error)? {
             let path = entry.map_err(io_error)?.path();
@@ -69,11 +74,11 @@ impl Catalogue {
     }
 
     pub(super) fn notes(&self) -> Vec<Note> {
-        self.notes.read().values().copied().collect()
+        self.notes.read().values().cloned().collect()
     }
 
     pub(super) fn newest(&self) -> Option<Note> {
-        self.notes.read().last_key_value().map(|(_, note)| *note)
+        self.notes.read().last_key_value().map(|(_, note)| note.clone())
     }
 
     pub(super) fn put(&self, note: Note) {
@@ -98,13 +103,13 @@ impl Catalogue {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub(super) fn begin(&self, before: Head) -> Result<Note, StoreError> {
-        let note = Note::empty(self.instance, before);
+    pub(super) fn begin(&self, leaf: Hash, before: &Tree) -> Result<Note, StoreError> {
+        let note = Note::empty(self.instance, leaf, before);
         let path = self.path(note.first);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(io_error)?;
         note.write(&path).map_err(io_error)?;
         sync_directory(&self.directory).map_err(io_error)?;
-        self.put(note);
+        self.put(note.clone());
         Ok(note)
     }
 
@@ -162,14 +167,15 @@ impl Catalogue {
     }
 
     fn open_new(&self, first: u64, is_checked: bool) -> Result<Partition, Trouble> {
-        let note = self.notes.read().get(&first).copied();
+        let note = self.notes.read().get(&first).cloned();
         let note = note.ok_or_else(|| Trouble::Io(format!("there is no partition {first}")))?;
         let path = self.path(first);
         if is_checked {
             return Partition::open(&path);
         }
-        let (partition, real) = Partition::open_checked(&path, &note)?;
+        let (partition, Grown { note: real, tiles }) = Partition::open_checked(&path, &note)?;
         if real != note {
+            self.tiles.put(&tiles).map_err(|error| Trouble::Io(error.to_string()))?;
             partition.sync(&path, &real)?;
             self.put(real);
         }
@@ -217,6 +223,12 @@ impl Catalogue {
             }
             Ok(None) => self.set_aside(first, "its note is missing"),
             Err(Unreadable::Damaged(why)) => self.set_aside(first, &why),
+            Err(Unreadable::Older) => {
+                let path = path.display();
+                return Err(StoreError::Io(format!(
+                    "{path} is of a format that no released version wrote: begin a new data directory"
+                )));
+            }
             Err(Unreadable::Newer) => {
                 let path = path.display();
                 return Err(StoreError::Io(format!("{path} was written by a newer version")));

@@ -2,9 +2,11 @@
 //! The only folder that names sled; its readers know pages and events.
 //!
 //! ```text
-//! <directory>/<first sequence, 20 digits>/
-//!     note      how many events, how their chain ends (see note.rs), synced after each hand-over
-//!     events/   the database (see partition.rs for keys, block.rs for values)
+//! <directory>/
+//!     tiles         hashes of the tree, so that a proof reads few events (see tiles.rs)
+//!     <first sequence, 20 digits>/
+//!         note      how many events, the tree before and behind them (see note.rs), synced after each hand-over
+//!         events/   the database (see partition.rs for keys, block.rs for values)
 //! ```
 //!
 //! A hand-over is: blocks and mark in atomic batches, flush, sync, note. Cut off anywhere, it is repeated
@@ -12,31 +14,36 @@
 //! open, or does not hold what its note says, is renamed `<name>.quarantined-<n>` and told; opening goes on
 //! with the rest. Never silently short, and never a reason not to start.
 
+mod audit;
 mod block;
 mod catalogue;
 mod note;
 mod partition;
 mod scan;
 mod shelf;
+mod tiles;
 
 pub use shelf::SledShelf;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-use super::{Found, Head, Page, Query, Sealed, Store, StoreError};
+use super::tree::Tree;
+use super::tree::leaf;
+use super::{Found, Head, LeafCheck, Page, Query, Sealed, Store, StoreError};
 use block::{Facts, Packer};
-use catalogue::Catalogue;
-use note::{Note, day_of};
+use catalogue::{Catalogue, io_error};
+use note::{Grown, Note, day_of};
 use partition::guarded;
 
 /// The embedded store.
 pub struct Embedded {
     catalogue: Catalogue,
-    head: RwLock<Head>,
+    end: RwLock<End>,
     /// A partition that holds so many takes no more.
     partition_events_max: u64,
     directory: PathBuf,
@@ -44,6 +51,20 @@ pub struct Embedded {
     free_bytes: fn(&Path) -> io::Result<u64>,
     /// Held while a batch is written: there is one writer, with one packer.
     writer: Mutex<Packer>,
+}
+
+/// How the log ends: its last entry, and the tree of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct End {
+    head: Head,
+    tree: Tree,
+}
+
+impl End {
+    fn of(catalogue: &Catalogue) -> End {
+        let newest = catalogue.newest();
+        newest.map_or_else(End::default, |note| End { head: note.head(), tree: note.tree() })
+    }
 }
 
 impl Embedded {
@@ -74,10 +95,10 @@ impl Embedded {
                 }
             }
         }
-        let head = RwLock::new(catalogue.newest().map_or_else(Head::default, |note| note.head()));
+        let end = RwLock::new(End::of(&catalogue));
         Ok(Embedded {
             catalogue,
-            head,
+            end,
             partition_events_max,
             directory: directory.to_owned(),
             free_bytes: |path| fs2::available_space(path),
@@ -96,6 +117,18 @@ impl Embedded {
         self.catalogue.damage()
     }
 
+    /// Takes all entries into a check, from the first on. `told` hears now and then how far it is, and may end it.
+    ///
+    /// # Errors
+    /// When a partition cannot be read.
+    pub fn check(
+        &self,
+        check: &mut LeafCheck,
+        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        audit::check(&self.catalogue, check, told)
+    }
+
     /// Closes all partitions that nobody reads. The store stays usable: they open again on demand.
     pub fn close(&self) {
         self.catalogue.forget(None);
@@ -108,9 +141,9 @@ impl Embedded {
         let (held, fresh) = batch.split_at(held);
         if let Some(last) = held.last() {
             let is_same = if last.sequence == head.sequence {
-                last.hash == head.hash
+                last.leaf == head.leaf
             } else {
-                self.entry_at(last.sequence)?.is_some_and(|entry| entry.hash == last.hash)
+                self.entry_at(last.sequence)?.is_some_and(|entry| entry.leaf == last.leaf)
             };
             if !is_same {
                 return Err(StoreError::Fork { sequence: last.sequence });
@@ -129,7 +162,7 @@ impl Embedded {
         let partition = self.catalogue.open(note.first)?;
         let read = guarded(|| partition.block_of(sequence)).and_then(|result| result);
         let block = read.map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
-        Ok(block.and_then(|block| block.entries().into_iter().find(|entry| entry.sequence == sequence)))
+        Ok(block.and_then(|block| block.entry(sequence)))
     }
 
     /// Refuses while the disk is nearly full. sled that meets a full disk fails from then on, and letting go
@@ -148,10 +181,10 @@ impl Embedded {
 
     /// The partition that takes the next entry: the newest, or one that is begun for it.
     fn partition_for(&self, facts: Facts) -> Result<Note, StoreError> {
-        let head = self.head();
+        let end = self.end.read().clone();
         match self.catalogue.newest() {
-            Some(note) if note.head() == head && self.takes(&note, facts) => Ok(note),
-            Some(_) | None => self.catalogue.begin(head),
+            Some(note) if note.head() == end.head && self.takes(&note, facts) => Ok(note),
+            Some(_) | None => self.catalogue.begin(end.head.leaf, &end.tree),
         }
     }
 
@@ -176,7 +209,7 @@ impl Embedded {
     ) -> Result<usize, StoreError> {
         let (Some(first), Some(_)) = (facts.first(), entries.first()) else { return Ok(0) };
         let note = self.partition_for(*first)?;
-        let mut after = Note { day: note.day.or(Some(day_of(first.time_ms))), ..note };
+        let mut after = Note { day: note.day.or(Some(day_of(first.time_ms))), ..note.clone() };
         let fits = |facts: &&Facts| {
             let fits = self.takes(&after, **facts);
             after.count += 1;
@@ -184,18 +217,18 @@ impl Embedded {
         };
         let count = facts.iter().take_while(fits).count();
         let (entries, facts) = (&entries[..count], &facts[..count]);
-        let Some(last) = entries.last() else { return Ok(0) };
-        let partition = self.catalogue.open(note.first)?;
-        let grown = note.grown(last.head(), facts);
-        let path = self.catalogue.path(note.first);
+        let (first, path) = (note.first, self.catalogue.path(note.first));
+        let partition = self.catalogue.open(first)?;
+        let Grown { note: grown, tiles } = note.grown(entries, facts);
+        self.catalogue.tiles.put(&tiles).map_err(io_error)?;
         let written = partition.write(packer, entries, facts).and_then(|()| partition.sync(&path, &grown));
         if let Err(trouble) = written {
             // After an error sled refuses everything until it is opened anew.
-            self.catalogue.abandon(note.first, partition);
-            return Err(self.catalogue.refuse(note.first, trouble));
+            self.catalogue.abandon(first, partition);
+            return Err(self.catalogue.refuse(first, trouble));
         }
+        *self.end.write() = End { head: grown.head(), tree: grown.tree() };
         self.catalogue.put(grown);
-        *self.head.write() = grown.head();
         Ok(count)
     }
 
@@ -203,10 +236,10 @@ impl Embedded {
     fn refresh_head(&self) -> Result<(), StoreError> {
         let Some(newest) = self.catalogue.newest() else { return Ok(()) };
         drop(self.catalogue.open(newest.first)?);
-        let known = self.catalogue.newest().map_or_else(Head::default, |note| note.head());
-        let mut head = self.head.write();
-        if known.sequence > head.sequence {
-            *head = known;
+        let known = End::of(&self.catalogue);
+        let mut end = self.end.write();
+        if known.head.sequence > end.head.sequence {
+            *end = known;
         }
         Ok(())
     }
@@ -215,7 +248,7 @@ impl Embedded {
     /// over sees by the head that it is wanted again.
     fn fall_back(&self, error: StoreError) -> StoreError {
         if matches!(error, StoreError::Damaged { .. }) {
-            *self.head.write() = self.catalogue.newest().map_or_else(Head::default, |note| note.head());
+            *self.end.write() = End::of(&self.catalogue);
         }
         error
     }
@@ -245,18 +278,26 @@ impl Store for Embedded {
         Ok(())
     }
 
-    fn skip(&self, to: Head) -> Result<(), StoreError> {
+    fn skip(&self, to: u64) -> Result<(), StoreError> {
         let _one = self.writer.lock();
-        let mut head = self.head.write();
-        if to.sequence < head.sequence || to.sequence == head.sequence && to != *head {
-            return Err(StoreError::Fork { sequence: to.sequence });
+        let mut end = self.end.write();
+        if to < end.head.sequence {
+            return Err(StoreError::Fork { sequence: to });
         }
-        *head = to;
+        if to > end.head.sequence {
+            let tiles = end.tree.lose(to);
+            self.catalogue.tiles.put(&tiles).map_err(io_error)?;
+            end.head = Head { sequence: to, leaf: leaf::lost(to) };
+        }
         Ok(())
     }
 
     fn head(&self) -> Head {
-        *self.head.read()
+        self.end.read().head
+    }
+
+    fn tree(&self) -> Tree {
+        self.end.read().tree.clone()
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {

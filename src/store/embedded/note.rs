@@ -1,23 +1,26 @@
-//! The note beside a partition's database: how many events it holds and how their chain ends, written and
+//! The note beside a partition's database: how many events it holds and the tree before and behind them, written and
 //! synced by us after each hand-over. A database that lost its tail opens without a word; the note is how
 //! the loss shows.
 //!
 //! The file `note` has two lines: the note as JSON, and the CRC-32 of that line as eight hex digits. It is
 //! replaced by rename, so it is either the old one or the new one.
 
+use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::block::{Facts, Span, id_ms};
-use crate::store::chain::{Hash, Head};
+use crate::store::sealed::{Hash, Head, Sealed};
+use crate::store::tree::{TILE_LEAVES, Tree};
 
 /// What a partition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Note {
     /// Of the note itself.
@@ -28,15 +31,27 @@ pub(super) struct Note {
     pub first: u64,
     /// How many events it holds.
     pub count: u64,
-    /// Hash of its last entry; of the entry before it while it is empty.
-    #[serde(with = "hex")]
-    pub hash: Hash,
+    /// The leaf of its last entry; of the entry before it while it is empty.
+    #[serde(with = "one")]
+    pub leaf: Hash,
+    /// The tree that its first entry continues: the roots of its full subtrees, its size being `first` - 1.
+    #[serde(with = "peaks")]
+    pub before: Arc<Vec<Hash>>,
+    /// The same of the tree that ends with its last entry.
+    #[serde(with = "peaks")]
+    pub behind: Arc<Vec<Hash>>,
     /// The day it was begun for, in days since 1970; none while it is empty.
     pub day: Option<i64>,
     /// Lowest and highest event time, in milliseconds since 1970.
     pub times: Option<Span<i64>>,
     /// Lowest and highest time in an event id, in milliseconds since 1970.
     pub ids: Option<Span<u64>>,
+}
+
+/// A note after more events, and the full subtrees that they completed, by their index.
+pub(super) struct Grown {
+    pub note: Note,
+    pub tiles: Vec<(u64, Hash)>,
 }
 
 /// Why a note cannot be read.
@@ -46,6 +61,8 @@ pub(super) enum Unreadable {
     Damaged(String),
     /// A newer version wrote the partition: its format rises with every change of note, blocks or keys.
     Newer,
+    /// A version that was never released wrote it.
+    Older,
 }
 
 #[derive(Deserialize)]
@@ -60,15 +77,17 @@ impl From<String> for Unreadable {
 }
 
 impl Note {
-    /// The note of an empty partition behind `before`.
-    pub(super) fn empty(instance: Uuid, before: Head) -> Note {
-        let first = before.sequence.saturating_add(1);
+    /// The note of an empty partition behind the log that ends so.
+    pub(super) fn empty(instance: Uuid, leaf: Hash, before: &Tree) -> Note {
+        let first = before.size().saturating_add(1);
         Note {
             format: FORMAT,
             instance,
             first,
             count: 0,
-            hash: before.hash,
+            leaf,
+            before: Arc::clone(before.peaks()),
+            behind: Arc::clone(before.peaks()),
             day: None,
             times: None,
             ids: None,
@@ -77,27 +96,51 @@ impl Note {
 
     /// The last entry it holds, or the one before it.
     pub(super) fn head(&self) -> Head {
-        Head { sequence: (self.first + self.count).saturating_sub(1), hash: self.hash }
+        Head { sequence: (self.first + self.count).saturating_sub(1), leaf: self.leaf }
     }
 
-    /// The note after more events, the last of which ends the chain at `head`.
-    pub(super) fn grown(self, head: Head, facts: &[Facts]) -> Note {
+    /// The tree that its first entry continues.
+    pub(super) fn tree_before(&self) -> Tree {
+        // The sizes fit: looked at when the note was read, and kept so since.
+        Tree::of(self.first - 1, Arc::clone(&self.before)).unwrap_or_default()
+    }
+
+    /// The tree that ends with its last entry.
+    pub(super) fn tree(&self) -> Tree {
+        Tree::of(self.head().sequence, Arc::clone(&self.behind)).unwrap_or_default()
+    }
+
+    /// The note after more events.
+    pub(super) fn grown(self, entries: &[Sealed], facts: &[Facts]) -> Grown {
         let times = Span::of(facts.iter().map(|facts| facts.time_ms));
         let ids = Span::of(facts.iter().map(|facts| id_ms(facts.id)));
-        self.widened(head, times, ids)
+        self.widened(entries.iter().map(Sealed::head), times, ids)
     }
 
-    /// As [`Note::grown`], from spans.
-    pub(super) fn widened(self, head: Head, times: Option<Span<i64>>, ids: Option<Span<u64>>) -> Note {
-        Note {
-            count: (head.sequence + 1).saturating_sub(self.first),
-            hash: head.hash,
+    /// As [`Note::grown`], from leaves and spans.
+    pub(super) fn widened(
+        self,
+        entries: impl Iterator<Item = Head>,
+        times: Option<Span<i64>>,
+        ids: Option<Span<u64>>,
+    ) -> Grown {
+        let (mut tree, mut leaf, mut tiles) = (self.tree(), self.leaf, Vec::new());
+        for entry in entries {
+            let tile = tree.push(entry.leaf);
+            tiles.extend(tile.map(|tile| (tree.size() / TILE_LEAVES - 1, tile)));
+            leaf = entry.leaf;
+        }
+        let note = Note {
+            count: (tree.size() + 1).saturating_sub(self.first),
+            leaf,
+            behind: Arc::clone(tree.peaks()),
             // The newest: what is older came late.
             day: self.day.or_else(|| times.map(|times| day_of(times.max))),
             times: joined(self.times, times),
             ids: joined(self.ids, ids),
             ..self
-        }
+        };
+        Grown { note, tiles }
     }
 
     /// Writes it beside the database and syncs it.
@@ -130,11 +173,17 @@ impl Note {
             return Err("its note is damaged".to_owned().into());
         }
         let Version { format } = serde_json::from_str(line).map_err(|error| format!("its note: {error}"))?;
-        if format > FORMAT {
-            return Err(Unreadable::Newer);
+        match format.cmp(&FORMAT) {
+            Ordering::Greater => return Err(Unreadable::Newer),
+            Ordering::Less => return Err(Unreadable::Older),
+            Ordering::Equal => {}
         }
         let note: Note = serde_json::from_str(line).map_err(|error| format!("its note: {error}"))?;
-        if format == 0 || note.first.checked_add(note.count).is_none() || note.first == 0 {
+        let has_trees = |note: &Note| {
+            Tree::of(note.first - 1, Arc::clone(&note.before)).is_some()
+                && Tree::of(note.head().sequence, Arc::clone(&note.behind)).is_some()
+        };
+        if note.first == 0 || note.first.checked_add(note.count).is_none() || !has_trees(&note) {
             return Err("its note says what cannot be".to_owned().into());
         }
         Ok(Some(note))
@@ -154,26 +203,49 @@ fn joined<T: Ord + Copy>(left: Option<Span<T>>, right: Option<Span<T>>) -> Optio
 }
 
 /// Hashes as hex digits, as people and other tools write them.
-mod hex {
+mod one {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use crate::store::chain::{self, Hash};
+    use crate::store::sealed::{Hash, hex, unhex};
 
     pub(super) fn serialize<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&chain::hex(hash))
+        serializer.serialize_str(&hex(hash))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let bytes: Option<Vec<u8>> =
-            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect();
-        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| D::Error::custom("no SHA-256 in hex"))
+        unhex(text.as_bytes()).ok_or_else(|| D::Error::custom("no SHA-256 in hex"))
+    }
+}
+
+/// Several of them, one after the other.
+mod peaks {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::store::sealed::{Hash, hex, unhex};
+
+    pub(super) fn serialize<S: Serializer>(
+        hashes: &Arc<Vec<Hash>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(hashes.as_flattened()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<Vec<Hash>>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let hashes: Option<Vec<Hash>> = text.as_bytes().chunks(64).map(unhex).collect();
+        hashes.map(Arc::new).ok_or_else(|| D::Error::custom("no SHA-256 in hex"))
     }
 }
 
 const NAME: &str = "note";
-const FORMAT: u32 = 1;
-const NOTE_BYTES_MAX: u64 = 4096;
+const FORMAT: u32 = 2;
+/// Two trees have at most 63 hashes each.
+const NOTE_BYTES_MAX: u64 = 16 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -184,11 +256,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(Note::read(directory.path()), Ok(None));
         let facts = Facts { id: Uuid::from_u128(5 << 80), time_ms: 90_000_000 };
-        let note = Note::empty(Uuid::from_u128(3), Head { sequence: 7, hash: [1; 32] })
-            .grown(Head { sequence: 8, hash: [0xab; 32] }, &[facts]);
+        let before = Tree::of(7, Arc::new(vec![[1; 32], [2; 32], [3; 32]])).unwrap();
+        let entry = Sealed::removed(8, [0xab; 32]);
+        let note = Note::empty(Uuid::from_u128(3), [1; 32], &before).grown(&[entry], &[facts]).note;
         assert_eq!((note.first, note.count, note.day), (8, 1, Some(1)));
+        assert_eq!((note.tree_before(), note.tree().size(), note.head().leaf), (before, 8, [0xab; 32]));
         note.write(directory.path()).unwrap();
-        assert_eq!(Note::read(directory.path()), Ok(Some(note)));
+        assert_eq!(Note::read(directory.path()), Ok(Some(note.clone())));
         let bytes = fs::read(directory.path().join(NAME)).unwrap();
         for at in 0..bytes.len() - 1 {
             let mut flipped = bytes.clone();

@@ -1,7 +1,7 @@
 //! One partition: a directory with a sled database in `events/` and our note beside it.
 //!
 //! Keys of the database: 8 bytes, a block's first sequence, big-endian (see [`super::block`] for values);
-//! and `applied`, whose value is the last sequence held (8 bytes) and its hash (32 bytes), written in the
+//! and `applied`, whose value is the last sequence held (8 bytes) and its leaf (32 bytes), written in the
 //! same atomic batch as the blocks it speaks of.
 //!
 //! What is known of sled 0.34 and guarded against here: `flush` asks the kernel to write but does not wait
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use sled::{Batch, Db};
 
 use super::block::{self, Block, Facts, Label, Packer, Span};
-use super::note::Note;
-use crate::store::chain::{Head, Sealed};
+use super::note::{Grown, Note};
+use crate::store::sealed::{Head, Sealed};
 
 /// An open partition. The database's lock is held until the last reader lets go.
 pub(super) struct Partition {
@@ -47,7 +47,7 @@ impl Partition {
     ///
     /// # Errors
     /// When it does not open or does not hold what the note says. Never panics.
-    pub(super) fn open_checked(directory: &Path, note: &Note) -> Result<(Partition, Note), Trouble> {
+    pub(super) fn open_checked(directory: &Path, note: &Note) -> Result<(Partition, Grown), Trouble> {
         let partition = Partition::open(directory)?;
         let checked = guarded(|| partition.checked(note)).and_then(|result| result)?;
         Ok((partition, checked))
@@ -136,8 +136,14 @@ impl Partition {
         found.map(|(first, value)| decoded(first, &value)).transpose()
     }
 
-    /// Counts everything and follows the chain from where the note ends.
-    fn checked(&self, note: &Note) -> Result<Note, Trouble> {
+    /// Writes another block in the place of one, for tests of who finds it.
+    #[cfg(test)]
+    pub(super) fn replace(&self, first: u64, value: Vec<u8>) {
+        self.db.insert(first.to_be_bytes(), value).unwrap();
+    }
+
+    /// Counts everything, and lets the tree grow from where the note ends.
+    fn checked(&self, note: &Note) -> Result<Grown, Trouble> {
         let survey = self.survey(note)?;
         let applied = self.applied(note)?;
         if survey.end != applied.sequence {
@@ -148,8 +154,8 @@ impl Partition {
             let why = format!("it holds entries to {}, its note says {}", survey.end, note.head().sequence);
             return Err(Trouble::Damaged(why));
         }
-        self.check_end(note, applied)?;
-        Ok(note.widened(applied, survey.times, survey.ids))
+        let behind = self.check_end(note, applied)?;
+        Ok(note.clone().widened(behind.into_iter(), survey.times, survey.ids))
     }
 
     fn survey(&self, note: &Note) -> Result<Survey, Trouble> {
@@ -172,43 +178,38 @@ impl Partition {
 
     fn applied(&self, note: &Note) -> Result<Head, Trouble> {
         let Some(value) = self.db.get(APPLIED).map_err(trouble)? else {
-            return Ok(Note { count: 0, ..*note }.head());
+            return Ok(Head { sequence: note.first - 1, leaf: note.leaf });
         };
-        let read = value.split_first_chunk().and_then(|(sequence, hash)| {
-            Some(Head { sequence: u64::from_be_bytes(*sequence), hash: hash.try_into().ok()? })
+        let read = value.split_first_chunk().and_then(|(sequence, leaf)| {
+            Some(Head { sequence: u64::from_be_bytes(*sequence), leaf: leaf.try_into().ok()? })
         });
         read.ok_or_else(|| Trouble::Damaged("its mark is damaged".to_owned()))
     }
 
-    /// The chain from the note's last entry on must end as the mark says.
-    fn check_end(&self, note: &Note, applied: Head) -> Result<(), Trouble> {
+    /// The entry that the note ends with must be there, and the last one as the mark says. Gives the entries behind
+    /// the note.
+    fn check_end(&self, note: &Note, applied: Head) -> Result<Vec<Head>, Trouble> {
         let noted = note.head();
-        let from = match self.block_of(noted.sequence)? {
-            Some(block) => block.before().sequence + 1,
-            None => note.first,
-        };
-        let (mut end, mut hash_at_note) = (None, (note.count == 0).then_some(noted));
+        let from = self.block_of(noted.sequence)?.map_or(note.first, |block| block.first());
+        let mut behind = Vec::new();
+        let (mut last, mut at_note) = (noted, (note.count == 0).then_some(noted));
         for pair in self.blocks_from(from) {
             let (first, value) = pair?;
             let block = decoded(first, &value)?;
-            if end.is_some_and(|end| end != block.before()) {
-                return Err(Trouble::Damaged(format!("block {first} does not continue the chain")));
-            }
-            for entry in block.entries() {
-                if entry.sequence == noted.sequence {
-                    hash_at_note = Some(entry.head());
+            for sequence in noted.sequence.max(first)..=block.last() {
+                let Some(head) = block.entry(sequence).map(|entry| entry.head()) else { continue };
+                last = head;
+                if sequence == noted.sequence {
+                    at_note = Some(head);
+                } else {
+                    behind.push(head);
                 }
-                if note.count == 0 && entry.sequence == note.first && !entry.continues(noted) {
-                    return Err(Trouble::Damaged("its first entry does not continue the chain".to_owned()));
-                }
-                end = Some(entry.head());
             }
         }
-        let is_as_marked = end.is_none_or(|end| end == applied);
-        if hash_at_note == Some(noted) && is_as_marked {
-            Ok(())
+        if at_note == Some(noted) && last == applied {
+            Ok(behind)
         } else {
-            Err(Trouble::Damaged("its hashes are not those of its note".to_owned()))
+            Err(Trouble::Damaged("its last entries are not those of its note".to_owned()))
         }
     }
 }
@@ -328,7 +329,7 @@ fn sync_blobs(path: &Path) -> io::Result<()> {
 }
 
 fn applied(head: Head) -> Vec<u8> {
-    [&head.sequence.to_be_bytes()[..], &head.hash].concat()
+    [&head.sequence.to_be_bytes()[..], &head.leaf].concat()
 }
 
 const APPLIED: &[u8] = b"applied";

@@ -101,7 +101,6 @@ impl Paging<'_> {
 
     /// Takes a block's matching events; true when there are more than the page holds.
     fn take(&mut self, block: &Block) -> bool {
-        let mut entries = Vec::new();
         for (sequence, facts, json) in block.events().rev() {
             if sequence >= self.below || !may_match_facts(&self.query.filter, facts) {
                 continue;
@@ -113,11 +112,7 @@ impl Paging<'_> {
             if self.events.len() == self.limit {
                 return true;
             }
-            if entries.is_empty() {
-                entries = block.entries();
-            }
-            let sealed = entries.iter().find(|entry| entry.sequence == sequence).cloned();
-            self.events.extend(sealed.map(|sealed| Found { sealed, event }));
+            self.events.extend(block.entry(sequence).map(|sealed| Found { sealed, event }));
         }
         false
     }
@@ -170,8 +165,8 @@ fn find_between(partition: &Partition, from: u64, to: u64, id: Uuid) -> Result<O
             continue;
         }
         let block = decoded(first, &value)?;
-        let place = block.events().position(|(_, facts, _)| facts.id == id);
-        if let Some(sealed) = place.and_then(|place| block.entries().into_iter().nth(place)) {
+        let place = block.events().find(|(_, facts, _)| facts.id == id).map(|(sequence, _, _)| sequence);
+        if let Some(sealed) = place.and_then(|place| block.entry(place)) {
             return Ok(event_of(sealed.sequence, &sealed.json).map(|event| Found { sealed, event }));
         }
     }

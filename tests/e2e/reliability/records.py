@@ -1,12 +1,11 @@
-"""Reads the log through the query endpoint, event by event as it was stored, and computes its chain anew."""
+"""Reads the log through the query endpoint, event by event as it was stored, and computes its tree anew."""
 
 import collections
-import hashlib
 import json
 
+import leaves
+
 PAGE = 500
-ZERO = "0" * 64
-DOMAIN_EVENT = b"\x02"
 
 # What was recorded of one action: how many events of the rule, and how many that a start recovered.
 Found = collections.namedtuple("Found", "full recovered")
@@ -16,12 +15,16 @@ class Records:
     """All that was recorded so far, read piece by piece; whatever does not fit is a failure at once."""
 
     def __init__(self, sidecar):
-        self.sequence, self.hash = 0, ZERO
+        self.tree = leaves.Tree()
         self.of = collections.defaultdict(lambda: Found(0, 0))
         self.succeeded = set()
         # What gaps name, and how many more they count.
         self.gaps, self.missed, self.unnamed = 0, set(), 0
         self._sidecar = sidecar
+
+    @property
+    def sequence(self):
+        return self.tree.size
 
     def read(self):
         """Takes what was added since the last time; the answer is how much that was."""
@@ -38,15 +41,13 @@ class Records:
 
     def _take(self, text):
         event = json.loads(text)
-        place = f'{{"sequence":{self.sequence + 1},"previousHash":"{self.hash}","hash":"{event["hash"]}",'
+        place = f'{{"sequence":{self.sequence + 1},"leaf":"{event["leaf"]}","salt":"{event["salt"]}",'
         if not text.startswith(place):
             raise AssertionError(f"entry {self.sequence} is followed by one that does not continue it\n{text}")
-        stored = b"{" + text.removeprefix(place).encode()
-        bytes_hashed = DOMAIN_EVENT + event["sequence"].to_bytes(8, "big") + bytes.fromhex(self.hash) + stored
-        computed = hashlib.sha256(bytes_hashed).hexdigest()
-        if computed != event["hash"]:
-            raise AssertionError(f"the hash of entry {event['sequence']} is not that of its bytes\n{text}")
-        self.sequence, self.hash = event["sequence"], computed
+        computed = leaves.leaf(event["sequence"], bytes.fromhex(event["salt"]), "{" + text.removeprefix(place))
+        if computed.hex() != event["leaf"]:
+            raise AssertionError(f"the leaf of entry {event['sequence']} is not that of its bytes\n{text}")
+        self.tree.push(computed)
         self._sort(event)
 
     def _sort(self, event):

@@ -59,7 +59,7 @@ class Trial:
         self.records.read()
         again = Records(self.proxy)
         again.read()
-        if (again.sequence, again.hash) != (self.records.sequence, self.records.hash):
+        if (again.sequence, again.tree.root()) != (self.records.sequence, self.records.tree.root()):
             raise AssertionError(f"the log ended with entry {self.records.sequence}, and now with {again.sequence}")
         return [self.case(name, again) for name in {**self.clients.answers, **self.performed}], again
 
@@ -67,7 +67,7 @@ class Trial:
         return verdict.Case(name, self.performed.get(name), self.clients.answers.get(name), records.of[name])
 
     def forget(self):
-        """Makes room: what was judged is not looked at again, only the chain goes on."""
+        """Makes room: what was judged is not looked at again, only the tree goes on."""
         self.performed.clear()
         self.clients.answers.clear()
         self.records.of.clear()

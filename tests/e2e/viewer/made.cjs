@@ -50,7 +50,7 @@ function made(sequence, at, [who, action, words, target, more = {}], exchange) {
   const parts = words.map((text, index) => (index % 2 ? { value: text } : { text }));
   const { joins, moved, ...others } = more;
   return {
-    sequence, previousHash: 'ab'.repeat(32), hash: 'cd'.repeat(32), format: 1, id: `019ab0c4-0000-7000-8000-${String(sequence).padStart(12, '0')}`, time: new Date(at).toISOString(), exchangeId: exchange,
+    sequence, leaf: 'cd'.repeat(32), salt: 'ab'.repeat(16), format: 1, id: `019ab0c4-0000-7000-8000-${String(sequence).padStart(12, '0')}`, time: new Date(at).toISOString(), exchangeId: exchange,
     action, type: 'RECORD_UPDATED', category: 'DATA', title: action, message: { text: words.join(''), parts }, actor: PEOPLE[who], target, source: 'WEBAPP', result: 'success',
     changes: moved ? MOVED : [], before: moved ? { state: 'read', consistency: 'confirmed' } : { state: 'none' }, scope: { organization: 'Harbour Clinics', team: 'Physiotherapy' },
     client: { ip: ADDRESSES[who], userAgent: FIREFOX }, request: { id: 'r1', traceId: '4bf92f3577b34da6a3ce929d0e0e4736', method: 'PATCH', url: `https://office.example/v2/bookings/${target.id ?? ''}` },

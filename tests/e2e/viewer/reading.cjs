@@ -152,15 +152,15 @@ module.exports = {
     await page.locator('.row a').first().click();
     await page.getByRole('tab', { name: 'Raw' }).click();
     await page.waitForSelector('.json summary');
-    require_((await page.locator('.json').innerText()).includes('"previousHash"'), 'the raw record', '');
+    require_((await page.locator('.json').innerText()).includes('"leaf"'), 'the raw record', '');
     require_(page.url().includes('tab=raw'), 'the address has the tab', page.url());
     await page.keyboard.press('ArrowRight');
     const meta = page.getByRole('tabpanel');
-    await until('meta is shown', async () => (await meta.innerText()).includes('Place in the chain'));
+    await until('meta is shown', async () => (await meta.innerText()).includes('Place in the log'));
     const text = await meta.innerText();
     for (const wanted of ['127.0.0.1', 'Login type', 'Trace ID', 'legacy/booking.moved', 'User agent', '/api/bookings/']) require_(text.includes(wanted), `meta says ${wanted}`, text);
     await page.goto(page.url());
-    await until('the address opens the same', async () => (await page.getByRole('tabpanel').innerText()).includes('Place in the chain'));
+    await until('the address opens the same', async () => (await page.getByRole('tabpanel').innerText()).includes('Place in the log'));
   },
 
   async 'from an entry to everything about its booking and by its person'({ open, address }) {

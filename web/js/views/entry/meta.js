@@ -23,7 +23,7 @@ export function meta(event) {
     group(t('meta.rule'), [
       ['column.rule', mono(rule.id)], ['meta.version', mono(rule.version)], ['meta.match', [t(`certainty.${match.certainty ?? 'certain'}`), match.by && `, ${t(`by.${match.by}`)}`]]]),
     group(t('meta.chain'), [
-      ['column.sequence', event.sequence === undefined ? null : number(event.sequence)], ['column.id', mono(event.id)], ['meta.hash', mono(event.hash)], ['meta.previous', mono(event.previousHash)]]),
+      ['column.sequence', event.sequence === undefined ? null : number(event.sequence)], ['column.id', mono(event.id)], ['meta.hash', mono(event.leaf)]]),
   ];
 }
 

@@ -1,0 +1,59 @@
+//! The file `tiles` beside the partitions: of each full subtree of 256 leaves, its root, 32 bytes each, in order. So a
+//! proof reads the events of one such subtree and no others, and the tree stays known where events were removed by a
+//! policy. It takes an eighth of a byte an event.
+//!
+//! What it lacks is computed anew from the events, as far as they are there. Nothing is believed because it stands in
+//! this file: a proof that it makes is tried against the root before it is given away.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::store::sealed::Hash;
+
+/// The file, open.
+pub(super) struct Tiles(File);
+
+impl Tiles {
+    /// Opens it, made if it is not there.
+    pub(super) fn open(directory: &Path) -> io::Result<Tiles> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(directory.join("tiles")).map(Tiles)
+    }
+
+    /// Writes these, by their index, and waits until they are on the disk.
+    pub(super) fn put(&self, tiles: &[(u64, Hash)]) -> io::Result<()> {
+        for (index, tile) in tiles {
+            self.0.write_all_at(tile, index.saturating_mul(TILE_BYTES))?;
+        }
+        if tiles.is_empty() { Ok(()) } else { self.0.sync_data() }
+    }
+
+    /// The one of this index; `None` when it is not there.
+    pub(super) fn at(&self, index: u64) -> Option<Hash> {
+        let mut tile = Hash::default();
+        self.0.read_exact_at(&mut tile, index.checked_mul(TILE_BYTES)?).ok()?;
+        // A hole in the file reads as zeros, and no subtree has that hash.
+        (tile != Hash::default()).then_some(tile)
+    }
+}
+
+const TILE_BYTES: u64 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tile_is_read_as_written_and_what_is_not_there_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = Tiles::open(folder.path()).unwrap();
+        tiles.put(&[(0, [1; 32]), (2, [3; 32])]).unwrap();
+        drop(tiles);
+        let tiles = Tiles::open(folder.path()).unwrap();
+        let found = [0, 1, 2, 3, u64::MAX].map(|index| tiles.at(index).map(|tile| tile[0]));
+        assert_eq!(found, [Some(1), None, Some(3), None, None]);
+    }
+}
