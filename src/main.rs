@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => app::backup(args),
         Command::Restore(args) => app::restore(args),
         Command::Doctor(args) => app::doctor(args),
+        Command::Token(args) => app::token(args),
         Command::Check(args) => cli::check(args),
         Command::Schema(args) => cli::schema(args),
         Command::Test(args) => cli::test(args),

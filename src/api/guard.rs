@@ -12,37 +12,36 @@ use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
-    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hmac::Mac;
 
 use crate::config::Admin;
 use crate::store::Visible;
 
 use super::RELOAD;
-use super::access::{Caller, Need};
-use super::cursor::keyed;
+use super::access::{Caller, Door, Lock, Need};
 use super::problem::Problem;
+use super::reload::From;
 use super::state::{State, busy};
 
 /// Who may come in, and by which names.
 pub(super) struct Access {
     listen: IpAddr,
     hosts: Vec<String>,
-    /// Key and keyed hash of the token: comparing hashes takes the same time whatever was sent.
-    token: Option<([u8; 32], [u8; 32])>,
+    pub(super) lock: Lock,
 }
 
 /// Admits a request or answers it, and sets the headers that every answer has.
 pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let admitted = state.inner.access.load().admit(&parts);
+    state.look_at_tokens().await;
+    let admitted = state.inner.access.load().admit(&state.inner.door, &parts);
     let mut response = match admitted {
         Err(problem) => problem.into_response(),
         Ok(caller) => {
@@ -64,34 +63,22 @@ pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next
 impl Access {
     /// The access of a listener.
     pub(super) fn new(admin: &Admin, installation_key: &[u8; 32]) -> Access {
-        let key: [u8; 32] = keyed(installation_key, b"earwitness token 1").finalize().into_bytes().into();
-        let hash = |token: &str| keyed(&key, token.as_bytes()).finalize().into_bytes().into();
-        let token = admin.token.as_ref().map(|token| (key, hash(token.expose())));
-        Access { listen: admin.listen.ip(), hosts: admin.hosts.clone(), token }
-    }
-
-    /// True when readers must show a token.
-    pub(super) fn has_token(&self) -> bool {
-        self.token.is_some()
+        let lock = Lock::new(admin, installation_key);
+        Access { listen: admin.listen.ip(), hosts: admin.hosts.clone(), lock }
     }
 
     /// What whoever sent this request may see now; nothing when he would not be let in.
-    pub(super) fn sees(&self, request: &Parts) -> Visible {
-        self.admit(request).unwrap_or_else(|_| Caller::stranger()).sees()
+    pub(super) fn sees(&self, door: &Door, request: &Parts) -> Visible {
+        self.admit(door, request).unwrap_or_else(|_| Caller::stranger()).sees()
     }
 
-    fn admit(&self, request: &Parts) -> Result<Caller, Problem> {
+    fn admit(&self, door: &Door, request: &Parts) -> Result<Caller, Problem> {
         self.check_host(request)?;
         self.check_origin(&request.headers)?;
         check_body(&request.headers)?;
         let need = Need::of(request.extensions.get::<MatchedPath>().map(MatchedPath::as_str));
-        let caller = match self.caller(&request.headers) {
-            Ok(caller) => caller,
-            Err(_) if need == Need::Nothing => Caller::stranger(),
-            Err(problem) => return Err(problem),
-        };
-        need.check(&caller)?;
-        Ok(caller)
+        let ip = request.extensions.get::<From>().map(|From(ip)| *ip);
+        door.admit(&self.lock, need, &request.method, &request.headers, ip)
     }
 
     fn check_host(&self, request: &Parts) -> Result<(), Problem> {
@@ -139,22 +126,6 @@ impl Access {
         let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         name == "localhost" || self.hosts.contains(&name)
     }
-
-    /// Who shows what these headers show.
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let Some((key, hash)) = &self.token else { return Ok(Caller::neighbour()) };
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (given.next(), given.next()) else {
-            return Err(unauthorized("The audit log needs one `Authorization: Bearer …` header."));
-        };
-        // RFC 6750 section 2.1; the scheme's name has no case (RFC 9110 section 11.1).
-        let token = match value.as_bytes().split_at_checked(SCHEME.len()) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token.trim_ascii(),
-            Some(_) | None => return Err(unauthorized("The audit log takes the `Bearer` scheme alone.")),
-        };
-        let is_ours = keyed(key, token).verify_slice(hash).is_ok();
-        is_ours.then(Caller::holder).ok_or_else(|| unauthorized("This token is not known here."))
-    }
 }
 
 /// Nothing here takes a body; one that is not read could only be the start of the next request.
@@ -166,18 +137,13 @@ fn check_body(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "Requests to the audit log have no body."))
 }
 
-fn unauthorized(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, detail)
-}
-
-const SCHEME: &[u8] = b"bearer ";
 /// What an answer may take beyond its query.
 const RELOAD_MAX: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(1);
 /// On every answer, unless its handler says otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "private, no-store"),
-    (VARY, "Authorization"),
+    (VARY, "Authorization, Cookie"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),

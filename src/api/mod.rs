@@ -8,6 +8,7 @@
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/tail` | events as they are recorded |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
+//! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
 //! | `GET /metrics` | metrics for Prometheus |
 //! | `GET /healthz` | the process answers |
@@ -38,18 +39,20 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use access::{NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
 pub use events::sealed;
 pub use listen::serve;
 pub use reader::Reader;
 pub use reload::{Refused, Reload, Reloaded};
 pub use routes::Routes;
-pub use state::{Readiness, RulesState, Setup, State};
+pub use state::{Readiness, RulesState, Setup, State, Tell};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use access::session;
 use problem::Problem;
 
 /// All routes, guarded.
@@ -63,6 +66,13 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/tail", get(tail::tail))
         .route("/audit/v1/blind-spots", get(blind::list))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
+        .route(
+            "/audit/v1/session",
+            get(session::show)
+                .post(session::start)
+                .delete(session::end)
+                .fallback(async || Problem::method("GET,HEAD,POST,DELETE")),
+        )
         .route("/metrics", get(status::metrics))
         .route("/healthz", get(status::health))
         .route("/readyz", get(status::ready))

@@ -114,6 +114,8 @@ impl IntoResponse for Problem {
 fn header(status: StatusCode) -> Option<(HeaderName, &'static str)> {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Some((CONNECTION, "close")),
+        // A turn comes back in two seconds at the latest.
+        StatusCode::TOO_MANY_REQUESTS => Some((RETRY_AFTER, "2")),
         StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
         StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer realm=\"earwitness\"")),
         _ => None,

@@ -9,12 +9,15 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
+use uuid::Uuid;
 
 use crate::blind::Blind;
 use crate::config::{Admin, Limits};
+use crate::event::Event;
 use crate::store::{StoreError, Visible};
 use crate::telemetry::Metrics;
 
+use super::access::{Caller, Door, Turn, of_fate, of_session};
 use super::cursor::Cursors;
 use super::guard::Access;
 use super::problem::Problem;
@@ -38,7 +41,12 @@ pub struct Setup {
     pub limits: Limits,
     /// The installation's key, from which the key of the cursors is derived.
     pub key: [u8; 32],
+    /// Takes the events of what becomes of access itself; it must not block.
+    pub tell: Tell,
 }
+
+/// Takes an event into the log.
+pub type Tell = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// How the process is, beside the store, which the audit listener tries itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +104,8 @@ pub(super) struct Inner {
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(super) access: ArcSwap<Access>,
+    pub(super) door: Door,
+    tell: Tell,
     pub(super) limits: Limits,
     pub(super) cursors: Cursors,
     pub(super) tails: Tails,
@@ -112,6 +122,8 @@ impl State {
     pub fn new(setup: Setup) -> State {
         let inner = Inner {
             access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
+            door: Door::new(&setup.admin, &setup.limits),
+            tell: setup.tell,
             cursors: Cursors::new(&setup.key),
             tails: Tails::new(),
             blind: setup.blind,
@@ -131,6 +143,29 @@ impl State {
         self.inner.access.store(Arc::new(Access::new(admin, key)));
     }
 
+    /// Looks whether tokens were made or revoked, and tells of it.
+    pub(super) async fn look_at_tokens(&self) {
+        for fate in self.inner.door.tokens.look().await {
+            (self.inner.tell)(of_fate(Uuid::now_v7(), Timestamp::now(), &fate));
+        }
+    }
+
+    /// True when nobody comes in without showing something.
+    pub(super) async fn is_closed(&self) -> bool {
+        self.look_at_tokens().await;
+        self.inner.door.is_closed(&self.inner.access.load().lock)
+    }
+
+    /// Tells that somebody has signed in.
+    pub(super) fn tell_of_sign_in(&self, caller: &Caller) {
+        (self.inner.tell)(of_session(Uuid::now_v7(), Timestamp::now(), caller, Turn::In));
+    }
+
+    /// Tells that somebody has signed out.
+    pub(super) fn tell_of_sign_out(&self, caller: &Caller) {
+        (self.inner.tell)(of_session(Uuid::now_v7(), Timestamp::now(), caller, Turn::Out));
+    }
+
     /// Lets this one reload when somebody asks for it. The first one stays.
     pub fn reload_by(&self, reload: Weak<dyn Reload>) {
         let _ = self.inner.reload.set(reload);
@@ -143,7 +178,7 @@ impl State {
 
     /// What whoever sent this request may see now: tokens are taken back, and roles.
     pub(super) fn sees(&self, request: &Parts) -> Visible {
-        self.inner.access.load().sees(request)
+        self.inner.access.load().sees(&self.inner.door, request)
     }
 
     /// True when every turn to read is taken.

@@ -136,6 +136,7 @@ Earwitness: the audit log of an application that has none.
   GET /audit/v1/events/{id}   one event
   GET /audit/v1/tail          events as they are recorded (server-sent events), the same filters
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
+  GET /audit/v1/session       who am I; POST signs in, DELETE signs out
   POST /audit/v1/reload       rules and configuration are loaded anew
   GET /metrics                metrics for Prometheus
   GET /healthz                this process answers

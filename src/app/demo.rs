@@ -56,7 +56,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         listen: any_port,
         tls: None,
         upstream: Upstream::tcp(upstream),
-        admin: Admin { listen: any_port, token: None, hosts: Vec::new() },
+        admin: Admin::open(any_port),
         data_dir: folder.join("data"),
         key_file: folder.join("earwitness.key"),
         rules: Vec::new(),

@@ -3,6 +3,7 @@
 //! Order matters at the end: first the proxy, so that nothing new happens; then the log, which takes what
 //! the last requests recorded; last the audit listener, which could still be asked about it.
 
+mod access;
 mod backup;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod reload;
 mod serve;
 mod service;
 
+pub use access::token;
 pub use backup::{backup, restore};
 pub use demo::demo;
 pub use doctor::doctor;
@@ -32,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::access::Teller;
 use self::life::Life;
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
 use self::service::Sockets;
@@ -59,6 +62,7 @@ struct App {
     _by_api: Arc<dyn Reload>,
     blind: Blind,
     life: Life,
+    teller: Teller,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
@@ -95,6 +99,7 @@ impl App {
         let rules_state = Arc::new(RwLock::new(reload::rules_state(&rules)));
         let is_stopping = Arc::new(AtomicBool::new(false));
         let (stop_listener, stopped) = oneshot::channel();
+        let teller = Teller::start(log.clone());
         let state = api::State::new(Setup {
             reader: Arc::new(log.clone()),
             blind: blind.clone(),
@@ -103,6 +108,7 @@ impl App {
             admin: config.admin.clone(),
             limits: config.limits.clone(),
             key,
+            tell: teller.tell(),
         });
         let listener = tokio::spawn(api::serve(readers, state.clone(), async {
             // A sender that is gone says the same.
@@ -133,6 +139,7 @@ impl App {
             _by_api: by_api,
             blind,
             life,
+            teller,
             workers,
             listener,
             stop_listener,
@@ -145,7 +152,8 @@ impl App {
     /// Says for `limits.drain_ms` that it is about to stop, and still serves whoever comes; then finishes what is in
     /// flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
-        let App { log, reloader, blind, life, workers, listener, stop_listener, shutdown_ms, .. } = self;
+        let App { log, reloader, blind, life, teller, workers, listener, stop_listener, shutdown_ms, .. } =
+            self;
         self.is_stopping.store(true, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(self.drain_ms)).await;
         tokio::task::spawn_blocking(move || {
@@ -154,6 +162,7 @@ impl App {
             blind.close();
         })
         .await?;
+        teller.end().await;
         life.end().await;
         tokio::task::spawn_blocking(move || log.close(Duration::from_millis(shutdown_ms))).await?;
         // The listener is gone already when this fails.

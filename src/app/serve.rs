@@ -115,8 +115,9 @@ async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
 
 /// What who starts it should know.
 fn warnings(config: &Config) -> Vec<&'static str> {
-    let is_open = config.admin.token.is_none();
-    let open = "no admin.token is set: the audit log is open to every user of this machine, and to no other";
+    let has_tokens = config.admin.tokens_file.as_ref().is_some_and(|path| path.exists());
+    let is_open = config.admin.token.is_none() && !config.admin.is_closed && !has_tokens;
+    let open = "no admin.token is set and no token was made: the audit log is open to every user of this machine, and to no other";
     let is_unverified = config.upstream.is_unverified();
     let unverified = "upstream_tls.insecure is set: whoever answers is believed to be the application";
     let all = [is_open.then_some(open), is_unverified.then_some(unverified)];

@@ -11,6 +11,7 @@ mod replay;
 pub(crate) mod sheet;
 mod terminal;
 mod timeline;
+mod token;
 
 pub use blind::blind_spots;
 pub use explain::explain;
@@ -22,6 +23,9 @@ pub use reading::{
 pub use replay::{backtest, replay};
 pub use terminal::visible;
 pub use timeline::Timeline;
+pub use token::{
+    Lifetime, TokenArgs, TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs, TokensAt,
+};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,6 +94,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  earwitness doctor --config earwitness.yaml\n  \
                       earwitness doctor --config earwitness.yaml --try app.internal:8081")]
     Doctor(DoctorArgs),
+    /// Make, list and revoke the tokens by which people and programs read the log.
+    Token(TokenArgs),
     /// Make a data directory from a backup.
     #[command(after_help = "Example:\n  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data")]
     Restore(RestoreArgs),

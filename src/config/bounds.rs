@@ -137,6 +137,7 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(query_ms, Milliseconds, 10, 5 * MINUTE),
     bound!(queries_max, Count, 1, 256),
     bound!(admin_connections_max, Count, 1, 65_536),
+    bound!(admin_requests_max, Count, 1, 100_000),
 ];
 
 const KIB: u64 = 1 << 10;

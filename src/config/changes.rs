@@ -42,6 +42,7 @@ impl Config {
             ("tls", *tls == self.tls),
             ("upstream", *upstream == self.upstream),
             ("admin.listen", admin.listen == self.admin.listen),
+            ("admin.tokens_file", admin.tokens_file == self.admin.tokens_file),
             ("data_dir", *data_dir == self.data_dir),
             ("key_file", *key_file == self.key_file),
             ("proxy_protocol", *proxy_protocol == self.proxy_protocol),
@@ -86,13 +87,19 @@ impl Config {
     fn admin_followed_by(&self, wanted: &Admin, changes: &mut Changes) -> Admin {
         let text = |admin: &Admin| admin.token.as_ref().map(|token| token.expose().to_owned());
         let (old, new) = (text(&self.admin), text(wanted));
-        let must_stay = new.is_none() && !self.admin.listen.ip().is_loopback();
+        let must_stay = !wanted.is_closed && !self.admin.listen.ip().is_loopback();
         if old != new {
             let list = if must_stay { &mut changes.needs_restart } else { &mut changes.applied };
             list.push("admin.token".to_owned());
         }
         let token = if must_stay { self.admin.token.clone() } else { wanted.token.clone() };
-        Admin { listen: self.admin.listen, token, hosts: wanted.hosts.clone() }
+        Admin {
+            listen: self.admin.listen,
+            token,
+            hosts: wanted.hosts.clone(),
+            tokens_file: self.admin.tokens_file.clone(),
+            is_closed: wanted.is_closed || must_stay,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, OnFailure, Secret, Upstream, credentials, methods, packs, tls, upstream};
+use super::{Admin, Config, Limits, OnFailure, Upstream, admin, credentials, methods, packs, tls, upstream};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
@@ -17,8 +17,8 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let listen = required(settings, "listen", "127.0.0.1:8080", problems, address);
     let tls = tls::tls(settings, problems);
     let upstream = upstream::upstream(settings, problems);
-    let admin = admin(settings, problems);
     let data_dir = data_dir(settings, problems);
+    let admin = admin::admin(settings, &data_dir, problems);
     let key_file = key_file(settings, &data_dir, problems);
     let rules = packs::rules(settings, problems);
     let credentials = credentials::credentials(settings, problems);
@@ -73,7 +73,7 @@ pub(super) fn required<T>(
     }
 }
 
-fn address(setting: &Setting<'_>, problems: &mut Problems) -> Option<SocketAddr> {
+pub(super) fn address(setting: &Setting<'_>, problems: &mut Problems) -> Option<SocketAddr> {
     let cure = "write an address and a port: `127.0.0.1:8080`, `0.0.0.0:8080` or `\"[::1]:8080\"`";
     let text = setting.text(problems, cure)?;
     let address = text.parse();
@@ -81,55 +81,6 @@ fn address(setting: &Setting<'_>, problems: &mut Problems) -> Option<SocketAddr>
         setting.wrong(problems, "is not an address with a port", cure);
     }
     address.ok()
-}
-
-fn admin(settings: &Settings, problems: &mut Problems) -> Admin {
-    let given = settings.get("admin.listen", problems);
-    let listen = given.as_ref().and_then(|setting| address(setting, problems)).unwrap_or(ADMIN_LISTEN);
-    let errors_before = problems.error_count();
-    let token = settings.get("admin.token", problems).and_then(|setting| token(&setting, problems));
-    let has_wrong_token = problems.error_count() > errors_before;
-    if let (Some(setting), false, None, false) = (given, listen.ip().is_loopback(), &token, has_wrong_token) {
-        problems
-            .error("C02", setting.source, setting.node.span, "the audit log would be open to the network")
-            .cure("set admin.token or listen on 127.0.0.1");
-    }
-    Admin { listen, token, hosts: hosts(settings, problems) }
-}
-
-fn token(setting: &Setting<'_>, problems: &mut Problems) -> Option<Secret> {
-    let cure = "make one with `openssl rand -hex 32`, and put it in quotes";
-    let text = setting.text(problems, cure)?;
-    // RFC 6750 section 2.1: what can stand in an Authorization header.
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    if text.len() < TOKEN_BYTES_MIN {
-        setting.wrong(problems, "is shorter than 16 characters", cure);
-    } else if text.len() > TOKEN_BYTES_MAX {
-        setting.wrong(problems, "is longer than 1,024 characters", cure);
-    } else if !text.bytes().all(fits) {
-        setting.wrong(problems, "holds characters other than letters, digits and `-._~+/=`", cure);
-    } else {
-        return Some(Secret::new(text));
-    }
-    None
-}
-
-fn hosts(settings: &Settings, problems: &mut Problems) -> Vec<String> {
-    let cure = "write names alone, such as `audit.example.org`";
-    let Some(setting) = settings.get("admin.hosts", problems) else { return Vec::new() };
-    let mut hosts = Vec::new();
-    for item in setting.items(&[',', ' '], problems, cure) {
-        let bare = item.text.trim_start_matches('[').trim_end_matches(']');
-        let is_name = !bare.is_empty()
-            && bare.len() <= 253
-            && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        if is_name || bare.parse::<IpAddr>().is_ok() {
-            hosts.push(bare.to_ascii_lowercase());
-        } else {
-            setting.wrong_at(item.span, problems, "holds something that is not a host name", cure);
-        }
-    }
-    hosts
 }
 
 fn data_dir(settings: &Settings, problems: &mut Problems) -> PathBuf {
@@ -149,27 +100,38 @@ fn data_dir(settings: &Settings, problems: &mut Problems) -> PathBuf {
 /// Keys live apart from data: a copied data directory can reverse no hash.
 fn key_file(settings: &Settings, data_dir: &Path, problems: &mut Problems) -> Option<PathBuf> {
     let Some(setting) = settings.get("key_file", problems) else {
-        return beside(data_dir).or_else(|| {
+        return beside(data_dir, ".key").or_else(|| {
             settings.missing("key_file", "earwitness.key", problems);
             None
         });
     };
+    outside(&setting, data_dir, "so that a copy of the data cannot reverse its hashes", problems)
+}
+
+/// A file that must not be in the data directory, and why.
+pub(super) fn outside(
+    setting: &Setting<'_>,
+    data_dir: &Path,
+    why: &str,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
     let cure = "name a file outside the data directory; it is made if it is not there";
     let path = setting.path(setting.text(problems, cure)?);
     if resolved(&path).starts_with(resolved(data_dir)) {
+        let message = format!("`{}` lies inside `data_dir`", setting.key);
         problems
-            .error("C03", setting.source, setting.node.span, "`key_file` lies inside `data_dir`")
-            .cure("put it elsewhere, so that a copy of the data cannot reverse its hashes");
+            .error("C03", setting.source, setting.node.span, message)
+            .cure(format!("put it elsewhere, {why}"));
     } else if path.is_dir() {
         setting.wrong(problems, "is a folder", cure);
     }
     Some(path)
 }
 
-/// `data_dir` with `.key` after its name; `None` for `/`, `.` and `..`, which have none.
-fn beside(data_dir: &Path) -> Option<PathBuf> {
+/// `data_dir` with an ending after its name; `None` for `/`, `.` and `..`, which have none.
+pub(super) fn beside(data_dir: &Path, ending: &str) -> Option<PathBuf> {
     let mut name = data_dir.file_name()?.to_owned();
-    name.push(".key");
+    name.push(ending);
     Some(data_dir.with_file_name(name))
 }
 
@@ -304,7 +266,4 @@ fn refuse_collisions(
     }
 }
 
-const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
-const TOKEN_BYTES_MIN: usize = 16;
-const TOKEN_BYTES_MAX: usize = 1_024;
 const WORKERS: Range = Range { unit: Unit::Count, least: 1, most: 1_024 };

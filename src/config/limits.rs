@@ -85,6 +85,8 @@ pub struct Limits {
     pub queries_max: usize,
     /// Connections to the audit listener at a time.
     pub admin_connections_max: usize,
+    /// Requests that one token may send to the audit listener in a second, over time; ten times as many at once.
+    pub admin_requests_max: u32,
 }
 
 impl Default for Limits {
@@ -130,6 +132,7 @@ impl Default for Limits {
             query_ms: 5_000,
             queries_max: 4,
             admin_connections_max: 256,
+            admin_requests_max: 100,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration: what the operator wrote, checked.
 
+mod admin;
 mod bounds;
 mod changes;
 mod check;
@@ -89,6 +90,10 @@ pub struct Admin {
     /// Host names (lower case, no port) by which the audit listener may be addressed, beside loopback names and
     /// its address.
     pub hosts: Vec<String>,
+    /// The file of the tokens that `earwitness token` makes; where it is there, readers must show one.
+    pub tokens_file: Option<PathBuf>,
+    /// True when readers must show something even where there is no such file yet.
+    pub is_closed: bool,
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ pub(super) const TOP: [&str; 13] = [
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
 pub(super) const SECTIONS: [(&str, &[&str]); 3] = [
-    ("admin", &["listen", "token", "hosts"]),
+    ("admin", &["listen", "token", "tokens_file", "hosts"]),
     ("tls", &tls::KEYS),
     ("upstream_tls", &["ca", "server_name", "certificate", "key", "insecure"]),
 ];

@@ -222,10 +222,14 @@ fn an_audit_log_open_to_the_network_needs_a_token() {
             Ok(_) => assert!(!is_open, "{listen}"),
             Err(problems) => {
                 let shown = problems.render();
-                assert!(is_open && shown.contains("set admin.token or listen on 127.0.0.1"), "{shown}");
+                assert!(
+                    is_open && shown.contains("set admin.token or admin.tokens_file, or listen"),
+                    "{shown}"
+                );
             }
         }
         assert!(load(&text, &[("EARWITNESS_ADMIN_TOKEN", "0123456789abcdef")]).is_ok());
+        assert!(load(&text, &[("EARWITNESS_ADMIN_TOKENS_FILE", "some.tokens")]).unwrap().admin.is_closed);
     };
     check("127.0.0.1:9090", false);
     check("127.8.8.8:9090", false);

@@ -50,6 +50,10 @@ pub struct Client {
     pub certificate: Option<Arc<Certificate>>,
 }
 
+/// The cookie by which somebody is signed in to the audit listener. Browsers send it to every port of a host, so that
+/// no message may carry a cookie whose name begins with this past the proxy, in either direction (THREATS Q08).
+pub const OWN_COOKIE: &str = "__Host-earwitness";
+
 /// What counts as one client: an IPv4 address, or the 64 bits of IPv6 that one subscriber has as a whole.
 pub fn network_of(client: IpAddr) -> IpAddr {
     match client.to_canonical() {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place and the value")]
 
+mod access;
 mod authority;
 mod bad_input;
 mod fidelity;

@@ -126,7 +126,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         listen: any,
         tls: None,
         upstream: Upstream::tcp(upstream),
-        admin: Admin { listen: any, token: None, hosts: Vec::new() },
+        admin: Admin::open(any),
         data_dir: PathBuf::new(),
         key_file: PathBuf::new(),
         rules: Vec::new(),

@@ -3,7 +3,7 @@
 use crate::config::Grant;
 use crate::store::{Sight, Visible};
 
-use super::Need;
+use super::{Need, Token};
 
 /// Who asks; set on every request by the guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,27 +13,68 @@ pub(in crate::api) struct Caller {
     /// What people call him.
     pub(in crate::api) name: Option<String>,
     grants: Vec<Grant>,
+    proof: Proof,
+    /// The hash of his session's secret, when he shows a cookie.
+    session: Option<[u8; 32]>,
+}
+
+/// By what we know him.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Proof {
+    /// Nothing.
+    None,
+    /// He is on this machine.
+    Place,
+    /// The token of the configuration; its keyed hash.
+    Holder([u8; 32]),
+    /// A token of the file; its hash.
+    Token([u8; 32]),
 }
 
 impl Caller {
     /// Shows nothing, and may ask the open routes.
     pub(in crate::api) fn stranger() -> Caller {
-        Caller { id: None, name: None, grants: Vec::new() }
+        Caller { id: None, name: None, grants: Vec::new(), proof: Proof::None, session: None }
     }
 
     /// Anybody on this machine, where nobody is asked for anything.
     pub(in crate::api) fn neighbour() -> Caller {
-        Caller::new("local", "Somebody on this machine", vec![Grant::Auditor])
+        Caller::known("local", "Somebody on this machine", vec![Grant::Auditor], Proof::Place)
     }
 
     /// Shows the token of the configuration.
-    pub(in crate::api) fn holder() -> Caller {
-        Caller::new("admin.token", "Holder of the admin token", vec![Grant::Auditor, Grant::Operator])
+    pub(in crate::api) fn holder(hash: [u8; 32]) -> Caller {
+        let grants = vec![Grant::Auditor, Grant::Operator];
+        Caller::known("admin.token", "Holder of the admin token", grants, Proof::Holder(hash))
     }
 
-    /// Somebody known, with these grants.
-    pub(in crate::api) fn new(id: impl Into<String>, name: impl Into<String>, grants: Vec<Grant>) -> Caller {
-        Caller { id: Some(id.into()), name: Some(name.into()), grants }
+    /// Shows a token of the file.
+    pub(in crate::api) fn of_token(token: &Token) -> Caller {
+        Caller::known(&token.id, &token.name, token.grants.clone(), Proof::Token(token.hash))
+    }
+
+    fn known(id: &str, name: &str, grants: Vec<Grant>, proof: Proof) -> Caller {
+        Caller { id: Some(id.to_owned()), name: Some(name.to_owned()), grants, proof, session: None }
+    }
+
+    /// The same, who shows a cookie instead.
+    pub(in crate::api) fn by_session(self, session: [u8; 32]) -> Caller {
+        Caller { session: Some(session), ..self }
+    }
+
+    /// The hash of his session's secret, when he shows a cookie.
+    pub(in crate::api) fn session(&self) -> Option<&[u8; 32]> {
+        self.session.as_ref()
+    }
+
+    /// What he may do.
+    pub(in crate::api) fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    /// By what we know him.
+    pub(in crate::api) fn proof(&self) -> &Proof {
+        &self.proof
     }
 
     /// What there is of the log for him.
@@ -73,7 +114,7 @@ mod tests {
     fn grants_say_what_is_seen_and_which_routes_are_open() {
         let check = |grants: &[&str], sees: &Visible, needs: &[Need]| {
             let grants = grants.iter().map(|text| Grant::parse(text).unwrap()).collect();
-            let caller = Caller::new("t", "Somebody", grants);
+            let caller = Caller::known("t", "Somebody", grants, Proof::Token([0; 32]));
             assert_eq!(caller.sees(), *sees, "{caller:?}");
             for need in [Need::Events, Need::Everything, Need::Staff, Need::Operator] {
                 assert_eq!(caller.has(need), needs.contains(&need), "{caller:?} {need:?}");

@@ -4,7 +4,15 @@
 //! Nothing here looks at an event, and no route decides for itself who may come.
 
 mod caller;
+mod door;
 mod need;
+mod rate;
+pub(super) mod session;
+mod tokens;
+mod told;
 
-pub(super) use caller::Caller;
+pub(super) use caller::{Caller, Proof};
+pub(super) use door::{Door, Lock};
 pub(super) use need::Need;
+pub use tokens::{NewToken, Token, TokenFault, TokenFile, fresh as fresh_token, last_used};
+pub(super) use told::{Turn, of_fate, of_session};

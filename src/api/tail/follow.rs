@@ -65,6 +65,7 @@ impl Follower {
             let has_news = newest >= self.below;
             if has_news || start.elapsed() >= pace.heart {
                 // A token that was taken back, or a role, ends the tail (THREATS Q04).
+                self.state.look_at_tokens().await;
                 (self.state.sees(&self.parts) == self.filter.visible).then_some(())?;
             }
             if has_news {

@@ -107,12 +107,13 @@ pub(super) fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
         metrics: Metrics::new(),
         readiness: Arc::new(|| readiness(Ok(()))),
         admin: Admin {
-            listen: "127.0.0.1:9090".parse().unwrap(),
             token: token.map(Secret::new),
             hosts: vec!["audit.example.org".to_owned()],
+            ..Admin::open("127.0.0.1:9090".parse().unwrap())
         },
         limits: Limits::default(),
         key: [7; 32],
+        tell: Arc::new(|_| ()),
     }
 }
 
@@ -147,7 +148,7 @@ pub(super) async fn send(app: &Router, request: Request<Body>) -> Answer {
     let answer = Answer { status: parts.status, headers: parts.headers, body };
     assert_eq!(answer.headers["cache-control"], "private, no-store", "{line}");
     assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{line}");
-    assert_eq!(answer.headers["vary"], "Authorization", "{line}");
+    assert_eq!(answer.headers["vary"], "Authorization, Cookie", "{line}");
     assert!(!answer.headers.contains_key("access-control-allow-origin"), "{line}");
     if answer.status.as_u16() >= 400 && !answer.headers["content-type"].eq("application/json") {
         assert_eq!(answer.headers["content-type"], "application/problem+json", "{line}");

@@ -119,9 +119,11 @@ impl Source {
                 is_stopping: false,
                 journal: Ok(()),
             }),
-            admin: Admin { listen, token: None, hosts: Vec::new() },
+            admin: Admin::open(listen),
             limits,
             key: key.map_or_else(random_key, Ok)?,
+            // Who can open the directory needs no access to be told of.
+            tell: Arc::new(|_| ()),
         });
         Ok(Source::Directory { routes: Routes::new(state), log, page_max })
     }

@@ -5,15 +5,17 @@ use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use super::cookies;
 use super::failure::Failure;
 use super::forwarding;
 
-/// Takes them off a request. `Transfer-Encoding` stays where the body is chunked: hyper would otherwise
+/// Takes them off a request, and with them the cookies of the audit listener, which belong to another hop too. `Transfer-Encoding` stays where the body is chunked: hyper would otherwise
 /// drop the body of a chunked GET. It goes out in the one spelling that nobody misreads.
 ///
 /// # Errors
 /// When `Connection` names a header that the application or the record needs (THREATS E34).
 pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), Failure> {
+    cookies::strip_request(headers);
     let found = found(headers);
     for name in nominated(headers, &found) {
         if is_end_to_end(&name) {
@@ -46,8 +48,9 @@ pub(crate) fn has_option(headers: &HeaderMap, option: &str) -> bool {
     tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(option))
 }
 
-/// Takes them off an answer.
+/// Takes them off an answer, with the same cookies.
 pub(crate) fn strip_answer(headers: &mut HeaderMap) {
+    cookies::strip_answer(headers);
     let found = found(headers);
     for name in nominated(headers, &found) {
         if !is_end_to_end(&name) {

@@ -1,8 +1,9 @@
 //! What every request needs between client and application, whether a rule concerns it or not: who the client
-//! is and the headers that tell it ([`forwarding`], with [`ids`]), the headers taken off ([`hops`]), the
+//! is and the headers that tell it ([`forwarding`], with [`ids`]), the headers taken off ([`hops`], with [`cookies`]), the
 //! connections ([`pool`]) with the gate that no unsound answer passes ([`answer_gate`]), how long an answer is waited for ([`patience`]), and the answer where the application gives none ([`failure`]).
 
 mod answer_gate;
+mod cookies;
 mod failure;
 pub(super) mod forwarding;
 pub(super) mod hops;

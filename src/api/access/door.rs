@@ -1,0 +1,191 @@
+//! From what a request shows to who it is.
+//!
+//! In this order: a bearer token, of the file or the configuration; the cookie of a session; and where nobody is asked
+//! for either, anybody on this machine. A client that has shown what is not known too often is told to wait before anything of it is looked at, so
+//! that guessing is slow and costs us nothing (THREATS Q14).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method, StatusCode};
+use hmac::Mac;
+use jiff::Timestamp;
+
+use crate::config::{Admin, Limits, Secret};
+use crate::exchange::network_of;
+
+use super::super::cursor::keyed;
+use super::super::problem::Problem;
+use super::caller::Proof;
+use super::rate::Rate;
+use super::session::{Sessions, is_ours, of_request};
+use super::tokens::{Tokens, hash, is_whole};
+use super::{Caller, Need};
+
+/// What the configuration says about who comes in.
+pub(in crate::api) struct Lock {
+    /// Key and keyed hash of the token: comparing hashes takes the same time whatever was sent.
+    holder: Option<([u8; 32], [u8; 32])>,
+    is_closed: bool,
+}
+
+/// What is remembered of those who come; shared by all requests, and outlives a reload.
+pub(in crate::api) struct Door {
+    pub(in crate::api) tokens: Arc<Tokens>,
+    failures: Rate<IpAddr>,
+    requests: Rate<String>,
+    sessions: Sessions,
+}
+
+impl Lock {
+    pub(in crate::api) fn new(admin: &Admin, installation_key: &[u8; 32]) -> Lock {
+        let key: [u8; 32] = keyed(installation_key, b"earwitness token 1").finalize().into_bytes().into();
+        let hash = |token: &str| keyed(&key, token.as_bytes()).finalize().into_bytes().into();
+        let holder = admin.token.as_ref().map(|token| (key, hash(token.expose())));
+        Lock { is_closed: admin.is_closed || holder.is_some(), holder }
+    }
+
+    fn is_holder(&self, text: &[u8]) -> Option<Caller> {
+        let (key, hash) = self.holder.as_ref()?;
+        keyed(key, text).verify_slice(hash).is_ok().then(|| Caller::holder(*hash))
+    }
+}
+
+impl Door {
+    pub(in crate::api) fn new(admin: &Admin, limits: &Limits) -> Door {
+        let requests = f64::from(limits.admin_requests_max);
+        Door {
+            tokens: Arc::new(Tokens::new(admin.tokens_file.clone())),
+            failures: Rate::new(FAILURES_PER_S, FAILURES_MAX),
+            requests: Rate::new(requests, requests * BURST_S),
+            sessions: Sessions::default(),
+        }
+    }
+
+    /// True when nobody comes in without showing something.
+    pub(in crate::api) fn is_closed(&self, lock: &Lock) -> bool {
+        lock.is_closed || self.tokens.is_there()
+    }
+
+    /// Who shows these headers, if he may ask for a route that needs so much; `ip` is where he is.
+    ///
+    /// # Errors
+    /// When he may not.
+    pub(in crate::api) fn admit(
+        &self,
+        lock: &Lock,
+        need: Need,
+        method: &Method,
+        headers: &HeaderMap,
+        ip: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
+        let caller = match self.caller(lock, headers, ip) {
+            Ok(caller) => caller,
+            Err(_) if need == Need::Nothing => Caller::stranger(),
+            Err(problem) => return Err(problem),
+        };
+        if caller.session().is_some() {
+            is_ours(method, headers).map_err(|why| Problem::new(StatusCode::FORBIDDEN, why.detail()))?;
+        }
+        need.check(&caller)?;
+        let is_counted = !matches!(caller.proof(), Proof::None | Proof::Place);
+        let counted = caller.id.clone().filter(|_| is_counted);
+        if counted.is_none_or(|id| self.requests.take(id, Instant::now())) {
+            return Ok(caller);
+        }
+        Err(slow("This token asks too often."))
+    }
+
+    /// The same caller as he is now; `None` when he may not come in any more: for sessions.
+    fn again(&self, lock: &Lock, caller: &Caller) -> Option<Caller> {
+        match caller.proof() {
+            Proof::None => Some(caller.clone()),
+            Proof::Place => (!self.is_closed(lock)).then(|| caller.clone()),
+            Proof::Holder(hash) => lock.holder.filter(|(_, own)| own == hash).map(|_| Caller::holder(*hash)),
+            Proof::Token(hash) => {
+                self.tokens.find(hash, Timestamp::now()).map(|token| Caller::of_token(&token))
+            }
+        }
+    }
+
+    fn caller(&self, lock: &Lock, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Caller, Problem> {
+        if !self.is_closed(lock) {
+            return Ok(Caller::neighbour());
+        }
+        if !headers.contains_key(AUTHORIZATION)
+            && let Some(caller) = self.of_session(lock, headers)
+        {
+            return Ok(caller);
+        }
+        let text = bearer(headers)?;
+        let (from, now) = (ip.map(network_of), Instant::now());
+        if from.is_some_and(|from| !self.failures.has_turn(&from, now)) {
+            return Err(slow("Too much that is not known here came from your address."));
+        }
+        let known = if is_whole(text) { self.of_token(text) } else { lock.is_holder(text) };
+        known.ok_or_else(|| {
+            if let Some(from) = from {
+                self.failures.take(from, now);
+            }
+            unauthorized("This token is not known here.")
+        })
+    }
+
+    /// Who is signed in, as he is now.
+    fn of_session(&self, lock: &Lock, headers: &HeaderMap) -> Option<Caller> {
+        let (key, caller) = self.sessions.find(of_request(headers)?, Instant::now())?;
+        let now = self.again(lock, &caller);
+        if now.is_none() {
+            self.sessions.end(&key);
+        }
+        Some(now?.by_session(key))
+    }
+
+    /// Signs somebody in; the secret of his session.
+    pub(in crate::api) fn sign_in(&self, caller: Caller) -> Option<Secret> {
+        let started = self.sessions.start(caller, Instant::now());
+        started.inspect_err(|error| tracing::error!(%error, "no session can be made")).ok()
+    }
+
+    /// Signs somebody out.
+    pub(in crate::api) fn sign_out(&self, session: &[u8; 32]) {
+        self.sessions.end(session);
+    }
+
+    fn of_token(&self, text: &[u8]) -> Option<Caller> {
+        let now = Timestamp::now();
+        let token = self.tokens.find(&hash(text), now)?;
+        self.tokens.used(&token, now);
+        Some(Caller::of_token(&token))
+    }
+}
+
+/// The bearer token of a request (RFC 6750 section 2.1); never from a query, which logs and histories keep.
+fn bearer(headers: &HeaderMap) -> Result<&[u8], Problem> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return Err(unauthorized("The audit log needs one `Authorization: Bearer …` header."));
+    };
+    // The scheme's name has no case (RFC 9110 section 11.1).
+    match value.as_bytes().split_at_checked(SCHEME.len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => Ok(token.trim_ascii()),
+        Some(_) | None => Err(unauthorized("The audit log takes the `Bearer` scheme alone.")),
+    }
+}
+
+fn unauthorized(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
+}
+
+fn slow(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+}
+
+const SCHEME: &[u8] = b"bearer ";
+/// What one client may show in vain: so many at once, and then one every two seconds.
+const FAILURES_MAX: f64 = 30.0;
+const FAILURES_PER_S: f64 = 0.5;
+/// How many seconds' requests may come at once.
+const BURST_S: f64 = 10.0;

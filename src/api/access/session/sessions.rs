@@ -1,0 +1,116 @@
+//! Who is signed in: a table in memory that never holds more than fits. Of a session's secret only the hash is kept,
+//! as of a token's.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::super::Caller;
+use super::super::tokens::hash;
+use crate::config::Secret;
+use crate::store::hex;
+
+/// The sessions of this process.
+#[derive(Default)]
+pub(in crate::api::access) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+
+struct Session {
+    caller: Caller,
+    since: Instant,
+    used: Instant,
+}
+
+impl Sessions {
+    /// Signs somebody in; the secret of the session.
+    ///
+    /// # Errors
+    /// When the system gives no random bits.
+    pub(in crate::api::access) fn start(
+        &self,
+        caller: Caller,
+        now: Instant,
+    ) -> Result<Secret, getrandom::Error> {
+        let mut bits = [0; 32];
+        getrandom::fill(&mut bits)?;
+        let secret = hex(&bits);
+        let mut sessions = self.0.lock();
+        sessions.retain(|_, session| session.is_good(now));
+        let own: Vec<_> = sessions.iter().filter(|(_, session)| session.caller.id == caller.id).collect();
+        // One whose token is everywhere signs out himself, and nobody else.
+        let from = if own.len() >= OWN_MAX { own } else { sessions.iter().collect() };
+        let longest_unused = from.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| **key);
+        let is_full = from.len() >= OWN_MAX && from.len() < sessions.len() || sessions.len() >= COUNT_MAX;
+        if let (true, Some(key)) = (is_full, longest_unused) {
+            sessions.remove(&key);
+        }
+        sessions.insert(hash(secret.as_bytes()), Session { caller, since: now, used: now });
+        Ok(Secret::new(secret))
+    }
+
+    /// Who has that secret, as he was when he signed in.
+    pub(in crate::api::access) fn find(&self, secret: &str, now: Instant) -> Option<([u8; 32], Caller)> {
+        let key = hash(secret.as_bytes());
+        let mut sessions = self.0.lock();
+        let session = sessions.get_mut(&key).filter(|session| session.is_good(now))?;
+        session.used = now;
+        Some((key, session.caller.clone()))
+    }
+
+    /// Signs somebody out.
+    pub(in crate::api::access) fn end(&self, key: &[u8; 32]) {
+        self.0.lock().remove(key);
+    }
+}
+
+impl Session {
+    fn is_good(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) < LASTS && now.saturating_duration_since(self.used) < IDLE
+    }
+}
+
+const COUNT_MAX: usize = 1_000;
+/// Of one token.
+const OWN_MAX: usize = 20;
+/// A working day, and then one signs in again.
+const LASTS: Duration = Duration::from_secs(12 * 3_600);
+const IDLE: Duration = Duration::from_secs(2 * 3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_lasts_while_it_is_used_and_not_for_ever() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let secret = sessions.start(Caller::neighbour(), start).unwrap();
+        let check = |minutes: u64, expected: bool| {
+            let found = sessions.find(secret.expose(), start + Duration::from_secs(60 * minutes));
+            assert_eq!(found.is_some(), expected, "{minutes}");
+        };
+        for minutes in (0..720).step_by(119) {
+            check(minutes, true);
+        }
+        check(720, false);
+        let (other, later) = (sessions.start(Caller::neighbour(), start).unwrap(), start + IDLE);
+        assert!(sessions.find(other.expose(), later).is_none());
+        assert!(sessions.find("", start).is_none() && sessions.find(&"0".repeat(64), start).is_none());
+        let (key, _) = sessions.find(other.expose(), start).unwrap();
+        sessions.end(&key);
+        assert!(sessions.find(other.expose(), start).is_none());
+    }
+
+    #[test]
+    fn there_are_never_more_sessions_than_fit_and_one_who_has_many_loses_his_own() {
+        let (sessions, start) = (Sessions::default(), Instant::now());
+        let other = sessions.start(Caller::holder([0; 32]), start).unwrap();
+        let mut last = None;
+        for n in 1..=3 * OWN_MAX as u64 {
+            last = Some(sessions.start(Caller::neighbour(), start + Duration::from_secs(n)).unwrap());
+        }
+        assert_eq!(sessions.0.lock().len(), OWN_MAX + 1);
+        let now = start + Duration::from_secs(100);
+        assert!(sessions.find(other.expose(), now).is_some());
+        assert!(sessions.find(last.unwrap().expose(), now).is_some());
+    }
+}

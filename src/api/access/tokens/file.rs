@@ -1,0 +1,293 @@
+//! The file of the tokens: read by whoever runs, changed by `earwitness token` alone, under a lock and whole or not at
+//! all. It is its owner's alone; one that others can read or write is refused, for they could put a hash of their own
+//! into it.
+//!
+//! What is revoked or has expired stays in it for the record, until room is needed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use fs2::FileExt as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Grant;
+use crate::store::hex;
+
+/// A token, without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is called in lists and events; says nothing of its text.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// SHA-256 of its text.
+    pub hash: [u8; 32],
+    /// What its holder may do.
+    pub grants: Vec<Grant>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is of no use.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFault {
+    /// The system does not let us.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Others can use it.
+    #[error("others can use it: chmod 600 it")]
+    Open,
+    /// It holds something else.
+    #[error("it is not a file of tokens: {0}")]
+    Other(String),
+    /// There is no room for another token.
+    #[error("it holds {COUNT_MAX} tokens that are in use: revoke one")]
+    Full,
+    /// There is no such token.
+    #[error("there is no token {0:?}: `earwitness token list` tells which there are")]
+    Unknown(String),
+}
+
+/// The tokens of a file.
+#[derive(Debug, Default)]
+pub struct TokenFile {
+    /// In the order in which they were made.
+    pub tokens: Vec<Token>,
+}
+
+impl Token {
+    /// A token with that hash.
+    pub fn new(hash: [u8; 32], name: String, grants: Vec<Grant>, created: Timestamp) -> Token {
+        let id = hex(&hash).chars().take(ID_CHARS).collect();
+        Token { id, name, hash, grants, created, expires: None, revoked: None }
+    }
+
+    /// True while it lets somebody in.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+impl TokenFile {
+    /// Reads it; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn read(path: &Path) -> Result<Option<TokenFile>, TokenFault> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if file.metadata()?.mode() & 0o077 != 0 {
+            return Err(TokenFault::Open);
+        }
+        let mut text = String::new();
+        file.take(BYTES_MAX).read_to_string(&mut text)?;
+        let written: Written =
+            serde_json::from_str(&text).map_err(|error| TokenFault::Other(error.to_string()))?;
+        if written.format != FORMAT {
+            return Err(TokenFault::Other(format!("it has format {}, not {FORMAT}", written.format)));
+        }
+        let tokens = written.tokens.into_iter().take(COUNT_MAX).map(Row::token);
+        Ok(Some(TokenFile { tokens: tokens.collect::<Result<_, _>>()? }))
+    }
+
+    /// Changes it, alone: the file is made when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be used, or `change` refuses.
+    pub fn change<T>(
+        path: &Path,
+        change: impl FnOnce(&mut TokenFile) -> Result<T, TokenFault>,
+    ) -> Result<T, TokenFault> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut lock = OpenOptions::new();
+        lock.write(true).create(true).truncate(false).mode(0o600);
+        let lock = lock.open(with_ending(path, ".lock"))?;
+        lock.lock_exclusive()?;
+        let mut tokens = TokenFile::read(path)?.unwrap_or_default();
+        let done = change(&mut tokens)?;
+        tokens.write(path)?;
+        File::open(folder)?.sync_all()?;
+        Ok(done)
+    }
+
+    /// Puts a token at the end; one that is of no use any more makes room for it where there is none.
+    ///
+    /// # Errors
+    /// [`TokenFault::Full`].
+    pub fn add(&mut self, token: Token, now: Timestamp) -> Result<(), TokenFault> {
+        if self.tokens.len() >= COUNT_MAX {
+            let useless = self.tokens.iter().position(|token| !token.is_live(now)).ok_or(TokenFault::Full)?;
+            self.tokens.remove(useless);
+        }
+        self.tokens.push(token);
+        Ok(())
+    }
+
+    fn write(&self, path: &Path) -> Result<(), TokenFault> {
+        let written = Written { format: FORMAT, tokens: self.tokens.iter().map(Row::of).collect() };
+        let text =
+            serde_json::to_string_pretty(&written).map_err(|error| TokenFault::Other(error.to_string()))?;
+        write_whole(path, &text)?;
+        Ok(())
+    }
+}
+
+/// Writes a file whole or not at all, its owner's alone.
+pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = with_ending(path, ".new");
+    let _ = fs::remove_file(&fresh);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+/// A file beside it.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    format: u32,
+    tokens: Vec<Row>,
+}
+
+/// A token as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    id: String,
+    name: String,
+    sha256: String,
+    grants: Vec<String>,
+    created: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked: Option<Timestamp>,
+}
+
+impl Row {
+    fn of(token: &Token) -> Row {
+        Row {
+            id: token.id.clone(),
+            name: token.name.clone(),
+            sha256: hex(&token.hash),
+            grants: token.grants.iter().map(ToString::to_string).collect(),
+            created: token.created,
+            expires: token.expires,
+            revoked: token.revoked,
+        }
+    }
+
+    fn token(self) -> Result<Token, TokenFault> {
+        let other = |what: &str| TokenFault::Other(format!("the token {} has {what}", self.id));
+        let hash = unhex(&self.sha256).ok_or_else(|| other("a hash that is none"))?;
+        let grants: Option<Vec<Grant>> = self.grants.iter().map(|text| Grant::parse(text)).collect();
+        let grants = grants.ok_or_else(|| other("a grant that is none"))?;
+        let Row { id, name, created, expires, revoked, .. } = self;
+        Ok(Token { id, name, hash, grants, created, expires, revoked })
+    }
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+const FORMAT: u32 = 1;
+const COUNT_MAX: usize = 1_000;
+const BYTES_MAX: u64 = 4 << 20;
+const ID_CHARS: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn token(n: u8) -> Token {
+        let grants = vec![Grant::Auditor, Grant::Team("t 1".to_owned())];
+        let made = Token::new([n; 32], format!("token {n}"), grants, "2026-01-31T08:00:00Z".parse().unwrap());
+        Token { expires: "2026-03-01T00:00:00Z".parse().ok(), ..made }
+    }
+
+    fn now() -> Timestamp {
+        "2026-02-01T00:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys/data.tokens");
+        assert!(TokenFile::read(&path).unwrap().is_none());
+        let revoked = Token { revoked: Some(now()), expires: None, ..token(2) };
+        for one in [token(1), revoked.clone()] {
+            TokenFile::change(&path, |file| file.add(one, now())).unwrap();
+        }
+        assert_eq!(TokenFile::read(&path).unwrap().unwrap().tokens, [token(1), revoked]);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_others_can_use_or_that_holds_something_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tokens");
+        TokenFile::change(&path, |file| file.add(token(1), now())).unwrap();
+        let good = fs::read_to_string(&path).unwrap();
+        let check = |text: &str, mode: u32, expected: &str| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let told = TokenFile::read(&path).unwrap_err().to_string();
+            assert!(told.contains(expected), "{told}");
+        };
+        check(&good, 0o640, "others can use it");
+        check(&good, 0o602, "others can use it");
+        check("", 0o600, "not a file of tokens");
+        check(&good.replace("auditor", "auditoor"), 0o600, "a grant that is none");
+        check(&good.replace("0101", "010"), 0o600, "a hash that is none");
+        check(&good.replace("\"format\": 1", "\"format\": 2"), 0o600, "format 2");
+        check(&good.replace("\"name\"", "\"mane\""), 0o600, "unknown field");
+        assert!(TokenFile::change(&path, |_| Ok(())).is_err(), "what cannot be read is not written over");
+    }
+
+    #[test]
+    fn a_token_lives_from_its_making_until_it_expires_or_is_revoked() {
+        let one = token(1);
+        assert!(one.is_live(now()));
+        assert!(!one.is_live("2026-03-01T00:00:00Z".parse().unwrap()));
+        assert!(!Token { revoked: Some(now()), ..one.clone() }.is_live(now()));
+        assert!(Token { expires: None, ..one }.is_live("2099-01-01T00:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_full_file_lets_go_of_what_is_of_no_use_any_more_and_of_nothing_else() {
+        let mut file = TokenFile { tokens: vec![token(1); COUNT_MAX] };
+        assert!(matches!(file.add(token(2), now()), Err(TokenFault::Full)));
+        file.tokens[7].revoked = Some(now());
+        file.add(token(2), now()).unwrap();
+        assert_eq!((file.tokens.len(), file.tokens.last()), (COUNT_MAX, Some(&token(2))));
+    }
+}

@@ -1,0 +1,200 @@
+//! The tokens as the listener holds them: looked at again once a second at most, when somebody asks. A file that
+//! cannot be used any more leaves the last good tokens in force; where there were none, nobody comes in.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::file::{Token, TokenFile};
+use super::seen::{Fate, Seen};
+
+/// The tokens in force; shared by all requests.
+pub(in crate::api) struct Tokens {
+    path: Option<PathBuf>,
+    list: ArcSwap<List>,
+    looked: tokio::sync::Mutex<Option<Instant>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct List {
+    /// What the file was when it was read; `None` where there is none.
+    stamp: Option<Stamp>,
+    /// True once there was a file: removing it opens nothing.
+    is_there: bool,
+    by_hash: HashMap<[u8; 32], Arc<Token>>,
+}
+
+/// Changes with every change of the file: a changed one is another file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+impl Tokens {
+    /// The tokens of that file; it is not looked at before the first request.
+    pub(in crate::api) fn new(path: Option<PathBuf>) -> Tokens {
+        let seen = path.as_deref().map(Seen::read).unwrap_or_default();
+        Tokens {
+            path,
+            list: ArcSwap::default(),
+            looked: tokio::sync::Mutex::new(None),
+            seen: Mutex::new(seen),
+        }
+    }
+
+    /// Looks at the file again if that was not done within the last second; what has become of tokens since.
+    ///
+    /// Dropped halfway, the next one looks.
+    pub(in crate::api) async fn look(self: &Arc<Tokens>) -> Vec<Fate> {
+        let Some(path) = self.path.clone() else { return Vec::new() };
+        // Whoever comes meanwhile waits: the first request of all must not find the door open.
+        let mut looked = self.looked.lock().await;
+        if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return Vec::new();
+        }
+        let own = Arc::clone(self);
+        let fates = tokio::task::spawn_blocking(move || own.look_at(&path)).await.unwrap_or_default();
+        *looked = Some(Instant::now());
+        fates
+    }
+
+    /// True when readers must show a token, as far as these have a say.
+    pub(in crate::api) fn is_there(&self) -> bool {
+        self.list.load().is_there
+    }
+
+    /// The token with that hash, if it is in force.
+    pub(in crate::api) fn find(&self, hash: &[u8; 32], now: Timestamp) -> Option<Arc<Token>> {
+        self.list.load().by_hash.get(hash).filter(|token| token.is_live(now)).cloned()
+    }
+
+    /// Notes that a token was used; the day of that is written when it is another than the last.
+    pub(in crate::api) fn used(self: &Arc<Tokens>, token: &Token, now: Timestamp) {
+        if self.seen.lock().used(&token.id, now) {
+            let own = Arc::clone(self);
+            tokio::task::spawn_blocking(move || own.remember());
+        }
+    }
+
+    fn look_at(&self, path: &Path) -> Vec<Fate> {
+        let (stamp, old) = (stamp(path), self.list.load());
+        if stamp == old.stamp {
+            return Vec::new();
+        }
+        let is_there = old.is_there || stamp.is_some();
+        let file = match TokenFile::read(path) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                tracing::warn!(path = %path.display(), "the file of the tokens is gone: none is in force");
+                TokenFile::default()
+            }
+            Err(error) => {
+                tracing::error!(%error, path = %path.display(), "the tokens cannot be read: the last good ones stay");
+                let by_hash = old.by_hash.clone();
+                self.list.store(Arc::new(List { stamp, is_there, by_hash }));
+                return Vec::new();
+            }
+        };
+        let fates = self.seen.lock().look_at(&file.tokens);
+        let by_hash = file.tokens.into_iter().map(|token| (token.hash, Arc::new(token))).collect();
+        self.list.store(Arc::new(List { stamp, is_there, by_hash }));
+        if !fates.is_empty() {
+            self.remember();
+        }
+        fates
+    }
+
+    fn remember(&self) {
+        let Some(path) = &self.path else { return };
+        // Held while it is written: the last to write has written all.
+        let seen = self.seen.lock();
+        if let Err(error) = seen.write(path) {
+            tracing::warn!(%error, path = %path.display(), "which tokens were used cannot be written");
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some(Stamp { inode: facts.ino(), bytes: facts.len(), changed: (facts.ctime(), facts.ctime_nsec()) })
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Grant;
+
+    fn now() -> Timestamp {
+        "2026-01-31T08:00:00Z".parse().unwrap()
+    }
+
+    fn token(n: u8) -> Token {
+        Token::new([n; 32], format!("token {n}"), vec![Grant::Auditor], now())
+    }
+
+    fn put(path: &Path, tokens: &[Token]) {
+        TokenFile::change(path, |file| {
+            file.tokens = tokens.to_vec();
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_changed_file_is_in_force_at_the_next_look_and_a_bad_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tokens");
+        let tokens = Tokens::new(Some(path.clone()));
+        assert!(tokens.look_at(&path).is_empty());
+        assert!(!tokens.is_there());
+        put(&path, &[token(1)]);
+        assert_eq!(tokens.look_at(&path), [Fate::Made(token(1))]);
+        assert!(tokens.is_there() && tokens.find(&[1; 32], now()).is_some());
+        assert!(tokens.find(&[2; 32], now()).is_none());
+        let revoked = Token { revoked: Some(now()), ..token(1) };
+        put(&path, &[revoked, token(2)]);
+        assert_eq!(tokens.look_at(&path).len(), 2);
+        assert!(tokens.find(&[1; 32], now()).is_none() && tokens.find(&[2; 32], now()).is_some());
+        std::fs::write(&path, "{").unwrap();
+        assert!(tokens.look_at(&path).is_empty());
+        assert!(tokens.find(&[2; 32], now()).is_some());
+        std::fs::remove_file(&path).unwrap();
+        tokens.look_at(&path);
+        assert!(tokens.is_there() && tokens.find(&[2; 32], now()).is_none(), "a removed file opens nothing");
+    }
+
+    #[test]
+    fn a_file_that_was_never_good_lets_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tokens");
+        std::fs::write(&path, "no tokens").unwrap();
+        let tokens = Tokens::new(Some(path.clone()));
+        tokens.look_at(&path);
+        assert!(tokens.is_there() && tokens.find(&[0; 32], now()).is_none());
+    }
+
+    #[tokio::test]
+    async fn the_file_is_looked_at_once_a_second_at_most() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tokens");
+        put(&path, &[token(1)]);
+        let tokens = Arc::new(Tokens::new(Some(path.clone())));
+        assert_eq!(tokens.look().await.len(), 1);
+        *tokens.looked.lock().await = Some(Instant::now() + Duration::from_secs(3_600));
+        put(&path, &[token(1), token(2)]);
+        assert!(tokens.look().await.is_empty());
+        *tokens.looked.lock().await = None;
+        assert_eq!(tokens.look().await, [Fate::Made(token(2))]);
+    }
+}

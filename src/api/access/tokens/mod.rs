@@ -1,0 +1,17 @@
+//! Tokens that `earwitness token` makes: 256 random bits each, of which only a hash is kept.
+//!
+//! They live in a file of their own, which the command writes and every process that runs by the same configuration
+//! reads again when it has changed; so they are made and revoked whether or not one runs. `live` is what the listener
+//! holds of the file, `seen` what it remembers of each token, `text` the form in which a reader shows one.
+
+mod file;
+mod live;
+mod seen;
+mod text;
+
+pub use file::{Token, TokenFault, TokenFile};
+pub(super) use live::Tokens;
+pub(super) use seen::Fate;
+pub use seen::last_used;
+pub use text::{NewToken, fresh};
+pub(super) use text::{hash, is_whole};

@@ -1,0 +1,92 @@
+//! The events of what becomes of access itself, in the log beside all others. They belong to no organization, so that
+//! auditors alone see them. Pure.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Caller;
+use super::tokens::{Fate, Token};
+use crate::event::own::{self, Own};
+use crate::event::{Actor, Assurance, Event, Outcome, Target};
+use crate::value::json;
+
+/// Of a token that was made or revoked. Who did it, the file does not tell: whoever can write it.
+pub(in crate::api) fn of_fate(id: Uuid, now: Timestamp, fate: &Fate) -> Event {
+    let (action, title, text, token) = match fate {
+        Fate::Made(token) => (
+            "TOKEN_CREATED",
+            "Token made",
+            format!("The token {} was made: {}", named(token), may(token)),
+            Some(token),
+        ),
+        Fate::Revoked(token) => {
+            ("TOKEN_REVOKED", "Token revoked", format!("The token {} was revoked", named(token)), Some(token))
+        }
+        Fate::Gone(id) => {
+            let text = format!("The token {id} is in the file of the tokens no more");
+            ("TOKEN_REMOVED", "Token removed", text, None)
+        }
+    };
+    let own = Own { id, time: now, rule: "token", action, title, text, result: Outcome::Success };
+    let target = match fate {
+        Fate::Made(token) | Fate::Revoked(token) => (token.id.clone(), Some(token.name.clone())),
+        Fate::Gone(id) => (id.clone(), None),
+    };
+    let details = token.into_iter().flat_map(|token| {
+        let grants: Vec<String> = token.grants.iter().map(ToString::to_string).collect();
+        let time = |time: Option<Timestamp>| time.map(|time| json!(time.to_string()));
+        let expires = time(token.expires).map(|at| ("expires", at));
+        let revoked = time(token.revoked).map(|at| ("revoked", at));
+        let made = time(Some(token.created)).map(|at| ("created", at));
+        [Some(("grants", json!(grants))), made, expires, revoked].into_iter().flatten()
+    });
+    Event {
+        category: Some(CATEGORY.to_owned()),
+        actor: own::system("earwitness token"),
+        target: Some(Target {
+            r#type: "token".to_owned(),
+            id: Some(target.0),
+            name: target.1,
+            ..Target::default()
+        }),
+        details: details.map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..own::event(own)
+    }
+}
+
+/// Of somebody who signed in or out.
+pub(in crate::api) fn of_session(id: Uuid, now: Timestamp, caller: &Caller, turn: Turn) -> Event {
+    let who = caller.name.as_deref().unwrap_or_default();
+    let (action, title, text) = match turn {
+        Turn::In => ("SIGNED_IN", "Signed in", format!("{who} signed in to the audit log")),
+        Turn::Out => ("SIGNED_OUT", "Signed out", format!("{who} signed out of the audit log")),
+    };
+    let own = Own { id, time: now, rule: "session", action, title, text, result: Outcome::Success };
+    Event { category: Some(CATEGORY.to_owned()), actor: actor(caller), ..own::event(own) }
+}
+
+/// Which way somebody goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Turn {
+    /// Signs in.
+    In,
+    /// Signs out.
+    Out,
+}
+
+/// We have checked what he showed, and know no more of him.
+fn actor(caller: &Caller) -> Actor {
+    let (id, name) = (caller.id.clone(), caller.name.clone());
+    Actor { r#type: "user".to_owned(), id, name, assurance: Assurance::Verified, ..Actor::default() }
+}
+
+fn named(token: &Token) -> String {
+    format!("{} ({})", token.name, token.id)
+}
+
+fn may(token: &Token) -> String {
+    token.grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The category of all of them.
+const CATEGORY: &str = "ACCESS";

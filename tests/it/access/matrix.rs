@@ -1,0 +1,131 @@
+//! Every route, as every kind of reader and as nobody. The routes and what each needs are read from the table that the
+//! program goes by, and a test beside that table holds it against the router: a new route is tried here by itself.
+
+use super::*;
+
+/// Roles and the needs of routes that each meets.
+const ROLES: [(&str, &[&str], &[&str]); 7] = [
+    ("auditor", &["auditor"], &["Nothing", "Caller", "Events", "Everything", "Staff"]),
+    ("operator", &["operator"], &["Nothing", "Caller", "Staff", "Operator"]),
+    ("organization", &["organization:acme"], &["Nothing", "Caller", "Events"]),
+    ("team", &["team:t1"], &["Nothing", "Caller", "Events"]),
+    ("target", &["target:note/n1"], &["Nothing", "Caller", "Events"]),
+    ("actor", &["actor:nobody"], &["Nothing", "Caller", "Events"]),
+    ("both", &["team:t9", "operator"], &["Nothing", "Caller", "Events", "Staff", "Operator"]),
+];
+
+/// The rows of the program's own table.
+fn needs() -> Vec<(String, String)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/access/need.rs");
+    let text = std::fs::read_to_string(path).unwrap();
+    let row = |line: &str| {
+        let (route, need) = line.trim().strip_prefix("(\"")?.split_once("\", Need::")?;
+        Some((route.to_owned(), need.trim_end_matches("),").to_owned()))
+    };
+    let rows: Vec<_> = text.lines().filter_map(row).collect();
+    assert!(rows.len() > 9, "{rows:?}");
+    rows
+}
+
+/// A route with its places filled in.
+fn target(route: &str, id: &str) -> String {
+    let route = route.replace("{*path}", "none.js").replace("{id}", id).replace("{type}", "note");
+    assert!(!route.contains('{'), "say what stands in {route}");
+    route
+}
+
+fn office() -> Office {
+    let office = Office::open(&format!("token: {HOLDER}"));
+    for (whose, id) in [("acme/t1", "n1"), ("acme/t2", "n2"), ("other/t9", "n3"), ("notes", "n4")] {
+        office.note(whose, id);
+    }
+    office
+}
+
+/// A token for each of these lists of grants, all in force.
+fn tokens<const N: usize>(office: &Office, all: [&[&str]; N]) -> [String; N] {
+    let made = all.map(|grants| {
+        let grants: Vec<&str> = grants.iter().flat_map(|grant| ["--grant", grant]).collect();
+        office.token("somebody", &grants)
+    });
+    office.until(made.last().unwrap(), 200);
+    made
+}
+
+const ABSENT: &str = "00000000-0000-0000-0000-00000000000f";
+
+// THREATS Q01, O05, O10
+#[test]
+fn every_route_is_open_to_those_it_is_for_and_to_nobody_else() {
+    let office = office();
+    let statuses = |target: &str, headers: &str| status_of(office.process.audit, "GET", target, headers);
+    let tokens = tokens(&office, ROLES.map(|(_, grants, _)| grants));
+    for ((role, _, meets), token) in ROLES.into_iter().zip(tokens) {
+        let bearer = bearer(&token);
+        for (route, need) in needs() {
+            let status = statuses(&target(&route, ABSENT), &bearer);
+            assert_eq!(status != 403, meets.contains(&need.as_str()), "{role} {route}: {status}");
+            assert!(status != 401 && status < 500, "{role} {route}: {status}");
+        }
+        assert_eq!(statuses("/audit/v1/nowhere", &bearer), 404, "{role}");
+        let written = status_of(office.process.audit, "POST", "/audit/v1/reload", &bearer);
+        assert_eq!(written == 200, meets.contains(&"Operator"), "{role} {written}");
+    }
+    for nobody in [String::new(), bearer(&"x".repeat(32)), bearer(&format!("earwitness_{}", "0".repeat(72)))]
+    {
+        for (route, need) in needs() {
+            let status = statuses(&target(&route, ABSENT), &nobody);
+            assert_eq!(status == 401, need != "Nothing", "{nobody} {route}: {status}");
+        }
+        assert_eq!(statuses("/audit/v1/nowhere", &nobody), 401);
+    }
+}
+
+// THREATS Q01, Q02, Q03
+#[test]
+fn a_reader_sees_his_part_of_the_log_and_the_rest_is_as_if_it_were_not_there() {
+    let office = office();
+    let all = office.events(HOLDER);
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["n1", "n2", "n3", "n4"]);
+    let (_, first) = office.get("/audit/v1/events?action=NOTE_ADDED&limit=1", HOLDER);
+    let first: Value = serde_json::from_str(&first).unwrap();
+    let cursor = first["pagination"]["nextCursor"].as_str().unwrap();
+    let parts: [(&str, &[&str], &[&str]); 5] = [
+        ("organization", &["organization:acme"], &["n1", "n2"]),
+        ("team", &["team:t1"], &["n1"]),
+        ("target", &["target:note/n3"], &["n3"]),
+        ("two", &["team:t2", "organization:other"], &["n2", "n3"]),
+        ("none", &["organization:nowhere"], &[]),
+    ];
+    let tokens = tokens(&office, parts.map(|(_, grants, _)| grants));
+    for ((role, _, own), token) in parts.into_iter().zip(tokens) {
+        assert_eq!(office.events(&token).keys().collect::<Vec<_>>(), own, "{role}");
+        for (route, need) in needs() {
+            if need != "Events" || route.ends_with("/tail") {
+                continue;
+            }
+            for (note, id) in all.iter().filter(|(note, _)| !own.contains(&note.as_str())) {
+                let is_of_event = route.contains("/events/");
+                let (foreign, absent) =
+                    if is_of_event { (id.as_str(), ABSENT) } else { (note.as_str(), "nx") };
+                let asked = |id: &str| office.get(&target(&route, id), &token);
+                let ((status, body), (as_absent, other)) = (asked(foreign), asked(absent));
+                assert_eq!(status, as_absent, "{role} {route} {note}");
+                assert_eq!(body.replace(foreign, "ID"), other.replace(absent, "ID"), "{role} {route} {note}");
+                assert!(!body.contains(&format!("marked-{note}")), "{role} {route} {note}: {body}");
+            }
+            // What is searched for and not seen is told as what is not there.
+            let searched = |word: &str| {
+                let words = format!("{}?q={word}", target(&route, ABSENT));
+                let (status, body) = office.get(&words, &token);
+                (status, body.replace(word, "WORD"))
+            };
+            assert_eq!(searched("marked-n4"), searched("marked-xx"), "{role} {route}");
+        }
+        let others =
+            office.get(&format!("/audit/v1/events?action=NOTE_ADDED&limit=1&cursor={cursor}"), &token);
+        assert_eq!(others.0, 400, "{role}: {}", others.1);
+        let (_, own_log) = office.get("/audit/v1/events?source=EARWITNESS", &token);
+        assert!(own_log.contains("\"data\":[]"), "{own_log}");
+    }
+}

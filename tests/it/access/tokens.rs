@@ -1,0 +1,66 @@
+//! Tokens: made, used, revoked, and told of in the log.
+
+use super::*;
+
+const AUDITOR: [&str; 2] = ["--grant", "auditor"];
+
+// THREATS Q14, Q18
+#[test]
+fn a_token_comes_into_force_and_out_of_it_while_the_listener_runs_and_the_log_tells_of_it() {
+    let office = Office::open("hosts: [localhost]");
+    assert_eq!(office.get("/audit/v1/events", "").0, 200, "open, as there is no token yet");
+    let token = office.token("Alma, audit", &AUDITOR);
+    office.until("", 401);
+    office.until(&token, 200);
+    let told = office.told("TOKEN_CREATED", 1, &token);
+    assert_eq!(told[0]["target"]["name"], "Alma, audit");
+    assert_eq!(
+        (&told[0]["category"], &told[0]["details"]["grants"]),
+        (&json!("ACCESS"), &json!(["auditor"]))
+    );
+    let id = told[0]["target"]["id"].as_str().unwrap().to_owned();
+    let listed = String::from_utf8(office.run(&["list"]).stdout).unwrap();
+    assert!(listed.contains(&id) && listed.contains("auditor") && listed.contains("good"), "{listed}");
+    let other = office.token("another", &AUDITOR);
+    office.until(&other, 200);
+    assert!(office.run(&["revoke", &id]).status.success());
+    office.until(&token, 401);
+    assert_eq!(office.told("TOKEN_REVOKED", 1, &other)[0]["target"]["id"], id);
+    let listed = String::from_utf8(office.run(&["list"]).stdout).unwrap();
+    assert!(listed.contains("revoked"), "{listed}");
+    let today = told[0]["time"].as_str().unwrap()[..8].to_owned();
+    assert!(listed.contains(&today), "when it was last used: {listed}");
+    for file in std::fs::read_dir(office.path()).unwrap().map_while(Result::ok) {
+        let text = std::fs::read(file.path()).unwrap_or_default();
+        let found = text.windows(token.len()).any(|part| part == token.as_bytes());
+        assert!(!found, "{} holds the token", file.path().display());
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_command_is_said_and_makes_no_file() {
+    let office = Office::open("hosts: [localhost]");
+    let check = |arguments: &[&str], expected: &str| {
+        let output = office.run(arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(expected), "{arguments:?}: {told}");
+    };
+    check(&["create", "--name", "x"], "--grant");
+    check(&["create", "--name", "x", "--grant", "owner"], "organization:ID");
+    check(&["create", "--name", "", "--grant", "auditor"], "a name has");
+    check(&["create", "--name", "x", "--grant", "auditor", "--expires", "1y"], "90d");
+    check(&["revoke", "nothing"], "there is none");
+    assert!(!office.path().join("data.tokens").exists());
+    office.token("x", &AUDITOR);
+    check(&["revoke", "nothing"], "there is no token");
+}
+
+// THREATS Q14
+#[test]
+fn who_guesses_is_slowed_down_and_others_at_his_address_that_are_signed_in_are_not() {
+    let office = Office::open(&format!("token: {HOLDER}"));
+    let statuses: Vec<u16> = (0..40).map(|_| office.get("/audit/v1", &"y".repeat(32)).0).collect();
+    assert!(statuses[..30].iter().all(|status| *status == 401), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(office.get("/healthz", "").0, 200);
+}
