@@ -42,7 +42,7 @@
 //! | text | [`yaml`] | YAML with places, and problems with cures |
 //! | settings | [`config`], [`rules`] | text to checked types; matching, values, conditions, redaction: pure |
 //! | reading | [`capture`] | bodies to documents, one file per format: pure |
-//! | meaning | [`mod@derive`], [`traffic`] | rules, exchange, answers to events; files of traffic to exchanges and back: pure |
+//! | meaning | [`mod@derive`], [`traffic`], [`export`] | rules, exchange, answers to events; files of traffic to exchanges and back: pure; events to files, a form each |
 //! | memory | [`journal`], [`store`] | the write-ahead log; the store's trait and its embedded form, the only room that names sled |
 //! | watching | [`telemetry`] | metrics, each defined once; logs |
 //! | work | [`record`], [`serve`], [`blind`] | the log as writers and readers see it; listeners and workers; what no rule has seen |
@@ -65,6 +65,7 @@ pub mod config;
 pub mod derive;
 pub mod event;
 pub mod exchange;
+pub mod export;
 pub mod journal;
 pub mod proxy;
 pub mod record;

@@ -7,6 +7,9 @@
 //! | `GET /audit/v1/events` | a page of events, newest first |
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/tail` | events as they are recorded |
+//! | `GET /audit/v1/export` | all events asked for, as a file |
+//! | `GET /v2/event-types/{id}/history`, `GET /v2/bookings/{uid}/history` | the history of one thing, as Cal.com has it |
+//! | `GET /admin/reports/v1/activity/users/{user}/applications/calendar` | activities, as Google's Reports API has them |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
@@ -33,6 +36,7 @@ mod problem;
 mod reader;
 mod reload;
 mod routes;
+mod shapes;
 mod state;
 mod status;
 mod tail;
@@ -64,6 +68,13 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))
         .route("/audit/v1/tail", get(tail::tail))
+        .route("/audit/v1/export", get(shapes::export))
+        .route("/v2/event-types/{id}/history", get(shapes::calcom::event_type))
+        .route("/v2/bookings/{uid}/history", get(shapes::calcom::booking))
+        .route(
+            "/admin/reports/v1/activity/users/{user}/applications/{application}",
+            get(shapes::google::activities),
+        )
         .route("/audit/v1/blind-spots", get(blind::list))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route(

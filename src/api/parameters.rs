@@ -171,7 +171,7 @@ fn limit(text: &str, most: usize) -> Result<usize, String> {
 }
 
 /// An IPv4 address inside IPv6 is the IPv4 address, as in events.
-fn network(text: &str) -> Option<IpNet> {
+pub(super) fn network(text: &str) -> Option<IpNet> {
     match text.parse::<std::net::IpAddr>() {
         Ok(address) => Some(IpNet::from(address.to_canonical())),
         Err(_) => text.parse::<IpNet>().ok().map(|network| network.trunc()),

@@ -23,6 +23,7 @@ use super::guard::Access;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::reload::Reload;
+use super::shapes::Exports;
 use super::tail::Tails;
 
 /// What the audit listener is made of.
@@ -109,6 +110,7 @@ pub(super) struct Inner {
     pub(super) limits: Limits,
     pub(super) cursors: Cursors,
     pub(super) tails: Tails,
+    pub(super) exports: Exports,
     /// Weak, for it holds this state itself.
     pub(super) reload: OnceLock<Weak<dyn Reload>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
@@ -126,6 +128,7 @@ impl State {
             tell: setup.tell,
             cursors: Cursors::new(&setup.key),
             tails: Tails::new(),
+            exports: Exports::default(),
             blind: setup.blind,
             metrics: setup.metrics,
             readiness: setup.readiness,

@@ -135,6 +135,11 @@ Earwitness: the audit log of an application that has none.
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event
   GET /audit/v1/tail          events as they are recorded (server-sent events), the same filters
+  GET /audit/v1/export        all events of these filters as a file: format columns dialect facts id
+  GET /v2/event-types/{id}/history, /v2/bookings/{uid}/history
+                              the history of one thing, as Cal.com has it: limit cursor
+  GET /admin/reports/v1/activity/users/{user}/applications/calendar
+                              activities, as Google's Reports API has them
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
   GET /audit/v1/session       who am I; POST signs in, DELETE signs out
   POST /audit/v1/reload       rules and configuration are loaded anew

@@ -8,7 +8,6 @@ mod explain;
 mod packs;
 mod reading;
 mod replay;
-pub(crate) mod sheet;
 mod terminal;
 mod timeline;
 mod token;
@@ -17,8 +16,7 @@ pub use blind::blind_spots;
 pub use explain::explain;
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
-    BackupArgs, DoctorArgs, ExportArgs, ExportFormat, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs,
-    WhichArgs,
+    BackupArgs, DoctorArgs, ExportArgs, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs, WhichArgs,
 };
 pub use replay::{backtest, replay};
 pub use terminal::visible;
@@ -80,7 +78,8 @@ pub enum Command {
     Query(QueryArgs),
     /// Write events of the log to a file, as many as there are.
     #[command(after_help = "Examples:\n  earwitness export --config earwitness.yaml --out events.ndjson\n  \
-                      earwitness export --config earwitness.yaml --format csv --columns time,actor.email,action --out events.csv")]
+                      earwitness export --config earwitness.yaml --format csv --columns time,actor.email,action --out events.csv\n  \
+                      earwitness export --config earwitness.yaml --format xlsx --from 2026-01-01 --out january.xlsx")]
     Export(ExportArgs),
     /// Compute the tree of hashes anew, of a log or of an export, and tell of what is not as it was recorded.
     #[command(

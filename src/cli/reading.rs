@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use form_urlencoded::Serializer;
+
+use crate::export::{Dialect, Format, Telltale};
 
 /// Where the log is.
 #[derive(Debug, Args)]
@@ -93,28 +95,23 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub which: WhichArgs,
     /// As what.
-    #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
-    pub format: ExportFormat,
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    pub format: Format,
     /// Where to; standard output when left out. It must not be there yet.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Columns of CSV, as paths into the event: `time,actor.email,action,target.id`.
+    /// Which members, as paths into the event: `time,actor.email,action,target.id`.
     #[arg(long, value_delimiter = ',')]
     pub columns: Vec<String>,
+    /// How CSV is written.
+    #[arg(long, value_enum)]
+    pub dialect: Option<Dialect>,
+    /// Whether the file says what was asked for, and how many events it holds.
+    #[arg(long, value_enum, default_value_t = Telltale::Yes)]
+    pub facts: Telltale,
     /// Go on where an export broke off, with the cursor that it named.
     #[arg(long)]
     pub cursor: Option<String>,
-}
-
-/// The form of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// One event a line, byte for byte as stored, with its place in the tree: what `verify --file` reads.
-    Ndjson,
-    /// The same as one array.
-    Json,
-    /// For spreadsheets.
-    Csv,
 }
 
 /// Arguments of `verify`.

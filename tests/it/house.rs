@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["yaml"],
     &["config", "rules"],
     &["capture"],
-    &["derive", "traffic"],
+    &["derive", "traffic", "export"],
     &["journal", "store"],
     &["telemetry"],
     &["record", "serve", "blind"],

@@ -66,6 +66,10 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1/events", Need::Events),
     ("/audit/v1/events/{id}", Need::Events),
     ("/audit/v1/tail", Need::Events),
+    ("/audit/v1/export", Need::Events),
+    ("/v2/event-types/{id}/history", Need::Events),
+    ("/v2/bookings/{uid}/history", Need::Events),
+    ("/admin/reports/v1/activity/users/{user}/applications/{application}", Need::Events),
     ("/audit/v1/blind-spots", Need::Staff),
     // Who am I? Anybody may ask that, and sign in.
     ("/audit/v1/session", Need::Nothing),

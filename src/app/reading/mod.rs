@@ -31,6 +31,7 @@ use crate::api::{self, Readiness, Routes, RulesState, Setup};
 use crate::blind::Blind;
 use crate::cli::{WhereArgs, WhichArgs, show};
 use crate::config::{Admin, Config, Limits, environment};
+use crate::export::EVERYTHING;
 use crate::record::{Log, RecordError};
 use crate::telemetry::Metrics;
 
@@ -59,6 +60,13 @@ struct Page<'p> {
 #[serde(rename_all = "camelCase")]
 struct Pagination {
     next_cursor: Option<String>,
+}
+
+/// A page of events, each as the endpoint writes it.
+pub(super) struct Events {
+    events: Vec<String>,
+    /// The cursor behind it, where there is more.
+    next: Option<String>,
 }
 
 impl Source {
@@ -160,27 +168,50 @@ impl Source {
         mut take: impl FnMut(&str) -> Result<ControlFlow<()>>,
         mut told: impl FnMut(&str),
     ) -> Result<()> {
+        let mut cursor = cursor.map(str::to_owned);
+        loop {
+            let page = self.page(which, None, cursor.as_deref()).await?;
+            for event in &page.events {
+                if take(event)?.is_break() {
+                    return Ok(());
+                }
+            }
+            let Some(next) = page.next else { return Ok(()) };
+            told(&next);
+            cursor = Some(next);
+        }
+    }
+
+    /// One page of those asked for; the largest there is, unless `limit` says how many.
+    ///
+    /// # Errors
+    /// Those of [`Source::get`].
+    pub(super) async fn page(
+        &self,
+        which: &WhichArgs,
+        limit: Option<usize>,
+        cursor: Option<&str>,
+    ) -> Result<Events> {
         let which = which.query();
         let page_max = match self {
             Source::Listener { page_max, .. } => *page_max,
             Source::Directory { page_max, .. } => Some(*page_max),
         };
-        let limit = page_max.map(|limit| format!("&limit={limit}")).unwrap_or_default();
-        let mut cursor = cursor.map(str::to_owned);
-        loop {
-            let from = cursor.as_deref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-            let parameters = format!("{which}{limit}{from}");
-            let target = format!("/audit/v1/events?{}", parameters.trim_start_matches('&'));
-            let body = self.get(&target).await?;
-            let page: Page<'_> = serde_json::from_slice(&body).context("the answer is no page of events")?;
-            for event in page.data {
-                if take(event.get())?.is_break() {
-                    return Ok(());
-                }
-            }
-            let Some(next) = page.pagination.next_cursor else { return Ok(()) };
-            told(&next);
-            cursor = Some(next);
+        let limit = limit.or(page_max).map(|limit| format!("&limit={limit}")).unwrap_or_default();
+        let from = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let parameters = format!("{which}{limit}{from}");
+        let target = format!("/audit/v1/events?{}", parameters.trim_start_matches('&'));
+        let body = self.get(&target).await?;
+        let page: Page<'_> = serde_json::from_slice(&body).context("the answer is no page of events")?;
+        let events = page.data.into_iter().map(|event| event.get().to_owned()).collect();
+        Ok(Events { events, next: page.pagination.next_cursor })
+    }
+
+    /// What can be seen of the log; a token may show a part of it only, and nothing says which.
+    fn scope(&self) -> Option<String> {
+        match self {
+            Source::Listener { .. } => None,
+            Source::Directory { .. } => Some(EVERYTHING.to_owned()),
         }
     }
 

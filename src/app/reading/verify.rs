@@ -12,6 +12,7 @@ use super::Source;
 use crate::api;
 use crate::app::serve::runtime;
 use crate::cli::{Exit, VerifyArgs, WhichArgs};
+use crate::export::Wholeness;
 use crate::store::{Checked, LeafCheck, Looked, hex};
 
 /// Looks at every event of a log or an export, and tells of the first that is not as it was recorded.
@@ -19,13 +20,13 @@ use crate::store::{Checked, LeafCheck, Looked, hex};
 /// # Errors
 /// When the log cannot be read to its end.
 pub fn verify(args: &VerifyArgs) -> Result<Exit> {
-    let checked = match &args.file {
+    let (checked, faults) = match &args.file {
         Some(file) => of_file(file)?,
         None => {
             let Some(source) = Source::open(&args.at)? else { return Ok(Exit::Wrong) };
             let checked = of_log(&source);
             source.close();
-            checked?
+            (checked?, Vec::new())
         }
     };
     let mut out = std::io::stdout();
@@ -33,7 +34,8 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit> {
     if let Some(root) = checked.root {
         writeln!(out, "root of the tree: {}", hex(&root))?;
     }
-    Ok(if checked.is_sound() { Exit::Done } else { Exit::Failed })
+    faults.iter().try_for_each(|fault| writeln!(out, "{fault}"))?;
+    Ok(if checked.is_sound() && faults.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 /// Checks all events of a log.
@@ -66,14 +68,16 @@ pub(in crate::app) fn of_log(source: &Source) -> Result<Checked> {
     Ok(check.finish())
 }
 
-fn of_file(path: &Path) -> Result<Checked> {
+/// Checks an export; also whether it holds what it says about itself.
+fn of_file(path: &Path) -> Result<(Checked, Vec<String>)> {
     let mut lines: Box<dyn BufRead> = match path.to_str() {
         Some("-") => Box::new(std::io::stdin().lock()),
         _ => Box::new(BufReader::new(
             File::open(path).with_context(|| format!("{} cannot be read", path.display()))?,
         )),
     };
-    let (mut check, mut progress, mut count) = (LeafCheck::backward(), Progress::new(), 0);
+    let (mut check, mut wholeness) = (LeafCheck::backward(), Wholeness::default());
+    let (mut progress, mut count) = (Progress::new(), 0);
     loop {
         let mut piece: Vec<Vec<u8>> = Vec::new();
         let mut bytes = 0;
@@ -83,15 +87,22 @@ fn of_file(path: &Path) -> Result<Checked> {
                 break;
             }
             bytes += line.len();
-            piece.push(line);
+            if wholeness.take(line.trim_ascii()) {
+                piece.push(line);
+            }
         }
         if piece.is_empty() {
-            return Ok(check.finish());
+            break;
         }
         looked_at(&piece).into_iter().for_each(|looked| check.take(looked));
         count += piece.len() as u64;
         progress.tell(count);
     }
+    if wholeness.is_part() {
+        let told = "This export holds a part of the log: what was not asked for shows as missing.";
+        writeln!(std::io::stdout(), "{told}")?;
+    }
+    Ok((check.finish(), wholeness.finish()))
 }
 
 /// What stands in these lines, looked at on all cores.

@@ -3,6 +3,8 @@
 
 mod blind;
 mod disk;
+mod exports;
+mod histories;
 mod reading;
 mod reload;
 mod restart;

@@ -50,7 +50,8 @@ fn a_log_is_read_alike_from_the_process_that_writes_it_and_from_its_data_directo
     add_notes(process.proxy, 130);
     let ask = |arguments: &[&str]| done(folder, &[arguments, &CONFIG].concat());
     let newest = ["query", "--target-type", "note", "--limit", "3", "--format", "json"];
-    let all = ["export", "--action", "NOTE_ADDED", "--format", "csv", "--columns", "target.id,details.text"];
+    let all = "export --action NOTE_ADDED --format csv --columns target.id,details.text --facts no";
+    let all: Vec<&str> = all.split(' ').collect();
     let running = (ask(&newest), ask(&all), ask(&["query", "--target-id", "n7"]));
     assert!(ask(&["verify"]).contains("all as they were recorded, none missing"));
     assert_eq!(process.terminate(), Some(0));
@@ -61,7 +62,10 @@ fn a_log_is_read_alike_from_the_process_that_writes_it_and_from_its_data_directo
     let ids: Vec<_> = events.iter().map(|event| event["target"]["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["n129", "n128", "n127"]);
     let rows: Vec<&str> = sheet.lines().collect();
-    assert_eq!((rows.len(), rows[0], rows[130]), (131, "target.id,details.text", "n0,'=note 0"));
+    assert_eq!(
+        (rows.len(), rows[0], rows[130]),
+        (131, "\"target.id\",\"details.text\"", "\"n0\",\"'=note 0\"")
+    );
     assert!(one.contains("NOTE_ADDED") && one.contains("note n7"), "{one}");
 }
 
@@ -88,6 +92,12 @@ fn an_export_that_was_changed_does_not_verify() {
     drop(process);
     assert!(done(folder, &["verify", "--file", "events.ndjson"]).contains("none missing"));
     let text = std::fs::read_to_string(folder.join("events.ndjson")).unwrap();
+    // THREATS X03
+    let cut = text.lines().collect::<Vec<_>>();
+    std::fs::write(folder.join("cut.ndjson"), cut[..cut.len() - 1].join("\n")).unwrap();
+    let checked = run(folder, &["verify", "--file", "cut.ndjson"]);
+    let told = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(told.contains("the export has no end") && checked.status.code() == Some(1), "{told}");
     std::fs::write(folder.join("changed.ndjson"), text.replacen("=note 3", "=note 4", 1)).unwrap();
     let checked = run(folder, &["verify", "--file", "changed.ndjson"]);
     let told = String::from_utf8_lossy(&checked.stdout).into_owned();

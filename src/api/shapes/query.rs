@@ -1,0 +1,47 @@
+//! Query strings of the other shapes, read as strictly as our own.
+
+use super::super::problem::Wrong;
+
+/// Hands each parameter to `take`.
+///
+/// # Errors
+/// Everything that is wrong: with a parameter that is not among the known ones, is empty or very long, or that `take`
+/// refuses; at least one thing.
+pub(super) fn read(
+    query: &str,
+    known: &[(&str, &str)],
+    mut take: impl FnMut(&str, &str) -> Result<(), String>,
+) -> Result<(), Vec<Wrong>> {
+    let mut wrong = Vec::new();
+    for (count, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+        let value = value.trim();
+        let row = known.iter().find(|(known, _)| *known == name);
+        let taken = match row {
+            _ if count >= VALUES_MAX => Err("is one too many".to_owned()),
+            None => Err("is not a parameter".to_owned()),
+            Some(_) if value.is_empty() => Err("is empty".to_owned()),
+            Some(_) if value.len() > VALUE_BYTES_MAX => Err("is too long".to_owned()),
+            Some(_) => take(&name, value),
+        };
+        if let Err(detail) = taken {
+            let all = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+            let accepts = row.map_or_else(all, |(_, accepts)| (*accepts).to_owned());
+            wrong.push(Wrong { parameter: name.chars().take(60).collect(), detail, accepts });
+            if wrong.len() == WRONG_MAX {
+                break;
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// A whole number in these bounds.
+pub(super) fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_plain && (least..=most).contains(number));
+    number.ok_or_else(|| format!("is not a whole number from {least} to {most}"))
+}
+
+const VALUES_MAX: usize = 50;
+const VALUE_BYTES_MAX: usize = 4_000;
+const WRONG_MAX: usize = 20;
