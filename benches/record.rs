@@ -1,5 +1,6 @@
-//! What it costs to keep an event: serialising it, its place in the journal and the store, synced, with 64
-//! exchanges recording at once. Says events per second, CPU per event over all threads, and bytes kept.
+//! What it costs to keep an event: serialising it, its place in the journal and the store, synced, with 1 to 256
+//! exchanges recording at once; beside each, what the disk does with the same bytes alone. Temporary files go where
+//! `TMPDIR` says: a disk that is none makes syncs cheaper than they are.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,39 +16,127 @@ use uuid::Uuid;
 
 fn main() -> io::Result<()> {
     let event: Event = serde_json::from_str(EVENT)?;
-    let directory = tempfile::tempdir()?;
-    let key = Some([7; 32]);
-    let log =
-        Log::open(directory.path(), key, &Limits::default(), Metrics::new()).map_err(io::Error::other)?;
-    let log = Arc::new(log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let (cpu, started) = (cpu_ms()?, Instant::now());
-    let callers: Vec<_> =
-        (0..CALLERS).map(|_| runtime.spawn(record(Arc::clone(&log), event.clone(), started + RUN))).collect();
-    let mut events = 0;
-    for caller in callers {
-        events += runtime.block_on(caller)?;
-    }
-    let took = started.elapsed();
-    log.close(Duration::from_secs(20));
-    let cpu = cpu_ms()? - cpu;
-    let kept = bytes(&directory.path().join("store"))?;
     let mut out = io::stdout();
-    writeln!(out, "{events} events of {} bytes", serde_json::to_vec(&event)?.len())?;
-    writeln!(out, "{:.0} events/s", events as f64 / took.as_secs_f64())?;
-    writeln!(out, "{:.1} us of CPU an event", cpu as f64 * 1000.0 / events as f64)?;
-    writeln!(out, "{:.0} bytes an event in the store's files", kept as f64 / events as f64)
+    writeln!(
+        out,
+        "events of {} bytes, each waited for until it is synced",
+        serde_json::to_vec(&event)?.len()
+    )?;
+    for callers in [1, 16, 64, 256] {
+        let run = run(&event, callers)?;
+        let floor = floor(run.batch_bytes)?;
+        writeln!(
+            out,
+            "{callers:>4} callers: {:>7.0} events/s in {:>5.0} syncs/s of {:.0} events; {:.2} ms until synced (median), \
+             a sync {:.2} ms; {:.1} us of CPU and {:.0} bytes in the store an event; the same bytes appended and synced by \
+             themselves: {:.0}/s, {:.2} ms (median): {:.0} %",
+            run.events / run.seconds,
+            run.syncs / run.seconds,
+            run.events / run.syncs,
+            run.median_ms,
+            run.sync_ms,
+            run.cpu_us,
+            run.stored_bytes,
+            floor.per_second,
+            floor.median_ms,
+            100.0 * run.syncs / run.seconds / floor.per_second,
+        )?;
+    }
+    Ok(())
 }
 
-async fn record(log: Arc<Log>, event: Event, until: Instant) -> u64 {
-    let mut events = 0;
+/// What a run came to.
+struct Run {
+    events: f64,
+    syncs: f64,
+    seconds: f64,
+    /// Of the time from asking until it is synced.
+    median_ms: f64,
+    /// The mean time of a sync.
+    sync_ms: f64,
+    /// Of an event, over all threads, the hand-over to the store included.
+    cpu_us: f64,
+    /// Of an event.
+    stored_bytes: f64,
+    /// What a sync wrote, on average.
+    batch_bytes: usize,
+}
+
+fn run(event: &Event, callers: usize) -> io::Result<Run> {
+    let directory = tempfile::tempdir()?;
+    let metrics = Metrics::new();
+    let log = Log::open(directory.path(), Some([7; 32]), &Limits::default(), Arc::clone(&metrics))
+        .map_err(io::Error::other)?;
+    let log = Arc::new(log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (cpu, synced, started) = (cpu_ms()?, syncs(&metrics), Instant::now());
+    let callers: Vec<_> =
+        (0..callers).map(|_| runtime.spawn(record(Arc::clone(&log), event.clone(), started + RUN))).collect();
+    let mut waits_ms = Vec::new();
+    for caller in callers {
+        waits_ms.extend(runtime.block_on(caller)?);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let (count, sync_seconds) = syncs(&metrics);
+    let (count, sync_seconds) = (count - synced.0, sync_seconds - synced.1);
+    log.close(Duration::from_secs(20));
+    let events = waits_ms.len() as f64;
+    Ok(Run {
+        events,
+        syncs: count,
+        seconds,
+        median_ms: median(waits_ms),
+        sync_ms: sync_seconds * 1000.0 / count,
+        cpu_us: (cpu_ms()? - cpu) as f64 * 1000.0 / events,
+        stored_bytes: bytes(&directory.path().join("store"))? as f64 / events,
+        batch_bytes: ((serde_json::to_vec(event)?.len() + ENTRY_BYTES) as f64 * events / count) as usize,
+    })
+}
+
+/// How long each event took until it was synced, in milliseconds.
+async fn record(log: Arc<Log>, event: Event, until: Instant) -> Vec<f64> {
+    let mut waits_ms = Vec::new();
     while Instant::now() < until {
         let event = Event { id: Uuid::now_v7(), ..event.clone() };
+        let asked = Instant::now();
         if log.record(vec![event], Urgency::Now).await.is_ok() {
-            events += 1;
+            waits_ms.push(asked.elapsed().as_secs_f64() * 1000.0);
         }
     }
-    events
+    waits_ms
+}
+
+/// What the disk does with the same bytes when nobody does anything else.
+struct Floor {
+    per_second: f64,
+    median_ms: f64,
+}
+
+fn floor(batch_bytes: usize) -> io::Result<Floor> {
+    let mut file = tempfile::tempfile()?;
+    let (batch, started) = (vec![b'x'; batch_bytes], Instant::now());
+    let mut waits_ms = Vec::new();
+    while started.elapsed() < RUN {
+        let asked = Instant::now();
+        file.write_all(&batch)?;
+        file.sync_data()?;
+        waits_ms.push(asked.elapsed().as_secs_f64() * 1000.0);
+    }
+    Ok(Floor {
+        per_second: waits_ms.len() as f64 / started.elapsed().as_secs_f64(),
+        median_ms: median(waits_ms),
+    })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// How many syncs of the journal there were, and how many seconds they took.
+fn syncs(metrics: &Metrics) -> (f64, f64) {
+    let syncs = &metrics.journal_sync_seconds;
+    (syncs.get_sample_count() as f64, syncs.get_sample_sum())
 }
 
 /// User and system time of this process, from the kernel's ticks of 10 ms (proc(5), fields 14 and 15).
@@ -66,6 +155,7 @@ fn bytes(path: &Path) -> io::Result<u64> {
     Ok(sum)
 }
 
-const CALLERS: usize = 64;
+/// What an entry of the journal adds to an event's JSON.
+const ENTRY_BYTES: usize = 74;
 const RUN: Duration = Duration::from_secs(3);
 const EVENT: &str = r#"{"format":1,"id":"0198c0de-0000-184b-a6ce-cc1b78e51061","time":"2026-01-12T10:00:00.846885253Z","exchangeId":"577106b2-0f55-4b53-9b41-b69493a4ff06","action":"RESCHEDULED","title":"RESCHEDULED","message":{"text":"Booking rescheduled from 2026-01-04 to 2026-02-25","parts":[{"text":"Booking rescheduled from "},{"value":"2026-01-04"},{"text":" to "},{"value":"2026-02-25"}]},"actor":{"type":"user","id":"108","name":"Cy Young","email":"cy@x.org","organization":"3","credential":"ddd4af3762b4ac354260977af7bde34a","assurance":"lookedUp","evidence":"application"},"target":{"type":"booking","id":"bk_414c343c","name":"Intro between Cy Young and Bob Smith"},"links":[{"rel":"rescheduled-to","type":"booking","id":"bk_18072e8c"}],"source":"API_V2","result":"success","reason":"other meeting","changes":[{"field":"start","label":"Start","before":"2026-01-04T15:00:00Z","after":"2026-02-25T15:00:00Z"},{"field":"end","label":"End","before":"2026-01-04T15:00:00Z","after":"2026-02-25T15:00:00Z"}],"before":{"state":"read"},"details":{"rescheduledBy":"cy@x.org"},"scope":{"organization":"3"},"client":{"ip":"192.0.2.8","userAgent":"Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"},"request":{"id":"d5f4b3b2e4b06ce6","method":"POST","url":"http://cal.example/v2/bookings/bk_414c343c/reschedule"},"response":{"status":201,"durationMs":54},"rule":{"id":"calcom/booking.rescheduled","version":"1f3a9c"},"match":{"certainty":"certain","by":"raw"},"tags":["CB5"]}"#;
