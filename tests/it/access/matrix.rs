@@ -29,9 +29,24 @@ fn needs() -> Vec<(String, String)> {
 
 /// A route with its places filled in.
 fn target(route: &str, id: &str) -> String {
-    let route = route.replace("{*path}", "none.js").replace("{id}", id).replace("{type}", "note");
+    let mut route =
+        route.replace("{*path}", "none.js").replace("{application}", "calendar").replace("{type}", "note");
+    for place in ["{id}", "{uid}", "{user}"] {
+        route = route.replace(place, id);
+    }
     assert!(!route.contains('{'), "say what stands in {route}");
     route
+}
+
+/// An answer without what was asked for, and without the time at which an export says that it was made.
+fn plain(body: &str, asked: &str) -> String {
+    let mut body = body.replace(asked, "ASKED");
+    if let Some((before, made)) = body.split_once("\"made\":\"")
+        && let Some((_, behind)) = made.split_once('"')
+    {
+        body = format!("{before}{behind}");
+    }
+    body
 }
 
 fn office() -> Office {
@@ -75,9 +90,10 @@ fn every_route_is_open_to_those_it_is_for_and_to_nobody_else() {
     {
         for (route, need) in needs() {
             let status = statuses(&target(&route, ABSENT), &nobody);
-            assert_eq!(status == 401, need != "Nothing", "{nobody} {route}: {status}");
+            // Who goes on trying tokens is not looked at any more.
+            assert_eq!([401, 429].contains(&status), need != "Nothing", "{nobody} {route}: {status}");
         }
-        assert_eq!(statuses("/audit/v1/nowhere", &nobody), 401);
+        assert!([401, 429].contains(&statuses("/audit/v1/nowhere", &nobody)));
     }
 }
 
@@ -111,14 +127,14 @@ fn a_reader_sees_his_part_of_the_log_and_the_rest_is_as_if_it_were_not_there() {
                 let asked = |id: &str| office.get(&target(&route, id), &token);
                 let ((status, body), (as_absent, other)) = (asked(foreign), asked(absent));
                 assert_eq!(status, as_absent, "{role} {route} {note}");
-                assert_eq!(body.replace(foreign, "ID"), other.replace(absent, "ID"), "{role} {route} {note}");
+                assert_eq!(plain(&body, foreign), plain(&other, absent), "{role} {route} {note}");
                 assert!(!body.contains(&format!("marked-{note}")), "{role} {route} {note}: {body}");
             }
             // What is searched for and not seen is told as what is not there.
             let searched = |word: &str| {
                 let words = format!("{}?q={word}", target(&route, ABSENT));
                 let (status, body) = office.get(&words, &token);
-                (status, body.replace(word, "WORD"))
+                (status, plain(&body, word))
             };
             assert_eq!(searched("marked-n4"), searched("marked-xx"), "{role} {route}");
         }
