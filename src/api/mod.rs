@@ -10,6 +10,7 @@
 //! | `GET /audit/v1/export` | all events asked for, as a file |
 //! | `GET /v2/event-types/{id}/history`, `GET /v2/bookings/{uid}/history` | the history of one thing, as Cal.com has it |
 //! | `GET /admin/reports/v1/activity/users/{user}/applications/calendar` | activities, as Google's Reports API has them |
+//! | `GET /audit/v1/searches`, `PUT` and `DELETE …/{name}` | searches that a reader has saved |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
@@ -36,6 +37,7 @@ mod problem;
 mod reader;
 mod reload;
 mod routes;
+mod searches;
 mod shapes;
 mod state;
 mod status;
@@ -54,7 +56,7 @@ pub use state::{Readiness, RulesState, Setup, State, Tell};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use access::session;
 use problem::Problem;
@@ -74,6 +76,11 @@ pub fn router(state: State) -> Router {
         .route(
             "/admin/reports/v1/activity/users/{user}/applications/{application}",
             get(shapes::google::activities),
+        )
+        .route("/audit/v1/searches", get(searches::list))
+        .route(
+            "/audit/v1/searches/{name}",
+            put(searches::put).delete(searches::remove).fallback(async || Problem::method("DELETE,PUT")),
         )
         .route("/audit/v1/blind-spots", get(blind::list))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))

@@ -1,6 +1,7 @@
 //! What the handlers share, and the one way by which they reach the log: on a blocking thread, a few at a
 //! time, within a limit of time.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use super::guard::Access;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::reload::Reload;
+use super::searches::Searches;
 use super::shapes::Exports;
 use super::tail::Tails;
 
@@ -40,6 +42,8 @@ pub struct Setup {
     pub admin: Admin,
     /// Ceilings.
     pub limits: Limits,
+    /// Where saved searches are kept; `None` where they need not outlive the process.
+    pub searches: Option<PathBuf>,
     /// The installation's key, from which the key of the cursors is derived.
     pub key: [u8; 32],
     /// Takes the events of what becomes of access itself; it must not block.
@@ -111,6 +115,7 @@ pub(super) struct Inner {
     pub(super) cursors: Cursors,
     pub(super) tails: Tails,
     pub(super) exports: Exports,
+    pub(super) searches: Searches,
     /// Weak, for it holds this state itself.
     pub(super) reload: OnceLock<Weak<dyn Reload>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
@@ -129,6 +134,7 @@ impl State {
             cursors: Cursors::new(&setup.key),
             tails: Tails::new(),
             exports: Exports::default(),
+            searches: Searches::new(setup.searches),
             blind: setup.blind,
             metrics: setup.metrics,
             readiness: setup.readiness,

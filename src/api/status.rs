@@ -140,6 +140,7 @@ Earwitness: the audit log of an application that has none.
                               the history of one thing, as Cal.com has it: limit cursor
   GET /admin/reports/v1/activity/users/{user}/applications/calendar
                               activities, as Google's Reports API has them
+  GET /audit/v1/searches      the searches that you have saved; PUT, DELETE /audit/v1/searches/{name}
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
   GET /audit/v1/session       who am I; POST signs in, DELETE signs out
   POST /audit/v1/reload       rules and configuration are loaded anew

@@ -107,6 +107,7 @@ impl App {
             readiness: readiness(&log, &rules_state, &is_stopping),
             admin: config.admin.clone(),
             limits: config.limits.clone(),
+            searches: Some(config.data_dir.join("searches.json")),
             key,
             tell: teller.tell(),
         });

@@ -8,6 +8,7 @@
 //! heartbeat   when the recorder last lived, and whether it was told to stop; see crate::app
 //! blind-spots.json  see crate::blind; may be removed
 //! rules.json  which rules were in force last, so that a start with others is told
+//! searches.json  what readers have saved, see crate::api
 //! snapshots/  the last seen forms of things, see crate::store::Snapshots; may be removed
 //! ```
 

@@ -70,6 +70,8 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/v2/event-types/{id}/history", Need::Events),
     ("/v2/bookings/{uid}/history", Need::Events),
     ("/admin/reports/v1/activity/users/{user}/applications/{application}", Need::Events),
+    ("/audit/v1/searches", Need::Events),
+    ("/audit/v1/searches/{name}", Need::Events),
     ("/audit/v1/blind-spots", Need::Staff),
     // Who am I? Anybody may ask that, and sign in.
     ("/audit/v1/session", Need::Nothing),

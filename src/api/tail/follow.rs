@@ -24,11 +24,13 @@ pub(super) struct Follower {
     filter: Filter,
     /// All below was looked at.
     below: u64,
+    /// When the reader was looked at last.
+    checked: Option<Instant>,
 }
 
 impl Follower {
     pub(super) fn new(state: State, parts: Parts, Place { filter, below }: Place) -> Follower {
-        Follower { state, parts, filter, below }
+        Follower { state, parts, filter, below, checked: None }
     }
 
     /// Follows until the reader leaves or may not read any more, the log cannot be read, its time is over, or all end.
@@ -64,9 +66,7 @@ impl Follower {
             let newest = self.state.newest();
             let has_news = newest >= self.below;
             if has_news || start.elapsed() >= pace.heart {
-                // A token that was taken back, or a role, ends the tail (THREATS Q04).
-                self.state.look_at_tokens().await;
-                (self.state.sees(&self.parts) == self.filter.visible).then_some(())?;
+                self.may_read(pace).await.then_some(())?;
             }
             if has_news {
                 let message = self.stretch(newest).await.ok()?;
@@ -81,6 +81,17 @@ impl Follower {
                 tokio::time::sleep(pace.look).await;
             }
         }
+    }
+
+    /// False when a token was taken back, or a role (THREATS Q04). Where much is told, this is not looked at for each message:
+    /// it counts as a request of its reader.
+    async fn may_read(&mut self, pace: Pace) -> bool {
+        if self.checked.is_none_or(|checked| checked.elapsed() >= pace.check) {
+            self.state.look_at_tokens().await;
+            self.checked = Some(Instant::now());
+            return self.state.sees(&self.parts) == self.filter.visible;
+        }
+        true
     }
 
     /// The messages of the next stretch of the log; often none.

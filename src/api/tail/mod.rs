@@ -56,6 +56,8 @@ struct Pace {
     look: Duration,
     /// A reader hears something after so long at the latest, and it is looked at whether he still may read.
     heart: Duration,
+    /// Whether he may is not looked at more often than this.
+    check: Duration,
     /// Who takes nothing for so long is let go.
     patience: Duration,
     /// Then a tail ends, and its reader goes on with another: longer than this no connection lives.
@@ -150,6 +152,7 @@ const TAILS_MAX: usize = 64;
 const PACE: Pace = Pace {
     look: Duration::from_millis(250),
     heart: Duration::from_secs(15),
+    check: Duration::from_secs(1),
     patience: Duration::from_secs(30),
     life: Duration::from_secs(540),
 };

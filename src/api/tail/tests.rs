@@ -17,6 +17,7 @@ use crate::config::{Admin, Secret};
 const QUICK: Pace = Pace {
     look: Duration::from_millis(2),
     heart: Duration::from_secs(20),
+    check: Duration::ZERO,
     patience: Duration::from_secs(20),
     life: Duration::from_secs(60),
 };

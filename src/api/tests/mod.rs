@@ -113,6 +113,7 @@ pub(super) fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {
             ..Admin::open("127.0.0.1:9090".parse().unwrap())
         },
         limits: Limits::default(),
+        searches: None,
         key: [7; 32],
         tell: Arc::new(|_| ()),
     }

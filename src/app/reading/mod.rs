@@ -129,6 +129,7 @@ impl Source {
             }),
             admin: Admin::open(listen),
             limits,
+            searches: None,
             key: key.map_or_else(random_key, Ok)?,
             // Who can open the directory needs no access to be told of.
             tell: Arc::new(|_| ()),

@@ -34,11 +34,59 @@ function noted(size, top, keys = KEYS) {
   return { key: `${NAME}+${id.toString('hex')}+${raw.toString('base64')}\n`, checkpoint: `${body}\n— ${NAME} ${signature}\n` };
 }
 
+// What is personal in a record, as docs/integrity.md lists it: which members of an object are not (`but`), or which are.
+const but = (...names) => (name) => (names.includes(name) ? null : 'personal');
+const only = (inner) => (name) => inner[name] ?? null;
+const ACTOR = but('type', 'role', 'organization', 'team', 'assurance', 'evidence', 'evidenceAgeS');
+const RECORD = only({
+  title: 'personal', error: 'personal', reason: 'personal', message: (name) => (name === 'parts' ? but() : 'personal'), actor: ACTOR, onBehalfOf: ACTOR, target: but('type'), links: only({ id: 'personal' }), changes: but('label'),
+  details: but(), client: but(), raw: but(), request: only({ url: 'personal', destination: 'personal' }), notes: only({ detail: 'personal' }),
+});
+
+/** The JSON of a value in pieces: text, and personal values between. */
+function pieces(value, kind, found = ['']) {
+  const text = (more) => (found[found.length - 1] += more);
+  if (kind === null) text(JSON.stringify(value));
+  else if (kind === 'personal') found.push({ personal: JSON.stringify(value) }, '');
+  else if (Array.isArray(value)) {
+    value.forEach((one, index) => (text(index ? ',' : '['), pieces(one, kind, found)));
+    text(value.length ? ']' : '[]');
+  } else {
+    const list = Object.entries(value).filter(([, one]) => one !== undefined);
+    list.forEach(([name, one], index) => (text(`${index ? ',' : '{'}${JSON.stringify(name)}:`), pieces(one, kind(name), found)));
+    text(list.length ? '}' : '{}');
+  }
+  return found;
+}
+
+const length = (number) => Buffer.from([number >>> 24, number >>> 16, number >>> 8, number]);
+
+/** The leaf of a record. */
+function leafOf(sequence, salt, record) {
+  const found = pieces(record, RECORD);
+  const personal = found.filter((piece) => piece.personal);
+  const parts = [Buffer.from([0, 1]), Buffer.alloc(4), length(sequence), length(personal.length)];
+  let count = 0;
+  for (const piece of found) {
+    if (!piece.personal) parts.push(length(Buffer.byteLength(piece)), Buffer.from(piece));
+    else {
+      const salts = sha256(Buffer.from([3]), salt, length(count >> 1));
+      parts.push(sha256(Buffer.from([2]), count % 2 ? salts.subarray(16) : salts.subarray(0, 16), Buffer.from(piece.personal)));
+      count += 1;
+    }
+  }
+  return sha256(...parts);
+}
+
 /** A week of events whose leaves are a tree, and its routes; `change(proof, event)` may falsify what they answer. */
 function sealedWeek(change = (proof) => proof, keys = KEYS) {
-  const events = week(70, Date.now());
-  const leaves = Array.from({ length: 70 }, (_, index) => sha256(Buffer.from([0]), Buffer.from(`event ${index + 1}`)));
-  for (const event of events) event.leaf = leaves[event.sequence - 1].toString('hex');
+  const leaves = [];
+  const events = week(70, Date.now()).map((event) => {
+    const { sequence, leaf, salt, ...record } = event;
+    const own = crypto.randomBytes(16);
+    leaves[sequence - 1] = leafOf(sequence, own, record);
+    return { sequence, leaf: leaves[sequence - 1].toString('hex'), salt: own.toString('hex'), ...record };
+  });
   const covered = leaves.slice(0, 67);
   const made = noted(covered.length, root(covered), keys);
   const routes = {
@@ -55,7 +103,7 @@ function sealedWeek(change = (proof) => proof, keys = KEYS) {
 }
 
 async function told(open, address, answers, sequence) {
-  const event = answers.events.find((one) => one.sequence === sequence);
+  const event = answers.events.at(-sequence);
   const page = await open(`${address}?e=${event.id}&tab=proof`, { answers });
   return until('it is told', async () => {
     const text = await page.locator('.proof').innerText().catch(() => '');
@@ -86,19 +134,30 @@ module.exports = {
       'another root under the signature': sealedWeek((proof) => ({ ...proof, checkpoint: proof.checkpoint.replace(/\n67\n.{4}/, '\n67\nAAAA') })),
       'another key': sealedWeek((proof) => proof, other),
     };
-    const leaf = sealedWeek();
-    leaf.events.find((event) => event.sequence === 21).leaf = 'ab'.repeat(32);
-    for (const [name, answers] of Object.entries({ ...cases, 'another leaf': leaf })) {
+    const falsified = (change) => {
+      const answers = sealedWeek();
+      change(answers.events.find((event) => event.sequence === 21));
+      return answers;
+    };
+    const records = {
+      'another leaf': falsified((event) => (event.leaf = 'ab'.repeat(32))),
+      'another salt': falsified((event) => (event.salt = 'ab'.repeat(16))),
+      'another name': falsified((event) => (event.actor = { ...event.actor, name: 'Somebody else' })),
+      'another result': falsified((event) => (event.result = event.result === 'success' ? 'denied' : 'success')),
+      'another sequence': falsified((event) => (event.sequence = 22)),
+    };
+    for (const [name, answers] of Object.entries({ ...cases, ...records })) {
       const { text, isWrong } = await told(open, address, answers, 21);
       require_(isWrong && text.includes('Does not verify'), name, text);
     }
   },
 
   async 'a log without proofs says so, and checks again when asked'({ open, address }) {
-    const answers = { events: sealedWeek().events, routes: {} };
+    const made = sealedWeek();
+    const answers = { events: made.events, routes: {} };
     const { text, page } = await told(open, address, answers, 21);
     require_(text.includes('This log gives no proofs'), 'none', text);
-    answers.routes = sealedWeek().routes;
+    answers.routes = made.routes;
     await page.locator('.proof').getByRole('button', { name: 'Check again' }).click();
     await until('and then there is one', async () => (await page.locator('.proof').innerText()).includes('Proof of inclusion checked'));
   },

@@ -31,7 +31,7 @@ fn needs() -> Vec<(String, String)> {
 fn target(route: &str, id: &str) -> String {
     let mut route =
         route.replace("{*path}", "none.js").replace("{application}", "calendar").replace("{type}", "note");
-    for place in ["{id}", "{uid}", "{user}"] {
+    for place in ["{id}", "{name}", "{uid}", "{user}"] {
         route = route.replace(place, id);
     }
     assert!(!route.contains('{'), "say what stands in {route}");

@@ -63,10 +63,15 @@ export async function hasRoute(path) {
 /** The file that the server makes of a search. */
 export const exported = async (parameters) => (await get(`audit/v1/export?${parameters}`)).blob();
 
+/** The searches that somebody has saved; null where this listener keeps none. */
+export const searches = () => optional('audit/v1/searches', []);
+
+/** Saves a search by `PUT`, forgets one by `DELETE`. */
+export const saveSearch = (method, name, query = '') => get(`audit/v1/searches/${encodeURIComponent(name)}?${query}`, { method, headers: OWN });
+
 /** Who somebody is; by `POST` signs in with the token, by `DELETE` signs out. */
 export async function session(method) {
-  // Another site's page cannot set this header, and without it nothing is changed by a cookie.
-  const answer = await get('audit/v1/session', { method, headers: method === 'GET' ? {} : { 'Earwitness-Request': '1' } });
+  const answer = await get('audit/v1/session', { method, headers: method === 'GET' ? {} : OWN });
   return answer.status === 204 ? null : answer.json();
 }
 
@@ -94,6 +99,9 @@ export const tail = async (parameters, last, signal) => (await get(`audit/v1/tai
 /** One event, byte for byte. */
 export const eventText = async (id) => (await get(`audit/v1/events/${encodeURIComponent(id)}`)).text();
 
+/** The same as bytes. */
+export const eventBytes = async (id) => new Uint8Array(await (await get(`audit/v1/events/${encodeURIComponent(id)}`)).arrayBuffer());
+
 export const blindSpots = async () => (await get('audit/v1/blind-spots')).json();
 
 /** Whether it works; a log that does not is an answer, too. */
@@ -109,6 +117,8 @@ export async function metrics() {
   return sums;
 }
 
+/** Another site's page cannot set this header, and without it nothing is changed by a cookie. */
+const OWN = { 'Earwitness-Request': '1' };
 let held = null;
 let routes = null;
 let page_max = PAGE_MAX;

@@ -1,6 +1,7 @@
 // Whether the entry is where the log says it is: the proof is fetched, computed here, and shown with what it rests on.
 
-import { check, hex } from '../../data/proof.js';
+import { check } from '../../proof/check.js';
+import { hex } from '../../proof/note.js';
 import { h, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
 import { number, t } from '../../ui/lang.js';
@@ -33,6 +34,7 @@ function show(box, event, found, again) {
     ['proof.signer', found.signer && [value(found.signer, 120), ' ', h('span', { class: 'sub' }, t(`proof.signature.${found.isSigned}`))]],
     ['proof.leaf', mono(found.leaf)],
     ['proof.root', note && mono(hex(note.root))],
+    found.state === 'wrong' && !found.isOwn && ['proof.computedLeaf', mono(found.computedLeaf ?? t('proof.noRoot'))],
     found.state === 'wrong' && ['proof.computed', mono(found.computed ?? t('proof.noRoot'))],
     ['proof.hashes', note && t('proof.computedFrom', { n: found.count, ms: Math.max(1, Math.round(found.took_ms)) })],
   ];

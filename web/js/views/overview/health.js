@@ -1,7 +1,7 @@
 // The log itself: is it intact, how long is it kept, and does the recorder work.
 
 import * as api from '../../data/api.js';
-import { parse, hex } from '../../data/proof.js';
+import { hex, parse } from '../../proof/note.js';
 import { h, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
 import { number, t } from '../../ui/lang.js';
