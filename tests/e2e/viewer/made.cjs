@@ -99,4 +99,27 @@ function hostile(sequence, at) {
   };
 }
 
-module.exports = { week, gap, hostile, made, NASTY, STORIES };
+const FACETS = { actor: (e) => e.actor?.id ?? e.actor?.name, action: (e) => e.action, type: (e) => e.type, category: (e) => e.category, source: (e) => e.source, result: (e) => e.result, targetType: (e) => e.target?.type, team: (e) => e.scope?.team, organization: (e) => e.scope?.organization };
+const STEPS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_592_000_000 };
+
+/** The routes that count these events, as a listener that has them answers. Only `result` narrows what they count. */
+function counting(events) {
+  const asked = (url) => events.filter((event) => !url.searchParams.has('result') || url.searchParams.getAll('result').includes(event.result));
+  const tally = (list, of) => list.reduce((counts, event) => (of(event) === undefined ? counts : counts.set(of(event), (counts.get(of(event)) ?? 0) + 1)), new Map());
+  return {
+    facets: (route, url) => {
+      const names = new Map(events.map((event) => [FACETS.actor(event), event.actor?.name]));
+      const rows = (field) => [...tally(asked(url), FACETS[field])].sort((a, b) => b[1] - a[1]).map(([value, count]) => ({ value, count, ...(field === 'actor' && names.get(value) ? { name: names.get(value) } : {}) }));
+      return route.fulfill({ json: { data: Object.fromEntries(url.searchParams.getAll('facet').map((field) => [field, rows(field)])), total: { count: asked(url).length, atLeast: false }, isCut: false } });
+    },
+    histogram: (route, url) => {
+      const interval = url.searchParams.get('interval');
+      const at = (event) => Math.floor(Date.parse(event.time) / STEPS_MS[interval]) * STEPS_MS[interval];
+      const bucket = (from) => asked(url).filter((event) => at(event) === from);
+      const data = [...new Set(asked(url).map(at))].sort((a, b) => a - b).map((from) => ({ from: new Date(from).toISOString(), count: bucket(from).length, results: Object.fromEntries(tally(bucket(from), (event) => event.result)) }));
+      return route.fulfill({ json: { data, interval, isCut: false } });
+    },
+  };
+}
+
+module.exports = { counting, week, gap, hostile, made, NASTY, STORIES };

@@ -4,7 +4,14 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { require_, until } = require('./browser.cjs');
-const { hostile, week } = require('./made.cjs');
+const { counting, hostile, week } = require('./made.cjs');
+const { sealed } = require('./trusting.cjs').made;
+
+/** As a log answers that keeps bookings for half a year. */
+const RETENTION = {
+  keepsEverything: false, policies: [{ name: 'bookings' }, { name: 'sign-ins' }], keep: 'forever', holds: [{}], last: { at: '2026-01-15T03:00:02Z', events: 1_210 }, next: '2026-01-16T03:00:00Z',
+  disk: { freeBytes: 41_200_000_000 }, asks: null, failed: null, plan: { bytes: 1_912_320_000 },
+};
 
 const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
 
@@ -20,10 +27,12 @@ const pages = (id, hostileId) => [
   ['an entry', `?e=${id}`],
   ['raw', `?e=${id}&tab=raw`],
   ['meta', `?e=${id}&tab=meta`],
+  ['proof', `?e=${id}&tab=proof`],
   ['a hostile entry', `?e=${hostileId}`],
   ['table', '?view=table'],
   ['overview', '?view=overview'],
   ['a menu of values', '', (page) => page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Result' }).click()],
+  ['further filters', '', (page) => page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'More' }).click()],
   ['the menu of times', '', (page) => page.locator('.find-row > .button').first().click()],
   ['export', '', (page) => page.locator('.is-export').click()],
   ['columns', '?view=table', (page) => page.getByRole('button', { name: /^Columns/ }).click()],
@@ -47,7 +56,7 @@ function everywhere(size, scheme) {
       await page.context().close();
     };
     for (const [name, where, act] of pages(joined.id, answers.events[0].id)) {
-      await look(name, address + where, where.includes('overview') ? 'section[aria-label="Recorder"]' : '[data-id], .entry', act, answers);
+      await look(name, address + where, where.includes('overview') ? 'section[aria-label="The log itself"]' : '[data-id], .entry', act, answers);
     }
     await look('sign-in', guarded, '#token');
     await look('nothing found', `${address}?q=nobodywrotethis`, '.state');
@@ -109,7 +118,8 @@ module.exports = {
   async 'the page is small and its first paint is soon'({ open, address }) {
     const page = await open(address);
     await page.waitForSelector('.row[data-id]');
-    await page.waitForLoadState('networkidle');
+    // The tail never ends, so that the network is never idle.
+    await page.waitForSelector('.chart svg');
     const paint_ms = await until('a first paint', () => page.evaluate(() => performance.getEntriesByType('paint').find((entry) => entry.name === 'first-contentful-paint')?.startTime));
     const files = await page.evaluate(() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((entry) => !/audit\/v1/.test(entry.name)).map((entry) => entry.encodedBodySize));
     const bytes = files.reduce((sum, one) => sum + one, 0);
@@ -119,7 +129,8 @@ module.exports = {
 
   async 'pictures for people'({ open, address }) {
     if (!process.env.E2E_PICTURES) return;
-    const answers = { events: week(1_284, Date.parse('2026-01-15T14:44:19Z')) };
+    const answers = sealed(week(1_284, Date.parse('2026-01-15T14:44:19Z')));
+    Object.assign(answers.routes, counting(answers.events), { retention: (route) => route.fulfill({ json: RETENTION }), checkpoint: (route) => route.fulfill({ body: answers.checkpoint }) });
     const folder = path.resolve(process.env.E2E_PICTURES);
     fs.mkdirSync(folder, { recursive: true });
     const at = (page) => page.clock.setFixedTime(new Date('2026-01-15T14:44:19Z'));
@@ -129,9 +140,10 @@ module.exports = {
       await page.waitForTimeout(800);
       await page.screenshot({ path: path.join(folder, `${name}.png`) });
     };
-    const moved = answers.events.find((event) => event.action === 'RESCHEDULED' && event.changes.length);
+    const moved = answers.events.find((event) => event.action === 'RESCHEDULED' && event.changes.length && event.sequence < 1_280);
     await take('viewer-timeline', '');
     await take('viewer-entry', `?e=${moved.id}`, { scheme: 'dark' });
+    await take('viewer-proof', `?e=${moved.id}&tab=proof`);
     await take('viewer-table', '?view=table');
     await take('viewer-overview', '?view=overview');
     await take('viewer-phone', '', { size: 'phone' });

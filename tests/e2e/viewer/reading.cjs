@@ -168,11 +168,12 @@ module.exports = {
     await page.locator('.row a').first().click();
     await page.getByRole('link', { name: 'Everything about this booking' }).click();
     await until('three or more events of the booking', async () => (await page.locator('.row[data-id]').count()) >= 3);
-    require_(/targetType=booking&targetId=103/.test(page.url()), 'by its identifier', page.url());
+    require_(/about=booking%3A103/.test(page.url()), 'by its identifier', page.url());
     await page.locator('.row a').first().click();
     await page.getByRole('link', { name: 'Everything by Ben Becker' }).click();
     await until('his events', async () => page.url().includes('actor=ben'));
     await page.goBack();
-    await until('back is back', async () => page.url().includes('targetId=103'));
+    await until('back is back', async () => page.url().includes('about=booking%3A103'));
+    require_((await page.locator('.chip').innerText()).includes('History of: booking 103'), 'the box says so', await page.locator('.chip').innerText());
   },
 };

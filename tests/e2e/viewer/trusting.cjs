@@ -78,29 +78,30 @@ function leafOf(sequence, salt, record) {
   return sha256(...parts);
 }
 
-/** A week of events whose leaves are a tree, and its routes; `change(proof, event)` may falsify what they answer. */
-function sealedWeek(change = (proof) => proof, keys = KEYS) {
+/** These events with leaves that are a tree, and the routes that prove it; `change(proof)` may falsify what they answer. */
+function sealed(list, change = (proof) => proof, keys = KEYS) {
   const leaves = [];
-  const events = week(70, Date.now()).map((event) => {
+  const events = list.map((event) => {
     const { sequence, leaf, salt, ...record } = event;
     const own = crypto.randomBytes(16);
     leaves[sequence - 1] = leafOf(sequence, own, record);
     return { sequence, leaf: leaves[sequence - 1].toString('hex'), salt: own.toString('hex'), ...record };
   });
-  const covered = leaves.slice(0, 67);
-  const made = noted(covered.length, root(covered), keys);
+  const covered = leaves.slice(0, -3);
+  const { checkpoint } = noted(covered.length, root(covered), keys);
   const routes = {
     key: (route) => route.fulfill({ contentType: 'text/plain', body: noted(1, leaves[0]).key }),
     proof: (route, url) => {
-      const event = events.find((one) => url.pathname.includes(one.id));
-      const index = event.sequence - 1;
-      if (index >= covered.length) return route.fulfill({ json: { index, size: covered.length, hashes: [], checkpoint: null } });
-      const proof = { index, size: covered.length, hashes: path(index, covered).map((hash) => hash.toString('hex')), checkpoint: made.checkpoint };
-      return route.fulfill({ json: change(proof, event) });
+      const index = events.find((one) => url.pathname.includes(one.id)).sequence - 1;
+      const isCovered = index < covered.length;
+      const proof = { index, size: covered.length, hashes: isCovered ? path(index, covered).map((hash) => hash.toString('hex')) : [], checkpoint: isCovered ? checkpoint : null };
+      return route.fulfill({ json: { data: change(proof) } });
     },
   };
-  return { events, routes };
+  return { events, routes, checkpoint };
 }
+
+const sealedWeek = (change, keys) => sealed(week(70, Date.now()), change, keys);
 
 async function told(open, address, answers, sequence) {
   const event = answers.events.at(-sequence);
@@ -112,6 +113,8 @@ async function told(open, address, answers, sequence) {
 }
 
 module.exports = {
+  made: { sealed },
+
   async 'an entry\'s place is proven in the browser, for every place in the tree'({ open, address }) {
     for (const sequence of [1, 2, 3, 64, 65, 66, 67]) {
       const { text, isWrong } = await told(open, address, sealedWeek(), sequence);

@@ -23,7 +23,7 @@ export const sample = (search) => remembered(`sample ${write(search)}`, () => fe
 /** The values of these fields: `{ rows: Map of field to [[value, count]], of }`. A field's own filter does not narrow its values. */
 export function facets(search, fields) {
   return remembered(`facets ${fields} ${write(search)}`, async () => {
-    const found = fields.every((field) => COUNTED.has(field)) ? await api.facets(ask(search, Date.now()), fields) : null;
+    const found = !search.about && fields.every((field) => COUNTED.has(field)) ? await api.facets(ask(search, Date.now()), fields) : null;
     if (found) return { rows: new Map(fields.map((field) => [field, rowsOf(field, found.data[field] ?? [])])), of: of(found.total?.count ?? 0, !found.total?.atLeast && !found.isCut) };
     const samples = await Promise.all(fields.map((field) => sample(withFilter(search, field, []))));
     return { rows: new Map(fields.map((field, index) => [field, values(samples[index].events, field)])), of: samples[0].of };
@@ -31,7 +31,7 @@ export function facets(search, fields) {
 }
 
 /** Events over time: `{ from, step_ms, bars: [{ all, failure, denied, unknown }], outcomes, of }`; `bars` is empty without events. */
-export const times = (search) => remembered(`times ${zoneForApi()} ${write(search)}`, async () => (await counted(search)) ?? sampled(await sample(search)));
+export const times = (search) => remembered(`times ${zoneForApi()} ${write(search)}`, async () => (search.about ? null : await counted(search)) ?? sampled(await sample(search)));
 
 export const forget = () => answers.clear();
 
@@ -89,7 +89,7 @@ const HOUR_MS = 3_600_000;
 /** The finest interval whose buckets the route gives for such a span. */
 const INTERVALS = [['minute', 16 * HOUR_MS], ['hour', 40 * 24 * HOUR_MS], ['day', 950 * 24 * HOUR_MS], ['week', 6_500 * 24 * HOUR_MS], ['month', Infinity]];
 const STEPS_MS = [1_000, 5_000, 15_000, 60_000, 300_000, 900_000, HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS, 720 * HOUR_MS];
-const BARS_MAX = 120;
+const BARS_MAX = 180;
 
 /** Counted by the route; null where there is none. A search through all time is asked by the month first, to learn when it begins. */
 async function counted(search) {

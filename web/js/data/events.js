@@ -110,6 +110,7 @@ export const COLUMNS = new Map(Object.entries({
   requestId: (e) => e.request?.id,
   sequence: (e) => e.sequence,
   id: (e) => e.id,
+  tag: (e) => e.tags?.[0],
   details: (e) => (e.details ? JSON.stringify(e.details) : null),
 }));
 /** Where these stand in an event, for files that the server makes. */

@@ -35,13 +35,15 @@ export class Feed {
     this.isBroken = false;
     this.seen_at = null;
     this.stop = new AbortController();
-    this.tail = search.to ? null : new Tail(this.parameters, { began: () => this.look(), came: (events) => this.came(events) });
+    this.isOpen = !search.to;
+    // A thing may become another one: no tail knows of which.
+    this.tail = search.to || search.about ? null : new Tail(this.parameters, { began: () => this.look(), came: (events) => this.came(events) });
   }
 
   /** Hears of what is new, as long as it is called now and then; `isLive` false lets go of the tail. */
   keep(isLive) {
     if (!isLive || this.isBroken) this.tail?.close();
-    else if (this.tail && this.seen_at && !this.failure && !this.tail.keep()) this.look();
+    else if (this.isOpen && this.seen_at && !this.failure && !this.tail?.keep()) this.look();
   }
 
   /** True while the tail brings what is new. */

@@ -1,19 +1,23 @@
-// A search: words, filters, a span of time. The address bar holds it whole, the box shows it, the API is asked it.
+// A search: words, filters, a span of time, or the history of one thing (`about`, its kind and identifier). The address bar holds it whole, the box shows it, the API is asked it.
 
 /** The filters, by the API's own names; each takes any of its values. */
-export const FIELDS = ['actor', 'action', 'type', 'category', 'source', 'result', 'targetType', 'targetId', 'team', 'organization', 'ip', 'claimedActor'];
+export const FIELDS = ['actor', 'action', 'type', 'category', 'source', 'result', 'targetType', 'targetId', 'team', 'organization', 'tag', 'rule', 'ip', 'claimedActor'];
+
+/** Texts in which a word can be looked for by its name; that stays among the words. */
+const TEXTS = ['title', 'message', 'reason', 'error', 'changes', 'details', 'raw'];
 
 const SPANS_MS = { h: 3_600_000, d: 86_400_000 };
 
 /** The search that an address holds. */
 export function read(parameters) {
   const filters = FIELDS.map((field) => [field, parameters.getAll(field)]).filter(([, values]) => values.length);
-  return { words: parameters.get('q') ?? '', from: parameters.get('from'), to: parameters.get('to'), filters: new Map(filters) };
+  return { words: parameters.get('q') ?? '', about: parameters.get('about'), from: parameters.get('from'), to: parameters.get('to'), filters: new Map(filters) };
 }
 
 /** The search as parameters of the address; spans like `-7d` stay what they are. */
 export function write(search) {
   const parameters = new URLSearchParams();
+  if (search.about) parameters.set('about', search.about);
   if (search.words) parameters.set('q', search.words);
   for (const [field, values] of search.filters) values.forEach((value) => parameters.append(field, value));
   if (search.from) parameters.set('from', search.from);
@@ -49,7 +53,7 @@ export function withPhrase(search, text) {
   return search.words.includes(phrase) ? search : { ...search, words: `${search.words} ${phrase}`.trim() };
 }
 
-export const isEmpty = (search) => !search.words && !search.from && !search.to && !search.filters.size;
+export const isEmpty = (search) => !search.about && !search.words && !search.from && !search.to && !search.filters.size;
 
 /** What somebody typed: `field:value` and `field:"two words"` become filters, the rest stays words. A word before a
  * colon that names no field is told with the nearest that does, and stays a word. */
@@ -59,7 +63,7 @@ export function parse(text) {
   const words = text.replace(/(^|\s)([a-z]+):(?:"([^"]*)"|(\S+))/gi, (whole, _, name, quoted, bare) => {
     const field = FIELDS.find((known) => known.toLowerCase() === name.toLowerCase());
     if (field) filters.push([field, quoted ?? bare]);
-    else unknown.push({ name, nearest: nearest(name) });
+    else if (!TEXTS.includes(name.toLowerCase())) unknown.push({ name, nearest: nearest(name) });
     return field ? ' ' : whole;
   });
   return { words: words.replace(/\s+/g, ' ').trim(), filters, unknown };

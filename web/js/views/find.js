@@ -44,8 +44,8 @@ export class Find {
     const { search } = state;
     this.input.value = search.words;
     const fields = FIELDS.filter((field) => search.filters.has(field));
-    this.input.placeholder = fields.length ? t('find.and') : matchMedia('(max-width: 640px)').matches ? t('find.short') : t('find.long');
-    this.chips.replaceChildren(...fields.map((field) => chip(field, search.filters.get(field))));
+    this.input.placeholder = fields.length || search.about ? t('find.and') : matchMedia('(max-width: 640px)').matches ? t('find.short') : t('find.long');
+    this.chips.replaceChildren(...(search.about ? [aboutChip(search.about)] : []), ...fields.map((field) => chip(field, search.filters.get(field))));
     this.range.querySelector('.range-name').textContent = rangeName();
     for (const [field, button] of this.dropdowns) button.classList.toggle('is-on', search.filters.has(field));
     this.more.classList.toggle('is-on', fields.some((field) => !DROPDOWNS.includes(field)));
@@ -83,8 +83,8 @@ export class Find {
 
   key(event) {
     const { filters } = state.search;
-    if (event.key === 'Backspace' && !this.input.value && filters.size) {
-      go({ search: withFilter(state.search, [...filters.keys()].at(-1), []) });
+    if (event.key === 'Backspace' && !this.input.value && (filters.size || state.search.about)) {
+      go({ search: filters.size ? withFilter(state.search, [...filters.keys()].at(-1), []) : { ...state.search, about: null } });
       return;
     }
     const options = [...this.list.children];
@@ -158,6 +158,12 @@ function suggestion({ field, text, hint, isMono, pick }, index) {
   const shown = field ? h('span', {}, h('i', {}, t(`field.${field}`), ': '), value(text, 80)) : h('span', { class: isMono ? 'mono' : '' }, text);
   // The box must keep the focus, or a click would close the list before it arrives.
   return h('div', { class: 'option', role: 'option', id: `suggestion-${index}`, 'aria-selected': 'false', onpointerdown: (event) => event.preventDefault(), onclick: pick }, shown, h('span', { class: 'count num' }, hint));
+}
+
+function aboutChip(about) {
+  const shown = about.replace(':', ' ');
+  return h('span', { class: 'chip' }, h('span', {}, h('i', {}, t('find.about'), ': '), value(shown, 60)),
+    h('button', { type: 'button', 'aria-label': t('find.remove', { field: t('find.about'), value: named(shown, 60) }), onclick: () => go({ search: { ...state.search, about: null }, entry: null }) }, icon('close')));
 }
 
 function chip(field, chosen) {

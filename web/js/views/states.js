@@ -27,6 +27,7 @@ export function empty() {
   return block(t('empty.title'), [t('empty.text')],
     search.words && button(t('empty.dropWords', { words: search.words }), change({ ...search, words: '' })),
     ...FIELDS.filter((field) => search.filters.has(field)).map((field) => button(t('empty.drop', { field: t(`field.${field}`) }), change(withFilter(search, field, [])))),
+    search.about && button(t('empty.drop', { field: t('find.about') }), change({ ...search, about: null })),
     (search.from || search.to) && button(t('empty.allTime'), change({ ...search, from: null, to: null })),
     button(t('empty.all'), change({ words: '', from: null, to: null, filters: new Map() }), true));
 }

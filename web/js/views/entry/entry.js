@@ -80,7 +80,7 @@ function thing(target) {
 }
 
 function link({ rel, type, id }) {
-  const address = href({ search: { words: '', from: null, to: null, filters: new Map([['targetType', [type]], ['targetId', [id]]]) }, entry: null });
+  const address = href({ search: { words: '', about: `${type}:${id}`, from: null, to: null, filters: new Map() }, entry: null });
   return h('div', {}, value(rel, 60), ' ', h('a', { href: address, 'data-go': '' }, value(type, 60), ' ', h('span', { class: 'mono' }, value(id, 120))));
 }
 
@@ -114,7 +114,7 @@ function tabs(event) {
 function around(event, beside) {
   const search = (filters) => href({ view: 'timeline', search: { words: '', from: null, to: null, filters: new Map(filters) }, entry: null });
   const [thingAt, actor] = [event.target, filterOf(event.actor)];
-  const about = thingAt?.id && h('a', { href: search([['targetType', [thingAt.type]], ['targetId', [thingAt.id]]]), 'data-go': '' }, parts('around.thing', { type: value(thingAt.type, 40) }));
+  const about = thingAt?.id && h('a', { href: href({ view: 'timeline', search: { words: '', about: `${thingAt.type}:${thingAt.id}`, from: null, to: null, filters: new Map() }, entry: null }), 'data-go': '' }, parts('around.thing', { type: value(thingAt.type, 40) }));
   const by = actor && h('a', { href: search([[actor[0], [actor[1]]]]), 'data-go': '' }, parts('around.person', { name: value(nameOf(event.actor), 60) }));
   const from = event.client?.ip && h('a', { href: search([['ip', [event.client.ip]]]), 'data-go': '' }, parts('around.address', { ip: value(event.client.ip, 60) }));
   const others = beside.length ? h('div', {}, t('around.request', { n: beside.length }), beside.slice(0, 10).map((other) => h('div', {}, h('a', { href: href({ entry: other.id, tab: 'changes' }), 'data-entry': other.id }, value(other.message?.text ?? other.title, 160))))) : null;

@@ -19,7 +19,7 @@ const ENDINGS = { xlsx: 'xlsx', json: 'json', cloudevents: 'ndjson', ocsf: 'ndjs
 export function exportMenu(close, box) {
   const radio = (group, name, text, isOn) => h('label', { class: 'option' }, h('input', { type: 'radio', name: group, value: name, checked: isOn }), h('span', {}, text));
   const there = h('div', {});
-  api.hasRoute('/audit/v1/export').then((has) => has && there.replaceChildren(...MADE_THERE.map((name) => radio('format', name, t(`export.${name}`), false))));
+  api.hasRoute('/audit/v1/export').then((has) => has && !state.search.about && there.replaceChildren(...MADE_THERE.map((name) => radio('format', name, t(`export.${name}`), false))));
   const form = h('form', {}, h('h2', {}, t('export.title')), h('p', { class: 'hint' }, t('export.hint')),
     h('fieldset', {}, h('legend', {}, t('export.format')), FORMATS.map((name, index) => radio('format', name, t(`export.${name}`), index === 0)), there),
     h('fieldset', {}, h('legend', {}, t('export.columns')), radio('columns', 'shown', t('export.shown', { n: state.columns.length }), true), radio('columns', 'all', t('export.all'), false)),

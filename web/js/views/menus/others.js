@@ -11,7 +11,7 @@ import { go, state } from '../../state.js';
 import { ofWords } from '../of.js';
 import { show } from './facet.js';
 
-const FIELDS = ['organization', 'category', 'targetType', 'targetId', 'ip', 'claimedActor'];
+const FIELDS = ['organization', 'category', 'targetType', 'targetId', 'tag', 'rule', 'ip', 'claimedActor'];
 /** By which names rule packs keep these in an event's details. */
 const DETAILS = { notification: ['notificationType'], recipient: ['recipientEmail', 'recipient'] };
 const SHOWN_MAX = 100;

@@ -5,7 +5,7 @@ import { hex, parse } from '../../proof/note.js';
 import { h, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
 import { number, t } from '../../ui/lang.js';
-import { ago, exact, moment } from '../../ui/time.js';
+import { exact, moment } from '../../ui/time.js';
 import { facts, section } from './parts.js';
 
 export async function health() {
@@ -18,19 +18,24 @@ const part = (one) => (one ? h('span', { class: one.status === 'ok' ? 'result-su
 
 function integrity(note, ready) {
   const store = [t('health.store'), part(ready.store)];
+  const outside = ready.checkpoints && [t('health.checkpoints'), ready.checkpoints.outsideAgeS === undefined ? part(ready.checkpoints) : [part(ready.checkpoints), ', ', t('health.outside', { n: ready.checkpoints.outsideAgeS })]];
   if (!note) return facts(t('health.integrity'), null, [t('health.checkpoint'), t('health.none')], store);
+  const shown = hex(note.root);
   return facts(t('health.integrity'), null,
-    [t('health.entries'), number(Number(note.size))], note.time && [t('health.checkpoint'), h('span', { title: exact(note.time) }, ago(note.time, Date.now()))],
-    [t('health.origin'), value(note.origin, 60)], [t('health.root'), h('span', { class: 'mono', title: hex(note.root) }, `${hex(note.root).slice(0, 16)}…`)], store);
+    [t('health.entries'), number(Number(note.size))], [t('health.root'), h('span', { class: 'mono', title: shown }, `${shown.slice(0, 12)}…`)], outside, store);
 }
 
 function retention(kept) {
   if (!kept) return facts(t('health.retention'), null, [t('health.policies'), t('health.untold')]);
-  const policies = kept.policies ?? kept.data?.policies ?? [];
-  const [last, next] = [kept.last ?? kept.lastRun, kept.next ?? kept.nextRun].map((one) => (one && typeof one === 'object' ? one.at ?? one.time ?? one.startedAt : one));
-  return facts(t('health.retention'), null,
-    [t('health.policies'), policies.length ? number(policies.length) : t('health.everything')],
-    [t('health.lastRun'), last ? moment(last) : '–'], [t('health.nextRun'), next ? moment(next) : '–']);
+  const trouble = kept.failed ?? kept.asks;
+  const gigabytes = (bytes) => t('health.gigabytes', { n: number(Math.round(bytes / 1e7) / 100) });
+  return facts(t('health.retention'), trouble ? mark(false, t('health.asks')) : null,
+    [t('health.policies'), kept.keepsEverything ? t('health.everything') : number(kept.policies?.length ?? 0)],
+    kept.holds?.length > 0 && [t('health.holds'), number(kept.holds.length)],
+    kept.last && [t('health.lastRun'), [moment(kept.last.at), ': ', t('health.left', { n: kept.last.events ?? 0 })]],
+    kept.next && [t('health.nextRun'), moment(kept.next)],
+    kept.plan && [t('health.disk'), gigabytes(kept.plan.bytes ?? 0)], kept.disk && [t('health.free'), gigabytes(kept.disk.freeBytes)],
+    trouble && [t('health.why'), value(trouble, 300)]);
 }
 
 function recorder(ready, sums) {
