@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => app::demo(args),
         Command::Query(args) => app::query(args),
         Command::Export(args) => app::export(args),
+        Command::Import(args) => app::import(args),
         Command::Verify(args) => app::verify(args),
         Command::Backup(args) => app::backup(args),
         Command::Restore(args) => app::restore(args),

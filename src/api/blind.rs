@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::parameters::{TIME, once, time};
 use super::problem::{Problem, Wrong};
+use super::shapes::query;
 use super::state::State;
 use crate::blind::Row;
 
@@ -48,35 +49,22 @@ impl Question {
     }
 }
 
-fn read(query: &str) -> Result<Question, Vec<Wrong>> {
-    let (mut question, mut wrong) = (Question::default(), Vec::new());
-    for (count, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
-        let put = match &*name {
-            _ if count >= VALUES_MAX => Err("is one too many: a query takes 50 values".to_owned()),
-            "method" => {
-                question.methods.push(value.to_ascii_uppercase());
-                Ok(())
-            }
-            "path" => once(&mut question.path, value.into_owned()),
-            "since" => match time(&value) {
-                Some(since) => once(&mut question.since, since),
-                None => Err("is neither a time nor a date".to_owned()),
-            },
-            _ => Err("is not a parameter".to_owned()),
-        };
-        if let Err(detail) = put {
-            let accepts = format!("method, path (how it begins) and since ({TIME})");
-            wrong.push(Wrong { parameter: name.chars().take(60).collect(), detail, accepts });
-            if wrong.len() == WRONG_MAX {
-                break;
-            }
+fn read(text: &str) -> Result<Question, Vec<Wrong>> {
+    let mut question = Question::default();
+    query::read(text, PARAMETERS, |name, value| match name {
+        "method" => {
+            question.methods.push(value.to_ascii_uppercase());
+            Ok(())
         }
-    }
-    if wrong.is_empty() { Ok(question) } else { Err(wrong) }
+        "path" => once(&mut question.path, value.to_owned()),
+        _ => once(&mut question.since, time(value).ok_or("is neither a time nor a date")?),
+    })?;
+    Ok(question)
 }
 
-const VALUES_MAX: usize = 50;
-const WRONG_MAX: usize = 20;
+/// Every parameter and what it takes.
+pub(super) const PARAMETERS: &[(&str, &str)] =
+    &[("method", "a method, such as POST"), ("path", "how the path begins, once"), ("since", TIME)];
 
 #[cfg(test)]
 mod tests {

@@ -43,7 +43,6 @@ pub async fn serve(
     let service = TowerToHyperService::new(router(state.clone()));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         if permits.available_permits() == 0 {
             state.inner.metrics.limits_hit.with_label_values(&["admin_connections_max"]).inc();
@@ -55,10 +54,6 @@ pub async fn serve(
         let (permit, stream) = tokio::select! {
             (permit, accepted) = accepted => (permit, accepted),
             () = &mut shutdown => break,
-            _ = sweep.tick() => {
-                state.tell_of_due_reads();
-                continue;
-            }
         };
         match stream {
             Ok((stream, peer)) => {
@@ -112,7 +107,15 @@ async fn connection(
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         _ = stopping.changed() => None,
-        () = tokio::time::sleep(CONNECTION_MAX) => None,
+        () = tokio::time::sleep(CONNECTION_MAX) => {
+            connection.as_mut().graceful_shutdown();
+            // What it is answering now may be an export, which takes as long as its reader does.
+            tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                _ = stopping.changed() => None,
+                () = tokio::time::sleep(ANSWER_MAX) => None,
+            }
+        }
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -131,8 +134,8 @@ async fn connection(
 const BUFFER_BYTES_MIN: usize = 8_192;
 /// A reader that stays longer connects again.
 const CONNECTION_MAX: Duration = Duration::from_secs(600);
-/// How often it is looked whether reads are to be told.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// The longest answer of all.
+const ANSWER_MAX: Duration = Duration::from_hours(6);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What an answer may take beyond its query.
 const GRACE: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /` | the viewer; its files are below `/assets/` |
 //! | `GET /audit/v1` | what this is, as text |
+//! | `GET /openapi.json` | the same for programs |
 //! | `GET /audit/v1/events` | a page of events, newest first |
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/tail` | events as they are recorded |
@@ -31,6 +32,7 @@ mod events;
 pub mod fuzzing;
 mod guard;
 mod listen;
+mod openapi;
 mod page;
 mod parameters;
 mod problem;
@@ -66,6 +68,7 @@ pub fn router(state: State) -> Router {
     Router::new()
         .route("/", get(page::start))
         .route("/assets/{*path}", get(page::asset))
+        .route("/openapi.json", get(openapi::show))
         .route("/audit/v1", get(status::index))
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))

@@ -131,6 +131,7 @@ const INDEX: &str = "\
 Earwitness: the audit log of an application that has none.
 
   GET /                       the viewer
+  GET /openapi.json           this for programs
   GET /audit/v1/events        events, newest first; filters: actor action type category source result
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event

@@ -16,7 +16,7 @@ pub use blind::blind_spots;
 pub use explain::explain;
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
-    BackupArgs, DoctorArgs, ExportArgs, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs, WhichArgs,
+    BackupArgs, DoctorArgs, ExportArgs, ImportArgs, QueryArgs, RestoreArgs, VerifyArgs, WhereArgs, WhichArgs,
 };
 pub use replay::{backtest, replay};
 pub use terminal::visible;
@@ -81,6 +81,9 @@ pub enum Command {
                       earwitness export --config earwitness.yaml --format csv --columns time,actor.email,action --out events.csv\n  \
                       earwitness export --config earwitness.yaml --format xlsx --from 2026-01-01 --out january.xlsx")]
     Export(ExportArgs),
+    /// Record the events of an export (NDJSON) at the end of a log that nobody holds, for moving house.
+    #[command(after_help = "Example:\n  earwitness import --config earwitness.yaml events.ndjson")]
+    Import(ImportArgs),
     /// Compute the tree of hashes anew, of a log or of an export, and tell of what is not as it was recorded.
     #[command(
         after_help = "Examples:\n  earwitness verify --config earwitness.yaml\n  earwitness verify --file events.ndjson"

@@ -114,6 +114,16 @@ pub struct ExportArgs {
     pub cursor: Option<String>,
 }
 
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// What `earwitness export` wrote as NDJSON, with all columns and with its facts.
+    pub file: PathBuf,
+    /// The configuration of the Earwitness whose log it is to go to, which must not be running.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {

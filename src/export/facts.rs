@@ -51,6 +51,8 @@ pub(super) enum Telling {
     Start {
         /// True where it holds what some filter let through, or goes on after an earlier one.
         is_part: bool,
+        /// Where the log stood.
+        log: Option<Place>,
     },
     /// Its end.
     End {
@@ -64,6 +66,7 @@ pub(super) enum Telling {
 pub struct Wholeness {
     has_start: bool,
     is_part: bool,
+    log: Option<Place>,
     has_end: bool,
     count: u64,
     faults: Vec<String>,
@@ -167,11 +170,11 @@ impl Wholeness {
                 self.count += 1;
                 return true;
             }
-            Some(Telling::Start { is_part }) => {
+            Some(Telling::Start { is_part, log }) => {
                 if self.has_start || self.count > 0 {
                     self.fault("another export begins within this one");
                 }
-                (self.has_start, self.is_part) = (true, is_part);
+                (self.has_start, self.is_part, self.log) = (true, is_part, log);
             }
             Some(Telling::End { count }) => {
                 if count != self.count {
@@ -187,6 +190,11 @@ impl Wholeness {
     /// True where it is meant to hold a part of the log: what is missing between its events says nothing then.
     pub fn is_part(&self) -> bool {
         self.is_part
+    }
+
+    /// Where the log stood, if it says so.
+    pub fn log(&self) -> Option<&Place> {
+        self.log.as_ref()
     }
 
     /// What is wrong with it, at its end.
@@ -211,9 +219,9 @@ pub(super) fn told(line: &[u8]) -> Option<Telling> {
         return None;
     }
     Some(match serde_json::from_slice(line).ok()? {
-        Line::Start { filter, scope, continued, .. } => {
+        Line::Start { filter, scope, continued, log, .. } => {
             let is_scoped = scope.is_some_and(|scope| scope != EVERYTHING);
-            Telling::Start { is_part: continued || is_scoped || !filter.is_empty() }
+            Telling::Start { is_part: continued || is_scoped || !filter.is_empty(), log }
         }
         Line::End { count, .. } => Telling::End { count },
     })

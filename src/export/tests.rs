@@ -73,7 +73,8 @@ fn a_file_says_what_was_asked_for_and_how_it_ends() {
     let filtered = exported(shape(Format::Ndjson, &[], Telltale::Yes), facts(&[("action", "X")]), &events);
     let lines: Vec<&[u8]> = filtered.split(|byte| *byte == b'\n').collect();
     assert_eq!(lines.len(), 5);
-    assert_eq!(told(lines[0]), Some(Telling::Start { is_part: true }));
+    let log = Place::of(&event(9, "")).ok();
+    assert_eq!(told(lines[0]), Some(Telling::Start { is_part: true, log }));
     assert_eq!((told(lines[1]), told(lines[2])), (None, None));
     assert_eq!(told(lines[3]), Some(Telling::End { count: 2 }));
     let whole: Value = serde_json::from_str(&text(Format::Json, &[], Telltale::Yes, &events)).unwrap();

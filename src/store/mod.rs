@@ -15,7 +15,7 @@ mod tree;
 mod visible;
 mod words;
 
-pub use check::{Checked, LeafCheck, Looked};
+pub use check::{Checked, Fault, LeafCheck, Looked};
 pub use embedded::{Embedded, SledShelf};
 pub use query::{Filter, Page, Query};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};

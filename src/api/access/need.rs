@@ -33,15 +33,6 @@ impl Need {
         row.map_or(Need::Everything, |(_, need)| *need)
     }
 
-    /// True where the answer shows the log or what passed it by: who got it is told (THREATS Q18).
-    pub(in crate::api) fn is_told(self, route: Option<&str>) -> bool {
-        match self {
-            Need::Events | Need::Everything => route.is_some(),
-            Need::Staff => route == Some("/audit/v1/blind-spots"),
-            Need::Nothing | Need::Caller | Need::Operator => false,
-        }
-    }
-
     /// Lets a caller pass, or says what he lacks.
     ///
     /// # Errors
@@ -71,6 +62,7 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/assets/{*path}", Need::Nothing),
     ("/healthz", Need::Nothing),
     ("/readyz", Need::Nothing),
+    ("/openapi.json", Need::Caller),
     ("/audit/v1", Need::Caller),
     ("/audit/v1/events", Need::Events),
     ("/audit/v1/events/{id}", Need::Events),

@@ -29,6 +29,7 @@ use super::super::events::push_event;
 use super::super::parameters::{self, Question, once};
 use super::super::problem::{Problem, Wrong};
 use super::super::state::{AskError, State};
+use super::query::chars_max;
 use super::turns::Turn;
 
 /// `GET /audit/v1/export`.
@@ -125,6 +126,7 @@ impl Own {
             "dialect" => once(&mut self.dialect, word(value)?),
             "facts" => once(&mut self.telltale, word(value)?),
             "id" => once(&mut self.id, Uuid::parse_str(value).map_err(|_| "is no id".to_owned())?),
+            "columns" if value.chars().count() > chars_max(name) => Err("is too long".to_owned()),
             "columns" => once(&mut self.columns, value.to_owned()),
             _ => Err("is for pages: an export has no limit".to_owned()),
         }

@@ -3,8 +3,8 @@
 pub(super) mod calcom;
 mod export;
 pub(super) mod google;
-mod query;
+pub(super) mod query;
 mod turns;
 
-pub(super) use export::export;
+pub(super) use export::{OWN as EXPORT_PARAMETERS, export};
 pub(super) use turns::Exports;

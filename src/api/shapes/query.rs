@@ -1,4 +1,4 @@
-//! Query strings of the other shapes, read as strictly as our own.
+//! Query strings with a few parameters, read as strictly as that of the events.
 
 use super::super::problem::Wrong;
 
@@ -7,7 +7,7 @@ use super::super::problem::Wrong;
 /// # Errors
 /// Everything that is wrong: with a parameter that is not among the known ones, is empty or very long, or that `take`
 /// refuses; at least one thing.
-pub(super) fn read(
+pub(in crate::api) fn read(
     query: &str,
     known: &[(&str, &str)],
     mut take: impl FnMut(&str, &str) -> Result<(), String>,
@@ -20,7 +20,7 @@ pub(super) fn read(
             _ if count >= VALUES_MAX => Err("is one too many".to_owned()),
             None => Err("is not a parameter".to_owned()),
             Some(_) if value.is_empty() => Err("is empty".to_owned()),
-            Some(_) if value.len() > VALUE_BYTES_MAX => Err("is too long".to_owned()),
+            Some(_) if value.chars().count() > chars_max(&name) => Err("is too long".to_owned()),
             Some(_) => take(&name, value),
         };
         if let Err(detail) = taken {
@@ -36,12 +36,19 @@ pub(super) fn read(
 }
 
 /// A whole number in these bounds.
-pub(super) fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+pub(in crate::api) fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_plain && (least..=most).contains(number));
     number.ok_or_else(|| format!("is not a whole number from {least} to {most}"))
 }
 
+/// How long a parameter may be, in characters; lists in one value are longer.
+pub(in crate::api) fn chars_max(name: &str) -> usize {
+    match name {
+        "filters" | "columns" => 4_000,
+        _ => 500,
+    }
+}
+
 const VALUES_MAX: usize = 50;
-const VALUE_BYTES_MAX: usize = 4_000;
 const WRONG_MAX: usize = 20;

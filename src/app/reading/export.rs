@@ -51,7 +51,7 @@ async fn write(
     let query = args.which.query();
     let filter = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let log = newest(source).await?;
-    let facts = Facts::new(Timestamp::now(), filter, source.scope(), args.cursor.is_some(), log);
+    let facts = Facts::new(Timestamp::now(), filter, source.scope().await, args.cursor.is_some(), log);
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(shape, facts, &mut bytes)?;
     let mut cursor = args.cursor.clone();

@@ -4,12 +4,14 @@
 mod ask;
 mod blindspots;
 mod export;
+mod import;
 mod query;
 mod verify;
 
 pub(super) use ask::ask;
 pub use blindspots::blindspots;
 pub use export::export;
+pub use import::import;
 pub use query::query;
 pub(super) use verify::of_log as check_log;
 pub use verify::verify;
@@ -60,6 +62,12 @@ struct Page<'p> {
 #[serde(rename_all = "camelCase")]
 struct Pagination {
     next_cursor: Option<String>,
+}
+
+/// Of `GET /audit/v1/session`, what is needed here.
+#[derive(Deserialize)]
+struct Session {
+    grants: Vec<String>,
 }
 
 /// A page of events, each as the endpoint writes it.
@@ -208,12 +216,15 @@ impl Source {
         Ok(Events { events, next: page.pagination.next_cursor })
     }
 
-    /// What can be seen of the log; a token may show a part of it only, and nothing says which.
-    fn scope(&self) -> Option<String> {
-        match self {
-            Source::Listener { .. } => None,
-            Source::Directory { .. } => Some(EVERYTHING.to_owned()),
+    /// What can be seen of the log: `everything`, or the grants of the token; `None` where the listener does not say.
+    async fn scope(&self) -> Option<String> {
+        if let Source::Directory { .. } = self {
+            return Some(EVERYTHING.to_owned());
         }
+        let session = self.get("/audit/v1/session").await.ok()?;
+        let Session { grants } = serde_json::from_slice(&session).ok()?;
+        let sees_all = grants.iter().any(|grant| grant == "auditor");
+        Some(if sees_all { EVERYTHING.to_owned() } else { grants.join(" ") })
     }
 
     /// Gives the data directory back.

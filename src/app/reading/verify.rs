@@ -6,14 +6,14 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Source;
 use crate::api;
 use crate::app::serve::runtime;
 use crate::cli::{Exit, VerifyArgs, WhichArgs};
-use crate::export::Wholeness;
-use crate::store::{Checked, LeafCheck, Looked, hex};
+use crate::export::{Place, Wholeness};
+use crate::store::{Checked, Fault, LeafCheck, Looked, hex};
 
 /// Looks at every event of a log or an export, and tells of the first that is not as it was recorded.
 ///
@@ -21,7 +21,14 @@ use crate::store::{Checked, LeafCheck, Looked, hex};
 /// When the log cannot be read to its end.
 pub fn verify(args: &VerifyArgs) -> Result<Exit> {
     let (checked, faults) = match &args.file {
-        Some(file) => of_file(file)?,
+        Some(file) => {
+            let (checked, wholeness) = of_file(file)?;
+            if wholeness.is_part() {
+                let told = "This export holds a part of the log: what was not asked for shows as missing.";
+                writeln!(std::io::stdout(), "{told}")?;
+            }
+            (checked, wholeness.finish())
+        }
         None => {
             let Some(source) = Source::open(&args.at)? else { return Ok(Exit::Wrong) };
             let checked = of_log(&source);
@@ -69,7 +76,7 @@ pub(in crate::app) fn of_log(source: &Source) -> Result<Checked> {
 }
 
 /// Checks an export; also whether it holds what it says about itself.
-fn of_file(path: &Path) -> Result<(Checked, Vec<String>)> {
+fn of_file(path: &Path) -> Result<(Checked, Wholeness)> {
     let mut lines: Box<dyn BufRead> = match path.to_str() {
         Some("-") => Box::new(std::io::stdin().lock()),
         _ => Box::new(BufReader::new(
@@ -98,11 +105,23 @@ fn of_file(path: &Path) -> Result<(Checked, Vec<String>)> {
         count += piece.len() as u64;
         progress.tell(count);
     }
-    if wholeness.is_part() {
-        let told = "This export holds a part of the log: what was not asked for shows as missing.";
-        writeln!(std::io::stdout(), "{told}")?;
-    }
-    Ok((check.finish(), wholeness.finish()))
+    Ok((check.finish(), wholeness))
+}
+
+/// Checks an export whose events are to be recorded elsewhere: how many they are, and where their log stood. Some may be
+/// missing between them; what is there must be as it was, and the file whole.
+///
+/// # Errors
+/// When it is not.
+pub(super) fn sound_file(path: &Path) -> Result<(u64, Option<Place>)> {
+    let (checked, wholeness) = of_file(path)?;
+    let log = wholeness.log().cloned();
+    ensure!(log.is_some(), "{} is no export with its facts (NDJSON)", path.display());
+    let is_missing = |fault: &Fault| matches!(fault, Fault::Missing(..));
+    let faults = checked.faults.iter().filter(|fault| !is_missing(fault)).map(ToString::to_string);
+    let faults: Vec<String> = faults.chain(wholeness.finish()).collect();
+    ensure!(faults.is_empty(), "{} is not as it was exported: {}", path.display(), faults.join("; "));
+    Ok((checked.count, log))
 }
 
 /// What stands in these lines, looked at on all cores.

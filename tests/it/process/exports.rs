@@ -56,3 +56,71 @@ fn every_format_comes_over_a_socket_with_all_events_and_a_name() {
         request(process.audit, "GET /audit/v1/export?format=doc HTTP/1.1", "", "").unwrap();
     assert!(status == 400 && refused.contains("ndjson, json, csv"), "{refused}");
 }
+
+#[test]
+fn what_was_exported_is_imported_into_another_log_once_and_as_it_was() {
+    let old = notes();
+    let process = Process::start(old.path(), simple_upstream());
+    let add = |process: &Process, n: usize| {
+        let line = format!("POST /notes/n{n} HTTP/1.1");
+        let body = format!("{{\"text\":\"note {n}\"}}");
+        assert_eq!(
+            request(process.proxy, &line, "content-type: application/json\r\n", &body).unwrap().0,
+            200
+        );
+    };
+    (0..620).for_each(|n| add(&process, n));
+    let (_, file) = raw(&process, "/audit/v1/export");
+    let before = process.all_events();
+    process.kill();
+    let new = notes();
+    let process = Process::start(new.path(), simple_upstream());
+    add(&process, 1_000);
+    let path = new.path().join("old.ndjson");
+    std::fs::write(&path, &file).unwrap();
+    let import = |path: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_earwitness"));
+        let output = command
+            .current_dir(new.path())
+            .args(["import", "--config", "earwitness.yaml"])
+            .arg(path)
+            .output();
+        let output = output.unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(told).unwrap())
+    };
+    let (is_done, told) = import(&path);
+    assert!(!is_done && told.contains("stop it first"), "{told}");
+    assert_eq!(process.terminate(), Some(0));
+    // Not whole, and changed: nothing of it is recorded.
+    let text = String::from_utf8(file).unwrap();
+    let cut = new.path().join("cut.ndjson");
+    std::fs::write(&cut, &text[..text.trim_end().rfind('\n').unwrap()]).unwrap();
+    let (is_done, told) = import(&cut);
+    assert!(!is_done && told.contains("has no end"), "{told}");
+    std::fs::write(&cut, text.replacen("note 7", "note 8", 1)).unwrap();
+    let (is_done, told) = import(&cut);
+    assert!(!is_done && told.contains("is not as it was recorded"), "{told}");
+    let (is_done, told) = import(&path);
+    assert!(is_done && told.contains(&format!("{} events imported; 0 were there", before.len())), "{told}");
+    let (is_done, told) = import(&path);
+    assert!(is_done && told.contains(&format!("0 events imported; {} were there", before.len())), "{told}");
+    let process = Process::start(new.path(), simple_upstream());
+    let after = process.all_events();
+    let begun = after.iter().position(|event| event["action"] == "IMPORT_BEGUN").unwrap();
+    let bare = |event: &Value| {
+        let mut event = event.clone();
+        for member in ["sequence", "leaf", "salt"] {
+            event.as_object_mut().unwrap().remove(member);
+        }
+        event
+    };
+    let imported: Vec<Value> = after[begun + 1..=begun + before.len()].iter().map(bare).collect();
+    assert_eq!(imported, before.iter().map(bare).collect::<Vec<_>>());
+    let ended = &after[begun + before.len() + 1];
+    assert_eq!(
+        (&ended["action"], &ended["details"]["imported"]),
+        (&Value::from("IMPORT_ENDED"), &Value::from(before.len()))
+    );
+    assert_eq!(ended["details"]["log"]["id"], before[before.len() - 1]["id"]);
+}
