@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::store::{Page, Query, Sealed, hex, unhex};
 
 use super::access::Caller;
+use super::guard::Shown;
 use super::parameters::{self, Question};
 use super::problem::Problem;
 use super::state::State;
@@ -37,7 +38,7 @@ pub(super) async fn list(
         })
         .await?;
     let next = next(&page, below, limit).map(|below| state.inner.cursors.seal(below, &filter));
-    Ok(json(page_body(&page, limit, next.as_deref())))
+    Ok(shown(limit.min(page.events.len()), json(page_body(&page, limit, next.as_deref()))))
 }
 
 /// `GET /audit/v1/events/{id}`.
@@ -53,7 +54,13 @@ pub(super) async fn one(
     let found = found.filter(|found| caller.sees().shows(&found.event)).ok_or_else(absent)?;
     let mut body = Vec::with_capacity(found.sealed.json.len() + PLACE_BYTES);
     push_event(&mut body, &found.sealed);
-    Ok(json(body))
+    Ok(shown(1, json(body)))
+}
+
+/// An answer that says how many events are in it, for the record of who read what.
+fn shown(count: usize, mut answer: Response) -> Response {
+    answer.extensions_mut().insert(Shown(count));
+    answer
 }
 
 /// Below which sequence the next page begins; `None` when there is nothing more.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
+    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -25,9 +25,9 @@ use crate::config::Admin;
 use crate::store::Visible;
 
 use super::RELOAD;
-use super::access::{Caller, Door, Lock, Need};
+use super::access::{Caller, Door, Lock, Need, Read};
 use super::problem::Problem;
-use super::reload::From;
+use super::reload::From as Peer;
 use super::state::{State, busy};
 
 /// Who may come in, and by which names.
@@ -37,27 +37,90 @@ pub(super) struct Access {
     pub(super) lock: Lock,
 }
 
-/// Admits a request or answers it, and sets the headers that every answer has.
+/// How many events are in an answer, where its handler says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown(pub(super) usize);
+
+/// Admits a request or answers it, sets the headers that every answer has, and notes who read the log.
 pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     state.look_at_tokens().await;
+    state.inner.door.prepare(&parts.headers).await;
     let admitted = state.inner.access.load().admit(&state.inner.door, &parts);
     let mut response = match admitted {
-        Err(problem) => problem.into_response(),
+        Err(refusal) => {
+            note_refusal(&state, &parts, &refusal);
+            refusal.problem.into_response()
+        }
         Ok(caller) => {
-            parts.extensions.insert(caller);
+            parts.extensions.insert(caller.clone());
+            let asked = Asked::of(&parts);
             let time_max = match parts.uri.path() {
                 RELOAD => RELOAD_MAX,
                 _ => Duration::from_millis(state.inner.limits.query_ms) + GRACE,
             };
             let answer = tokio::time::timeout(time_max, next.run(Request::from_parts(parts, body))).await;
-            answer.unwrap_or_else(|_| busy().into_response())
+            let answer = answer.unwrap_or_else(|_| busy().into_response());
+            if let Some(asked) = asked.filter(|_| answer.status().is_success()) {
+                asked.note(&state, &caller, answer.extensions().get());
+            }
+            answer
         }
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Why a request was not admitted, and whose it was as far as that is known.
+struct Refusal {
+    problem: Problem,
+    caller: Caller,
+}
+
+impl From<Problem> for Box<Refusal> {
+    fn from(problem: Problem) -> Box<Refusal> {
+        Box::new(Refusal { problem, caller: Caller::stranger() })
+    }
+}
+
+/// What is noted of a request whose answer shows the log.
+struct Asked {
+    path: String,
+    query: String,
+    ip: Option<IpAddr>,
+}
+
+impl Asked {
+    fn of(request: &Parts) -> Option<Asked> {
+        let route = route(request);
+        let (path, query) = (request.uri.path().to_owned(), request.uri.query().unwrap_or("").to_owned());
+        Need::of(route).is_told(route).then(|| Asked { path, query, ip: ip(request) })
+    }
+
+    fn note(&self, state: &State, caller: &Caller, shown: Option<&Shown>) {
+        let events = shown.map_or(0, |Shown(count)| *count as u64);
+        let Asked { path, query, ip } = self;
+        state.note_read(&Read { caller, ip: *ip, path, query, events });
+    }
+}
+
+/// A refusal is noted where somebody has tried what is not his: a request without anything to show is none.
+fn note_refusal(state: &State, request: &Parts, refusal: &Refusal) {
+    let has_shown = refusal.caller.id.is_some() || request.headers.contains_key(AUTHORIZATION);
+    if has_shown && refusal.problem.is_refusal() {
+        let (path, query) = (request.uri.path(), request.uri.query().unwrap_or(""));
+        state.note_refused(&Read { caller: &refusal.caller, ip: ip(request), path, query, events: 0 });
+    }
+}
+
+fn route(request: &Parts) -> Option<&str> {
+    request.extensions.get::<MatchedPath>().map(MatchedPath::as_str)
+}
+
+fn ip(request: &Parts) -> Option<IpAddr> {
+    request.extensions.get::<Peer>().map(|Peer(ip)| *ip)
 }
 
 impl Access {
@@ -72,13 +135,17 @@ impl Access {
         self.admit(door, request).unwrap_or_else(|_| Caller::stranger()).sees()
     }
 
-    fn admit(&self, door: &Door, request: &Parts) -> Result<Caller, Problem> {
+    fn admit(&self, door: &Door, request: &Parts) -> Result<Caller, Box<Refusal>> {
         self.check_host(request)?;
         self.check_origin(&request.headers)?;
         check_body(&request.headers)?;
-        let need = Need::of(request.extensions.get::<MatchedPath>().map(MatchedPath::as_str));
-        let ip = request.extensions.get::<From>().map(|From(ip)| *ip);
-        door.admit(&self.lock, need, &request.method, &request.headers, ip)
+        let need = Need::of(route(request));
+        let caller = door.known(&self.lock, need, &request.headers, ip(request))?;
+        let admitted = door.admit(&caller, need, &request.method, &request.headers);
+        match admitted {
+            Ok(()) => Ok(caller),
+            Err(problem) => Err(Box::new(Refusal { problem, caller })),
+        }
     }
 
     fn check_host(&self, request: &Parts) -> Result<(), Problem> {

@@ -43,6 +43,7 @@ pub async fn serve(
     let service = TowerToHyperService::new(router(state.clone()));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         if permits.available_permits() == 0 {
             state.inner.metrics.limits_hit.with_label_values(&["admin_connections_max"]).inc();
@@ -54,6 +55,10 @@ pub async fn serve(
         let (permit, stream) = tokio::select! {
             (permit, accepted) = accepted => (permit, accepted),
             () = &mut shutdown => break,
+            _ = sweep.tick() => {
+                state.tell_of_due_reads();
+                continue;
+            }
         };
         match stream {
             Ok((stream, peer)) => {
@@ -136,6 +141,8 @@ const BUFFER_BYTES_MIN: usize = 8_192;
 const CONNECTION_MAX: Duration = Duration::from_secs(600);
 /// The longest answer of all.
 const ANSWER_MAX: Duration = Duration::from_hours(6);
+/// How often it is looked whether reads are to be told.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What an answer may take beyond its query.
 const GRACE: Duration = Duration::from_secs(2);

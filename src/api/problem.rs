@@ -64,6 +64,12 @@ impl Problem {
         Problem { allow: Some(allow), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
     }
 
+    /// True when somebody was kept out.
+    pub(super) fn is_refusal(&self) -> bool {
+        let of_access = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
+        of_access.contains(&self.status)
+    }
+
     /// Rules or configuration that cannot be put into force.
     pub(super) fn files(problems: Value) -> Problem {
         let detail = "Rules or configuration are wrong; those in force stay as they are.";

@@ -18,12 +18,12 @@ use crate::event::Event;
 use crate::store::{StoreError, Visible};
 use crate::telemetry::Metrics;
 
-use super::access::{Caller, Door, Turn, of_fate, of_session};
+use super::access::{Caller, Door, Read, Reads, Tally, Turn, of_fate, of_reads, of_session};
 use super::cursor::Cursors;
 use super::guard::Access;
 use super::problem::Problem;
 use super::reader::Reader;
-use super::reload::Reload;
+use super::reload::{From as Peer, Reload};
 use super::searches::Searches;
 use super::shapes::Exports;
 use super::tail::Tails;
@@ -110,6 +110,7 @@ pub(super) struct Inner {
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(super) access: ArcSwap<Access>,
     pub(super) door: Door,
+    reads: Reads,
     tell: Tell,
     pub(super) limits: Limits,
     pub(super) cursors: Cursors,
@@ -130,6 +131,7 @@ impl State {
         let inner = Inner {
             access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
             door: Door::new(&setup.admin, &setup.limits),
+            reads: Reads::default(),
             tell: setup.tell,
             cursors: Cursors::new(&setup.key),
             tails: Tails::new(),
@@ -163,6 +165,41 @@ impl State {
     pub(super) async fn is_closed(&self) -> bool {
         self.look_at_tokens().await;
         self.inner.door.is_closed(&self.inner.access.load().lock)
+    }
+
+    /// Notes that the log was read: it is told within a minute, with what the same reader reads meanwhile.
+    pub(super) fn note_read(&self, read: &Read<'_>) {
+        self.tell_of_reads(self.inner.reads.read(read, Timestamp::now(), Instant::now()));
+    }
+
+    /// Notes that events were shown to whoever asked so, in an answer that goes on.
+    pub(super) fn note_followed(&self, request: &Parts, events: u64) {
+        let (path, query) = (request.uri.path(), request.uri.query().unwrap_or(""));
+        if let Some(caller) = request.extensions.get::<Caller>() {
+            let ip = request.extensions.get::<Peer>().map(|Peer(ip)| *ip);
+            self.note_read(&Read { caller, ip, path, query, events });
+        }
+    }
+
+    /// Notes that somebody was refused.
+    pub(super) fn note_refused(&self, read: &Read<'_>) {
+        self.tell_of_reads(self.inner.reads.refused(read, Timestamp::now(), Instant::now()));
+    }
+
+    /// Tells of the reads that are a minute old.
+    pub(super) fn tell_of_due_reads(&self) {
+        self.tell_of_reads(self.inner.reads.due(Instant::now()));
+    }
+
+    /// Tells of all reads so far: for the end.
+    pub fn tell_of_all_reads(&self) {
+        self.tell_of_reads(self.inner.reads.all());
+    }
+
+    fn tell_of_reads(&self, tallies: impl IntoIterator<Item = Tally>) {
+        for tally in tallies {
+            (self.inner.tell)(of_reads(Uuid::now_v7(), &tally));
+        }
     }
 
     /// Tells that somebody has signed in.

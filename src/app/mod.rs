@@ -57,6 +57,7 @@ struct App {
     /// Where operators and auditors connect.
     audit: SocketAddr,
     log: Log,
+    api: api::State,
     reloader: Arc<Reloader>,
     /// The listener holds it weakly.
     _by_api: Arc<dyn Reload>,
@@ -136,6 +137,7 @@ impl App {
             proxy,
             audit,
             log,
+            api: state,
             reloader,
             _by_api: by_api,
             blind,
@@ -153,8 +155,19 @@ impl App {
     /// Says for `limits.drain_ms` that it is about to stop, and still serves whoever comes; then finishes what is in
     /// flight, within `limits.shutdown_ms`, and closes the log.
     async fn stop(self) -> Result<()> {
-        let App { log, reloader, blind, life, teller, workers, listener, stop_listener, shutdown_ms, .. } =
-            self;
+        let App {
+            log,
+            api,
+            reloader,
+            blind,
+            life,
+            teller,
+            workers,
+            listener,
+            stop_listener,
+            shutdown_ms,
+            ..
+        } = self;
         self.is_stopping.store(true, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(self.drain_ms)).await;
         tokio::task::spawn_blocking(move || {
@@ -163,6 +176,7 @@ impl App {
             blind.close();
         })
         .await?;
+        api.tell_of_all_reads();
         teller.end().await;
         life.end().await;
         tokio::task::spawn_blocking(move || log.close(Duration::from_millis(shutdown_ms))).await?;

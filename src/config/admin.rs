@@ -7,12 +7,12 @@ use crate::yaml::Problems;
 
 use super::check::{address, beside, outside};
 use super::settings::{Setting, Settings};
-use super::{Admin, Secret};
+use super::{Admin, Secret, oidc};
 
 impl Admin {
     /// A listener that asks nobody for anything, and so must stay on loopback.
     pub fn open(listen: SocketAddr) -> Admin {
-        Admin { listen, token: None, hosts: Vec::new(), tokens_file: None, is_closed: false }
+        Admin { listen, token: None, hosts: Vec::new(), tokens_file: None, oidc: None, is_closed: false }
     }
 }
 
@@ -23,14 +23,16 @@ pub(super) fn admin(settings: &Settings, data_dir: &Path, problems: &mut Problem
     let errors_before = problems.error_count();
     let token = settings.get("admin.token", problems).and_then(|setting| token(&setting, problems));
     let tokens = settings.get("admin.tokens_file", problems);
-    let is_closed = token.is_some() || tokens.is_some() || problems.error_count() > errors_before;
+    let oidc = oidc::oidc(settings, problems);
+    let is_closed =
+        token.is_some() || tokens.is_some() || oidc.is_some() || problems.error_count() > errors_before;
     if let (Some(setting), false, false) = (given, listen.ip().is_loopback(), is_closed) {
         problems
             .error("C02", setting.source, setting.node.span, "the audit log would be open to the network")
             .cure("set admin.token or admin.tokens_file, or listen on 127.0.0.1");
     }
     let tokens_file = tokens_file(tokens.as_ref(), data_dir, problems);
-    Admin { listen, token, hosts: hosts(settings, problems), tokens_file, is_closed }
+    Admin { listen, token, hosts: hosts(settings, problems), tokens_file, oidc, is_closed }
 }
 
 fn token(setting: &Setting<'_>, problems: &mut Problems) -> Option<Secret> {

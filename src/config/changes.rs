@@ -42,6 +42,7 @@ impl Config {
             ("tls", *tls == self.tls),
             ("upstream", *upstream == self.upstream),
             ("admin.listen", admin.listen == self.admin.listen),
+            ("oidc", admin.oidc == self.admin.oidc),
             ("admin.tokens_file", admin.tokens_file == self.admin.tokens_file),
             ("data_dir", *data_dir == self.data_dir),
             ("key_file", *key_file == self.key_file),
@@ -98,7 +99,8 @@ impl Config {
             token,
             hosts: wanted.hosts.clone(),
             tokens_file: self.admin.tokens_file.clone(),
-            is_closed: wanted.is_closed || must_stay,
+            oidc: self.admin.oidc.clone(),
+            is_closed: wanted.is_closed || must_stay || self.admin.oidc.is_some(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod grant;
 mod limits;
 mod mask;
 mod methods;
+mod oidc;
 mod packs;
 mod secret;
 mod settings;
@@ -22,6 +23,7 @@ pub use credentials::Credential;
 pub use env::environment;
 pub use grant::{GRANTS, Grant};
 pub use limits::Limits;
+pub use oidc::{ClaimGrant, Oidc};
 pub use packs::PackPlace;
 pub use secret::Secret;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFaults, TlsVersion};
@@ -92,6 +94,8 @@ pub struct Admin {
     pub hosts: Vec<String>,
     /// The file of the tokens that `earwitness token` makes; where it is there, readers must show one.
     pub tokens_file: Option<PathBuf>,
+    /// Whose tokens readers may show, too.
+    pub oidc: Option<Oidc>,
     /// True when readers must show something even where there is no such file yet.
     pub is_closed: bool,
 }

@@ -10,7 +10,7 @@ use crate::yaml::{Node, Problems, Source, Span, Yaml};
 
 use super::bounds::BOUNDS;
 use super::env::{Environment, variable};
-use super::tls;
+use super::{oidc, tls};
 
 /// All that the operator wrote.
 pub(super) struct Settings {
@@ -191,8 +191,9 @@ pub(super) const TOP: [&str; 13] = [
     "on_failure",
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
-pub(super) const SECTIONS: [(&str, &[&str]); 3] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 4] = [
     ("admin", &["listen", "token", "tokens_file", "hosts"]),
+    ("oidc", &oidc::KEYS),
     ("tls", &tls::KEYS),
     ("upstream_tls", &["ca", "server_name", "certificate", "key", "insecure"]),
 ];

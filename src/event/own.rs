@@ -96,6 +96,13 @@ pub fn system(id: &str) -> Actor {
     }
 }
 
+/// True for what tells that the log was read: who follows the log reads these too, and that is not told again.
+pub fn is_of_reading(event: &Event) -> bool {
+    event.rule.id.strip_prefix(RULES) == Some(READ)
+}
+
+/// The built-in rule of what was read, or not given to read.
+pub const READ: &str = "read";
 /// The `source` of all of them.
 pub const SOURCE: &str = "EARWITNESS";
 /// What the ids of built-in rules begin with.

@@ -1,8 +1,11 @@
 //! Who asks, as the guard has found out.
 
+use jiff::Timestamp;
+
 use crate::config::Grant;
 use crate::store::{Sight, Visible};
 
+use super::oidc::Person;
 use super::{Need, Token};
 
 /// Who asks; set on every request by the guard.
@@ -29,6 +32,8 @@ pub(in crate::api) enum Proof {
     Holder([u8; 32]),
     /// A token of the file; its hash.
     Token([u8; 32]),
+    /// The word of a provider of identities, which is good until then.
+    Person(Timestamp),
 }
 
 impl Caller {
@@ -51,6 +56,12 @@ impl Caller {
     /// Shows a token of the file.
     pub(in crate::api) fn of_token(token: &Token) -> Caller {
         Caller::known(&token.id, &token.name, token.grants.clone(), Proof::Token(token.hash))
+    }
+
+    /// Shows the word of a provider of identities.
+    pub(in crate::api) fn of_person(person: Person) -> Caller {
+        let Person { subject, name, grants, until } = person;
+        Caller::known(&format!("oidc:{subject}"), &name, grants, Proof::Person(until))
     }
 
     fn known(id: &str, name: &str, grants: Vec<Grant>, proof: Proof) -> Caller {

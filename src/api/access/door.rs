@@ -1,6 +1,6 @@
 //! From what a request shows to who it is.
 //!
-//! In this order: a bearer token, of the file or the configuration; the cookie of a session; and where nobody is asked
+//! In this order: a bearer token, of the file, of a provider of identities, or of the configuration; the cookie of a session; and where nobody is asked
 //! for either, anybody on this machine. A client that has shown what is not known too often is told to wait before anything of it is looked at, so
 //! that guessing is slow and costs us nothing (THREATS Q14).
 
@@ -19,6 +19,7 @@ use crate::exchange::network_of;
 use super::super::cursor::keyed;
 use super::super::problem::Problem;
 use super::caller::Proof;
+use super::oidc::{Provider, is_jwt};
 use super::rate::Rate;
 use super::session::{Sessions, is_ours, of_request};
 use super::tokens::{Tokens, hash, is_whole};
@@ -37,6 +38,7 @@ pub(in crate::api) struct Door {
     failures: Rate<IpAddr>,
     requests: Rate<String>,
     sessions: Sessions,
+    provider: Option<Provider>,
 }
 
 impl Lock {
@@ -61,6 +63,7 @@ impl Door {
             failures: Rate::new(FAILURES_PER_S, FAILURES_MAX),
             requests: Rate::new(requests, requests * BURST_S),
             sessions: Sessions::default(),
+            provider: admin.oidc.clone().map(Provider::new),
         }
     }
 
@@ -69,31 +72,42 @@ impl Door {
         lock.is_closed || self.tokens.is_there()
     }
 
-    /// Who shows these headers, if he may ask for a route that needs so much; `ip` is where he is.
+    /// Who shows these headers, to a route that needs so much; `ip` is where he is.
+    ///
+    /// # Errors
+    /// When he shows nothing that is known, and the route is not for strangers.
+    pub(in crate::api) fn known(
+        &self,
+        lock: &Lock,
+        need: Need,
+        headers: &HeaderMap,
+        ip: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
+        match self.caller(lock, headers, ip) {
+            Err(_) if need == Need::Nothing => Ok(Caller::stranger()),
+            known => known,
+        }
+    }
+
+    /// Lets him in, if he may ask for a route that needs so much.
     ///
     /// # Errors
     /// When he may not.
     pub(in crate::api) fn admit(
         &self,
-        lock: &Lock,
+        caller: &Caller,
         need: Need,
         method: &Method,
         headers: &HeaderMap,
-        ip: Option<IpAddr>,
-    ) -> Result<Caller, Problem> {
-        let caller = match self.caller(lock, headers, ip) {
-            Ok(caller) => caller,
-            Err(_) if need == Need::Nothing => Caller::stranger(),
-            Err(problem) => return Err(problem),
-        };
+    ) -> Result<(), Problem> {
         if caller.session().is_some() {
             is_ours(method, headers).map_err(|why| Problem::new(StatusCode::FORBIDDEN, why.detail()))?;
         }
-        need.check(&caller)?;
+        need.check(caller)?;
         let is_counted = !matches!(caller.proof(), Proof::None | Proof::Place);
         let counted = caller.id.clone().filter(|_| is_counted);
         if counted.is_none_or(|id| self.requests.take(id, Instant::now())) {
-            return Ok(caller);
+            return Ok(());
         }
         Err(slow("This token asks too often."))
     }
@@ -104,6 +118,7 @@ impl Door {
             Proof::None => Some(caller.clone()),
             Proof::Place => (!self.is_closed(lock)).then(|| caller.clone()),
             Proof::Holder(hash) => lock.holder.filter(|(_, own)| own == hash).map(|_| Caller::holder(*hash)),
+            Proof::Person(until) => (Timestamp::now() < *until).then(|| caller.clone()),
             Proof::Token(hash) => {
                 self.tokens.find(hash, Timestamp::now()).map(|token| Caller::of_token(&token))
             }
@@ -124,7 +139,11 @@ impl Door {
         if from.is_some_and(|from| !self.failures.has_turn(&from, now)) {
             return Err(slow("Too much that is not known here came from your address."));
         }
-        let known = if is_whole(text) { self.of_token(text) } else { lock.is_holder(text) };
+        let known = if is_whole(text) {
+            self.of_token(text)
+        } else {
+            self.of_person(text).or_else(|| lock.is_holder(text))
+        };
         known.ok_or_else(|| {
             if let Some(from) = from {
                 self.failures.take(from, now);
@@ -152,6 +171,19 @@ impl Door {
     /// Signs somebody out.
     pub(in crate::api) fn sign_out(&self, session: &[u8; 32]) {
         self.sessions.end(session);
+    }
+
+    /// Gets what is needed to check what this request shows, where that is elsewhere.
+    pub(in crate::api) async fn prepare(&self, headers: &HeaderMap) {
+        let text = bearer(headers).ok().filter(|text| is_jwt(text));
+        if let (Some(provider), Some(text)) = (&self.provider, text) {
+            provider.prepare(text).await;
+        }
+    }
+
+    fn of_person(&self, text: &[u8]) -> Option<Caller> {
+        let provider = self.provider.as_ref().filter(|_| is_jwt(text))?;
+        provider.person(text).map(Caller::of_person)
     }
 
     fn of_token(&self, text: &[u8]) -> Option<Caller> {

@@ -6,7 +6,9 @@
 mod caller;
 mod door;
 mod need;
+mod oidc;
 mod rate;
+mod reads;
 pub(super) mod session;
 mod tokens;
 mod told;
@@ -16,5 +18,6 @@ pub(super) use door::{Door, Lock};
 #[cfg(test)]
 pub(super) use need::NEEDS;
 pub(super) use need::Need;
+pub(super) use reads::{Read, Reads, Tally};
 pub use tokens::{NewToken, Token, TokenFault, TokenFile, fresh as fresh_token, last_used};
-pub(super) use told::{Turn, of_fate, of_session};
+pub(super) use told::{Turn, of_fate, of_reads, of_session};

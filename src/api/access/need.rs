@@ -33,6 +33,15 @@ impl Need {
         row.map_or(Need::Everything, |(_, need)| *need)
     }
 
+    /// True where the answer shows the log or what passed it by: who got it is told (THREATS Q18).
+    pub(in crate::api) fn is_told(self, route: Option<&str>) -> bool {
+        match self {
+            Need::Events | Need::Everything => route.is_some(),
+            Need::Staff => route == Some("/audit/v1/blind-spots"),
+            Need::Nothing | Need::Caller | Need::Operator => false,
+        }
+    }
+
     /// Lets a caller pass, or says what he lacks.
     ///
     /// # Errors

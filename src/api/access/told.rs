@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Caller;
+use super::reads::Tally;
 use super::tokens::{Fate, Token};
 use crate::event::own::{self, Own};
 use crate::event::{Actor, Assurance, Event, Outcome, Target};
@@ -63,6 +64,41 @@ pub(in crate::api) fn of_session(id: Uuid, now: Timestamp, caller: &Caller, turn
     };
     let own = Own { id, time: now, rule: "session", action, title, text, result: Outcome::Success };
     Event { category: Some(CATEGORY.to_owned()), actor: actor(caller), ..own::event(own) }
+}
+
+/// Of what somebody read within a minute, or was refused.
+pub(in crate::api) fn of_reads(id: Uuid, tally: &Tally) -> Event {
+    let Tally { caller, requests, events, .. } = tally;
+    let who = caller.name.as_deref().unwrap_or("Somebody unknown");
+    let (action, title, text, result) = if tally.is_refused {
+        let text = format!("{who} was refused {requests} times at the audit log");
+        ("ACCESS_REFUSED", "Access refused", text, Outcome::Denied)
+    } else {
+        let text = format!("{who} read the audit log: {requests} requests, {events} events");
+        ("LOG_READ", "Log read", text, Outcome::Success)
+    };
+    let asked = tally.asked.iter().map(|asked| {
+        json!({ "path": asked.path, "query": asked.query, "requests": asked.requests, "events": asked.events })
+    });
+    let details = [
+        ("requests", json!(requests)),
+        ("events", json!(events)),
+        ("asked", asked.collect()),
+        ("more", json!(tally.more)),
+    ];
+    let own = Own { id, time: tally.first, rule: own::READ, action, title, text, result };
+    let mut event = Event {
+        category: Some(CATEGORY.to_owned()),
+        actor: if caller.id.is_some() {
+            actor(caller)
+        } else {
+            Actor { r#type: "unknown".to_owned(), ..Actor::default() }
+        },
+        details: details.map(|(name, value)| (name.to_owned(), value)).into(),
+        ..own::event(own)
+    };
+    event.client.ip = tally.ip.unwrap_or(event.client.ip);
+    event
 }
 
 /// Which way somebody goes.

@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use tokio::sync::mpsc;
 
+use crate::event::own;
 use crate::store::{Filter, Found, Query};
 
 use super::super::events::push_event;
@@ -108,13 +109,14 @@ impl Follower {
             // Pages are cut at their old end, which here comes first.
             return Err(AskError::Busy);
         }
-        let mut bytes = Vec::new();
+        let (mut bytes, mut told) = (Vec::new(), 0);
         self.below = end;
         for Found { sealed, event } in page.events.iter().rev().filter(|found| found.sealed.sequence >= first)
         {
             if !self.filter.matches(event) {
                 continue;
             }
+            told += u64::from(!own::is_of_reading(event));
             self.push_id(&mut bytes, sealed.sequence.saturating_add(1));
             bytes.extend_from_slice(b"data: ");
             // JSON as it is stored has no line ends outside strings, and none inside.
@@ -124,6 +126,9 @@ impl Follower {
                 self.below = sealed.sequence.saturating_add(1);
                 break;
             }
+        }
+        if told > 0 {
+            self.state.note_followed(&self.parts, told);
         }
         Ok(bytes.into())
     }

@@ -2,6 +2,8 @@
 //! and a token for each kind of reader.
 
 mod matrix;
+mod oidc;
+mod reads;
 mod sessions;
 mod tokens;
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::process::{Process, request, simple_upstream};
+use crate::process::{Process, command, request, simple_upstream};
 
 /// Notes of organizations and teams. To whom an event belongs is never what a request says, so each has its rule.
 const NOTES: &str = "version: 1
@@ -38,12 +40,24 @@ pub(super) struct Office {
 impl Office {
     /// With these keys of `admin` beside the usual ones.
     pub(super) fn open(admin: &str) -> Office {
+        Office::open_with(&format!("admin: {{ listen: '127.0.0.1:0', {admin} }}\n"))
+    }
+
+    /// With this text in the configuration, `admin` among it.
+    pub(super) fn open_with(more: &str) -> Office {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("rules/notes")).unwrap();
         std::fs::write(folder.path().join("rules/notes/notes.yaml"), NOTES).unwrap();
-        let more = format!("watch: false\nadmin: {{ listen: '127.0.0.1:0', {admin} }}\n");
+        let more = format!("watch: false\n{more}");
         let process = Process::start_as(folder.path(), simple_upstream(), "rules", &more);
         Office { folder, process }
+    }
+
+    /// The same after a stop and a start.
+    pub(super) fn restarted(self) -> Office {
+        assert_eq!(self.process.terminate(), Some(0));
+        let process = Process::run(command(self.folder.path()), self.folder.path());
+        Office { folder: self.folder, process }
     }
 
     /// Adds a note, at a path that says whose it is.

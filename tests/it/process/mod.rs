@@ -133,10 +133,11 @@ impl Process {
         line.and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    /// Every event but those of starts and stops, oldest first.
+    /// Every event but those of starts and stops, and of our own reading, oldest first.
     pub(crate) fn events(&self) -> Vec<Value> {
         let mut events = self.all_events();
-        events.retain(|event| event["rule"]["id"] != "earwitness/recording");
+        let own = ["earwitness/recording", "earwitness/read"];
+        events.retain(|event| !own.iter().any(|rule| event["rule"]["id"] == *rule));
         events
     }
 

@@ -42,14 +42,14 @@ pub(in crate::api) async fn start(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
     match (caller.proof(), caller.session()) {
-        (Proof::Holder(_) | Proof::Token(_), None) => {}
+        (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_), None) => {}
         (Proof::None, _) => {
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "Show a token: `Authorization: Bearer …`."));
         }
         (Proof::Place, _) => {
             return Err(Problem::new(StatusCode::CONFLICT, "Nobody needs to sign in here."));
         }
-        (Proof::Holder(_) | Proof::Token(_), Some(_)) => {
+        (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_), Some(_)) => {
             return Err(Problem::new(StatusCode::CONFLICT, "You are signed in."));
         }
     }
