@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Query(args) => app::query(args),
         Command::Export(args) => app::export(args),
         Command::Import(args) => app::import(args),
+        Command::Reindex(args) => app::reindex(args),
         Command::Verify(args) => app::verify(args),
         Command::Backup(args) => app::backup(args),
         Command::Restore(args) => app::restore(args),

@@ -1,12 +1,13 @@
 //! Cursors: where a page ended, sealed so that it can only be used as it was given.
 //!
-//! A cursor is a place in the log ("below this sequence"), never an offset: events that arrive meanwhile go
+//! A cursor is a place in the log ("behind this sequence"), never an offset: events that arrive meanwhile go
 //! above it, so pages neither skip nor repeat. To the byte, before base64url without padding:
 //!
 //! ```text
-//! 1   version, 1
-//! 8   the sequence below which to go on, big-endian
-//! 16  fingerprint of the filter: SHA-256, cut
+//! 1   version, 2
+//! 1   0 to go on, 1 to go back
+//! 8   the sequence behind which to go on, big-endian
+//! 16  fingerprint of filter and order: SHA-256, cut
 //! 16  HMAC-SHA-256 of all that, cut; key = HMAC-SHA-256(installation key, "earwitness cursor 1")
 //! ```
 //!
@@ -17,11 +18,29 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::store::{Filter, Sight, Visible};
+use crate::store::{Filter, Order, Sight, Visible};
 
 /// Seals and opens cursors.
 pub(super) struct Cursors {
     key: [u8; 32],
+}
+
+/// Where a page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Behind which sequence.
+    pub(super) sequence: u64,
+    /// On which side of it.
+    pub(super) way: Way,
+}
+
+/// Which way pages are turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Onwards, in the order asked for.
+    On,
+    /// Back towards the first page.
+    Back,
 }
 
 /// Why a cursor is refused.
@@ -39,36 +58,42 @@ impl Cursors {
         Cursors { key: keyed(installation_key, b"earwitness cursor 1").finalize().into_bytes().into() }
     }
 
-    /// A cursor to go on below a sequence with the same filters.
-    pub(super) fn seal(&self, below: u64, filter: &Filter) -> String {
+    /// A cursor to go on there with the same filters and order.
+    pub(super) fn seal(&self, place: Place, filter: &Filter, order: Order) -> String {
         let mut bytes = [0; LENGTH];
         bytes[0] = VERSION;
-        bytes[1..9].copy_from_slice(&below.to_be_bytes());
-        bytes[9..SEALED].copy_from_slice(&fingerprint(filter));
+        bytes[1] = match place.way {
+            Way::On => 0,
+            Way::Back => 1,
+        };
+        bytes[2..10].copy_from_slice(&place.sequence.to_be_bytes());
+        bytes[10..SEALED].copy_from_slice(&fingerprint(filter, order));
         let tag = keyed(&self.key, &bytes[..SEALED]).finalize().into_bytes();
         bytes[SEALED..].copy_from_slice(&tag[..LENGTH - SEALED]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The sequence below which to go on.
+    /// Where to go on.
     ///
     /// # Errors
-    /// When the cursor is not ours, was changed, or belongs to other filters.
-    pub(super) fn open(&self, text: &str, filter: &Filter) -> Result<u64, CursorFault> {
+    /// When the cursor is not ours, was changed, or belongs to other filters or another order.
+    pub(super) fn open(&self, text: &str, filter: &Filter, order: Order) -> Result<Place, CursorFault> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorFault::Foreign)?;
         let bytes: [u8; LENGTH] = bytes.try_into().map_err(|_| CursorFault::Foreign)?;
         keyed(&self.key, &bytes[..SEALED])
             .verify_truncated_left(&bytes[SEALED..])
             .map_err(|_| CursorFault::Foreign)?;
-        if bytes[0] != VERSION {
-            return Err(CursorFault::Foreign);
-        }
-        if bytes[9..SEALED] != fingerprint(filter) {
+        let way = match bytes[..2] {
+            [VERSION, 0] => Way::On,
+            [VERSION, 1] => Way::Back,
+            _ => return Err(CursorFault::Foreign),
+        };
+        if bytes[10..SEALED] != fingerprint(filter, order) {
             return Err(CursorFault::OtherFilters);
         }
-        let mut below = [0; 8];
-        below.copy_from_slice(&bytes[1..9]);
-        Ok(u64::from_be_bytes(below))
+        let mut sequence = [0; 8];
+        sequence.copy_from_slice(&bytes[2..10]);
+        Ok(Place { sequence: u64::from_be_bytes(sequence), way })
     }
 }
 
@@ -81,10 +106,11 @@ pub(super) fn keyed(key: &[u8], data: &[u8]) -> Hmac<Sha256> {
 
 /// Equal for filters that mean the same whatever the order of their values. Every part is length-prefixed,
 /// so that no two filters write the same bytes.
-fn fingerprint(filter: &Filter) -> [u8; 16] {
+fn fingerprint(filter: &Filter, order: Order) -> [u8; 16] {
     // Taken apart by name: a new member must be added here, or it does not build.
     let Filter {
         visible,
+        things,
         actor,
         claimed_actor,
         action,
@@ -97,16 +123,37 @@ fn fingerprint(filter: &Filter) -> [u8; 16] {
         ip,
         from,
         to,
-        words,
+        organization,
+        team,
+        tag,
+        rule,
+        search,
     } = filter;
     let mut hash = Sha256::new();
-    for texts in [actor, claimed_actor, action, kind, category, source, target_type, target_id, words] {
+    hash.update([u8::from(order == Order::Oldest)]);
+    let texts = [
+        actor,
+        claimed_actor,
+        action,
+        kind,
+        category,
+        source,
+        target_type,
+        target_id,
+        organization,
+        team,
+        tag,
+        rule,
+    ];
+    for texts in texts {
         add(&mut hash, texts.iter().map(|text| text.to_lowercase()));
     }
+    add(&mut hash, search.iter().map(ToString::to_string));
     add(&mut hash, result.iter().map(|result| result.as_str().to_owned()));
     add(&mut hash, ip.iter().map(ToString::to_string));
     add(&mut hash, from.iter().map(ToString::to_string));
     add(&mut hash, to.iter().map(ToString::to_string));
+    add(&mut hash, things.iter().map(|thing| format!("{} {}{}", thing.r#type.len(), thing.r#type, thing.id)));
     add_visible(&mut hash, visible);
     let mut cut = [0; 16];
     cut.copy_from_slice(&hash.finalize()[..16]);
@@ -143,14 +190,16 @@ fn add(hash: &mut Sha256, values: impl Iterator<Item = String>) {
     }
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes that the tag covers.
-const SEALED: usize = 25;
-const LENGTH: usize = 41;
+const SEALED: usize = 26;
+const LENGTH: usize = 42;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PLACE: Place = Place { sequence: 42, way: Way::On };
 
     fn filter(actor: &[&str], action: &[&str]) -> Filter {
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
@@ -160,13 +209,14 @@ mod tests {
     #[test]
     fn a_cursor_opens_with_the_filters_it_was_made_for_in_any_order() {
         let cursors = Cursors::new(&[1; 32]);
-        let cursor = cursors.seal(42, &filter(&["a", "b"], &[]));
-        assert_eq!(cursors.open(&cursor, &filter(&["B", "a", "b"], &[])), Ok(42));
+        let cursor = cursors.seal(PLACE, &filter(&["a", "b"], &[]), Order::Newest);
+        assert_eq!(cursors.open(&cursor, &filter(&["B", "a", "b"], &[]), Order::Newest), Ok(PLACE));
         let other = Err(CursorFault::OtherFilters);
-        assert_eq!(cursors.open(&cursor, &filter(&["a"], &[])), other);
-        assert_eq!(cursors.open(&cursor, &filter(&["ab"], &[])), other);
-        assert_eq!(cursors.open(&cursor, &filter(&[], &["a", "b"])), other);
-        assert_eq!(cursors.open(&cursor, &filter(&["a"], &["b"])), other);
+        assert_eq!(cursors.open(&cursor, &filter(&["a"], &[]), Order::Newest), other);
+        assert_eq!(cursors.open(&cursor, &filter(&["ab"], &[]), Order::Newest), other);
+        assert_eq!(cursors.open(&cursor, &filter(&[], &["a", "b"]), Order::Newest), other);
+        assert_eq!(cursors.open(&cursor, &filter(&["a"], &["b"]), Order::Newest), other);
+        assert_eq!(cursors.open(&cursor, &filter(&["a", "b"], &[]), Order::Oldest), other);
     }
 
     // THREATS Q03
@@ -186,9 +236,14 @@ mod tests {
             Visible::Only(vec![sight("ab", "c")]),
         ];
         for (made, own) in all.iter().enumerate() {
-            let cursor = cursors.seal(42, &Filter { visible: own.clone(), ..Filter::default() });
+            let cursor =
+                cursors.seal(PLACE, &Filter { visible: own.clone(), ..Filter::default() }, Order::Newest);
             for (used, other) in all.iter().enumerate() {
-                let opened = cursors.open(&cursor, &Filter { visible: other.clone(), ..Filter::default() });
+                let opened = cursors.open(
+                    &cursor,
+                    &Filter { visible: other.clone(), ..Filter::default() },
+                    Order::Newest,
+                );
                 assert_eq!(opened.is_ok(), made == used, "{own:?} {other:?}");
             }
         }
@@ -198,25 +253,32 @@ mod tests {
     fn a_cursor_that_was_changed_or_comes_from_elsewhere_is_refused() {
         // THREATS Q03
         let cursors = Cursors::new(&[1; 32]);
-        let cursor = cursors.seal(42, &Filter::default());
+        let cursor = cursors.seal(PLACE, &Filter::default(), Order::Newest);
         let bytes = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut changed = bytes.clone();
                 changed[at] ^= 1 << bit;
                 let changed = URL_SAFE_NO_PAD.encode(changed);
-                assert_eq!(cursors.open(&changed, &Filter::default()), Err(CursorFault::Foreign));
+                assert_eq!(
+                    cursors.open(&changed, &Filter::default(), Order::Newest),
+                    Err(CursorFault::Foreign)
+                );
             }
         }
         for text in ["", "abc", "!", &cursor[1..], &format!("{cursor}A"), &"A".repeat(1 << 20)] {
-            assert_eq!(cursors.open(text, &Filter::default()), Err(CursorFault::Foreign));
+            assert_eq!(cursors.open(text, &Filter::default(), Order::Newest), Err(CursorFault::Foreign));
         }
-        assert_eq!(Cursors::new(&[2; 32]).open(&cursor, &Filter::default()), Err(CursorFault::Foreign));
+        assert_eq!(
+            Cursors::new(&[2; 32]).open(&cursor, &Filter::default(), Order::Newest),
+            Err(CursorFault::Foreign)
+        );
     }
 
     #[test]
     fn a_cursor_outlives_a_restart() {
-        let cursor = Cursors::new(&[1; 32]).seal(u64::MAX, &Filter::default());
-        assert_eq!(Cursors::new(&[1; 32]).open(&cursor, &Filter::default()), Ok(u64::MAX));
+        let last = Place { sequence: u64::MAX, way: Way::Back };
+        let cursor = Cursors::new(&[1; 32]).seal(last, &Filter::default(), Order::Newest);
+        assert_eq!(Cursors::new(&[1; 32]).open(&cursor, &Filter::default(), Order::Newest), Ok(last));
     }
 }

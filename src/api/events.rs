@@ -1,4 +1,4 @@
-//! The events themselves: a page of them, or one.
+//! The events themselves: a page of them (see `turn`), or one.
 //!
 //! An event leaves as it was stored, byte for byte, with its place in the tree set before its first member:
 //! nothing is parsed and written again, so what a client hashes is what we hashed.
@@ -12,13 +12,14 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::store::{Page, Query, Sealed, hex, unhex};
+use crate::store::{Sealed, hex, unhex};
 
 use super::access::Caller;
 use super::guard::Shown;
-use super::parameters::{self, Question};
+use super::parameters;
 use super::problem::Problem;
 use super::state::State;
+use super::turn::Turned;
 
 /// `GET /audit/v1/events`.
 pub(super) async fn list(
@@ -29,16 +30,11 @@ pub(super) async fn list(
     let (query, page_max) = (query.as_deref().unwrap_or(""), state.inner.limits.page_max);
     let question = parameters::read(query, &caller.sees(), &state.inner.cursors, page_max)
         .map_err(Problem::parameters)?;
-    let Question { filter, below, limit } = question;
-    let asked = filter.clone();
-    let page = state
-        .ask(move |reader, time_max| {
-            // One more than asked for tells whether there is more, even on the last page.
-            reader.query(&Query { filter: asked, below, limit: limit + 1, time_max })
-        })
-        .await?;
-    let next = next(&page, below, limit).map(|below| state.inner.cursors.seal(below, &filter));
-    Ok(shown(limit.min(page.events.len()), json(page_body(&page, limit, next.as_deref()))))
+    let (filter, order) = (question.filter.clone(), question.order);
+    let turned = state.ask(move |reader, time_max| Turned::read(reader, &question, time_max)).await?;
+    let seal = |place| state.inner.cursors.seal(place, &filter, order);
+    let (next, previous) = (turned.next.map(seal), turned.previous.map(seal));
+    Ok(shown(turned.count(), json(turned.body(next.as_deref(), previous.as_deref()))))
 }
 
 /// `GET /audit/v1/events/{id}`.
@@ -58,43 +54,9 @@ pub(super) async fn one(
 }
 
 /// An answer that says how many events are in it, for the record of who read what.
-fn shown(count: usize, mut answer: Response) -> Response {
+pub(super) fn shown(count: usize, mut answer: Response) -> Response {
     answer.extensions_mut().insert(Shown(count));
     answer
-}
-
-/// Below which sequence the next page begins; `None` when there is nothing more.
-fn next(page: &Page, below: Option<u64>, limit: usize) -> Option<u64> {
-    if page.events.len() > limit {
-        return page.events[..limit].last().map(|found| found.sealed.sequence);
-    }
-    // Cut before anything was found: go on where this page was to begin.
-    let cut = page.is_cut.then(|| below.unwrap_or(u64::MAX));
-    page.next.or(cut)
-}
-
-fn page_body(page: &Page, limit: usize, next: Option<&str>) -> Vec<u8> {
-    let events = &page.events[..limit.min(page.events.len())];
-    let bytes: usize = events.iter().map(|found| found.sealed.json.len() + PLACE_BYTES).sum();
-    let mut body = Vec::with_capacity(bytes + PLACE_BYTES);
-    body.extend_from_slice(b"{\"data\":[");
-    for (index, found) in events.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        push_event(&mut body, &found.sealed);
-    }
-    body.extend_from_slice(b"],\"pagination\":{\"nextCursor\":");
-    match next {
-        // A cursor is base64url: nothing in it needs escaping.
-        Some(cursor) => body.extend_from_slice(format!("\"{cursor}\",\"hasMore\":true").as_bytes()),
-        None => body.extend_from_slice(b"null,\"hasMore\":false"),
-    }
-    if page.is_cut && page.events.len() <= limit {
-        body.extend_from_slice(b",\"isCut\":true");
-    }
-    body.extend_from_slice(b"}}");
-    body
 }
 
 /// The stored object with `sequence`, `leaf` and `salt` before its own members.
@@ -132,14 +94,14 @@ fn placed<const N: usize>(text: &[u8]) -> Option<([u8; N], &[u8])> {
     Some((unhex(digits)?, rest.strip_prefix(b"\"")?))
 }
 
-fn json(body: Vec<u8>) -> Response {
+pub(super) fn json(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// What the place in the tree adds to an event, at most.
-const PLACE_BYTES: usize = 200;
+pub(super) const PLACE_BYTES: usize = 200;
 
 #[cfg(test)]
 mod tests {

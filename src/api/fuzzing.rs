@@ -2,7 +2,7 @@
 //! else.
 
 use super::cursor::Cursors;
-use crate::store::Filter;
+use crate::store::{Filter, Order};
 
 /// A cursor that we did not make is refused.
 ///
@@ -11,5 +11,5 @@ use crate::store::Filter;
 pub fn cursor(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let cursors = Cursors::new(&[7; 32]);
-    assert!(cursors.open(text, &Filter::default()).is_err(), "{text}");
+    assert!(cursors.open(text, &Filter::default(), Order::Newest).is_err(), "{text}");
 }

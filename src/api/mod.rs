@@ -5,13 +5,17 @@
 //! | `GET /` | the viewer; its files are below `/assets/` |
 //! | `GET /audit/v1` | what this is, as text |
 //! | `GET /openapi.json` | the same for programs |
-//! | `GET /audit/v1/events` | a page of events, newest first |
+//! | `GET /audit/v1/events` | a page of events |
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/tail` | events as they are recorded |
 //! | `GET /audit/v1/export` | all events asked for, as a file |
 //! | `GET /v2/event-types/{id}/history`, `GET /v2/bookings/{uid}/history` | the history of one thing, as Cal.com has it |
 //! | `GET /admin/reports/v1/activity/users/{user}/applications/calendar` | activities, as Google's Reports API has them |
 //! | `GET /audit/v1/searches`, `PUT` and `DELETE …/{name}` | searches that a reader has saved |
+//! | `GET /audit/v1/targets/{type}/{id}/history` | all events of one thing |
+//! | `GET /audit/v1/targets/{type}/{id}/state` | what it was like at a time |
+//! | `GET /audit/v1/facets` | which values events have, and how often |
+//! | `GET /audit/v1/histogram` | how many events there were when |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
@@ -26,11 +30,13 @@
 
 mod access;
 mod blind;
+mod counts;
 mod cursor;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod history;
 mod listen;
 mod openapi;
 mod page;
@@ -46,6 +52,7 @@ mod status;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use access::{NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
 pub use events::sealed;
@@ -85,6 +92,10 @@ pub fn router(state: State) -> Router {
             "/audit/v1/searches/{name}",
             put(searches::put).delete(searches::remove).fallback(async || Problem::method("DELETE,PUT")),
         )
+        .route("/audit/v1/targets/{type}/{id}/history", get(history::history))
+        .route("/audit/v1/targets/{type}/{id}/state", get(history::state_at))
+        .route("/audit/v1/facets", get(counts::facets))
+        .route("/audit/v1/histogram", get(counts::histogram))
         .route("/audit/v1/blind-spots", get(blind::list))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route(

@@ -1,4 +1,4 @@
-//! The query string of `GET /audit/v1/events`, read strictly: a parameter that is silently ignored would show
+//! The query strings of routes that take filters, read strictly: a parameter that is silently ignored would show
 //! an auditor more, or less, than was asked for.
 
 use ipnet::IpNet;
@@ -7,23 +7,27 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::event::Outcome;
-use crate::store::{Filter, Visible};
+use crate::store::{Clause, Filter, Order, Visible};
 use crate::yaml::nearest;
 
-use super::cursor::{CursorFault, Cursors};
+use super::cursor::{CursorFault, Cursors, Place};
 use super::problem::Wrong;
 
 /// What was asked.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) filter: Filter,
-    /// Where the page before ended.
-    pub(super) below: Option<u64>,
+    pub(super) order: Order,
+    /// Where the page begins; at the start of the log without it.
+    pub(super) place: Option<Place>,
     /// Events a page.
     pub(super) limit: usize,
 }
 
-/// Reads a query string of somebody who may see so much.
+/// Parameters and what each takes.
+pub(super) type Parameters = &'static [(&'static str, &'static str)];
+
+/// Reads the query string of a page, of somebody who may see so much.
 ///
 /// # Errors
 /// Everything that is wrong with it; at least one thing.
@@ -33,39 +37,88 @@ pub(super) fn read(
     cursors: &Cursors,
     limit_max: usize,
 ) -> Result<Question, Vec<Wrong>> {
-    let mut reading = Reading::new(limit_max);
-    reading.filter.visible = visible.clone();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        reading.take(&name, value.trim());
+    let base = Filter { visible: visible.clone(), ..Filter::default() };
+    read_on(query, base, Order::Newest, cursors, limit_max)
+}
+
+/// The same of a route that asks for something already, and has an order of its own.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_on(
+    query: &str,
+    base: Filter,
+    order: Order,
+    cursors: &Cursors,
+    limit_max: usize,
+) -> Result<Question, Vec<Wrong>> {
+    let Asked { filter, own, mut wrong } = Asked::read_on(query, base, PAGING);
+    let own_order = order;
+    let (mut order, mut limit, mut cursor) = (None, None, None);
+    for (name, value) in own {
+        let put = match name {
+            "order" => order_of(&value).and_then(|read| once(&mut order, read)),
+            "limit" => limit_of(&value, limit_max).and_then(|read| once(&mut limit, read)),
+            _ => once(&mut cursor, value),
+        };
+        if let Err(detail) = put {
+            wrong.push(Wrong::of(name, &detail, PAGING));
+        }
     }
-    reading.finish(cursors)
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let order = order.unwrap_or(own_order);
+    let place = cursor.map(|cursor: String| cursors.open(&cursor, &filter, order)).transpose();
+    let place = place.map_err(|fault| {
+        let detail = match fault {
+            CursorFault::Foreign => "was not made by this installation, or was changed",
+            CursorFault::OtherFilters => "belongs to other filters: repeat those of the first page",
+        };
+        vec![Wrong::of("cursor", detail, PAGING)]
+    })?;
+    let limit = limit.unwrap_or(LIMIT_DEFAULT.min(limit_max));
+    Ok(Question { filter, order, place, limit })
+}
+
+/// A query string of filters and of what a route takes beside them.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) filter: Filter,
+    /// The route's own parameters, in their order; the values are not empty.
+    pub(super) own: Vec<(&'static str, String)>,
+    /// What is wrong with the rest.
+    pub(super) wrong: Vec<Wrong>,
+}
+
+impl Asked {
+    /// Reads a query string of somebody who may see so much.
+    pub(super) fn read(query: &str, visible: &Visible, own: Parameters) -> Asked {
+        Asked::read_on(query, Filter { visible: visible.clone(), ..Filter::default() }, own)
+    }
+
+    fn read_on(query: &str, filter: Filter, own: Parameters) -> Asked {
+        let asked = Asked { filter, own: Vec::new(), wrong: Vec::new() };
+        let mut reading = Reading { asked, takes: own, values: 0 };
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            reading.take(&name, value.trim());
+        }
+        reading.finish()
+    }
 }
 
 struct Reading {
-    filter: Filter,
-    limit: Option<usize>,
-    limit_max: usize,
-    cursor: Option<String>,
+    asked: Asked,
+    /// What the route takes beside the filters.
+    takes: Parameters,
     values: usize,
-    wrong: Vec<Wrong>,
 }
 
 impl Reading {
-    fn new(limit_max: usize) -> Reading {
-        Reading {
-            filter: Filter::default(),
-            limit: None,
-            limit_max,
-            cursor: None,
-            values: 0,
-            wrong: Vec::new(),
-        }
-    }
-
     fn take(&mut self, name: &str, value: &str) {
         self.values += 1;
-        let Some(accepts) = PARAMETERS.iter().find(|(known, _)| *known == name).map(|(_, accepts)| accepts)
-        else {
+        let mut known = FILTERS.iter().chain(self.takes);
+        let Some((name, accepts)) = known.find(|(known, _)| *known == name) else {
             return self.unknown(name);
         };
         if value.is_empty() {
@@ -83,38 +136,33 @@ impl Reading {
     }
 
     /// Puts a value where it belongs, or says what is wrong with it.
-    fn put(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let filter = &mut self.filter;
-        match name {
-            "actor" => filter.actor.push(value.to_owned()),
-            "claimedActor" => filter.claimed_actor.push(value.to_owned()),
-            "action" => filter.action.push(value.to_owned()),
-            "type" => filter.kind.push(value.to_owned()),
-            "category" => filter.category.push(value.to_owned()),
-            "source" => filter.source.push(value.to_owned()),
-            "targetType" => filter.target_type.push(value.to_owned()),
-            "targetId" => filter.target_id.push(value.to_owned()),
-            "result" => filter
-                .result
-                .push(Outcome::parse(&value.to_ascii_lowercase()).ok_or("is none of the four results")?),
-            "ip" => filter.ip.push(network(value).ok_or("is neither an address nor a network")?),
-            "from" => once(&mut filter.from, time(value).ok_or("is neither a time nor a date")?)?,
-            "to" => once(&mut filter.to, time(value).ok_or("is neither a time nor a date")?)?,
-            "limit" => once(&mut self.limit, limit(value, self.limit_max)?)?,
-            "cursor" => once(&mut self.cursor, value.to_owned())?,
+    fn put(&mut self, name: &'static str, value: &str) -> Result<(), String> {
+        let filter = &mut self.asked.filter;
+        let texts = match name {
+            "actor" => &mut filter.actor,
+            "claimedActor" => &mut filter.claimed_actor,
+            "action" => &mut filter.action,
+            "type" => &mut filter.kind,
+            "category" => &mut filter.category,
+            "source" => &mut filter.source,
+            "targetType" => &mut filter.target_type,
+            "targetId" => &mut filter.target_id,
+            "organization" => &mut filter.organization,
+            "team" => &mut filter.team,
+            "tag" => &mut filter.tag,
+            "rule" => &mut filter.rule,
+            "result" | "ip" | "from" | "to" | "q" => return put_read(filter, name, value),
             _ => {
-                filter.words.extend(value.split_whitespace().map(str::to_owned));
-                if filter.words.len() > WORDS_MAX {
-                    filter.words.truncate(WORDS_MAX);
-                    return Err("holds more than 32 words".to_owned());
-                }
+                self.asked.own.push((name, value.to_owned()));
+                return Ok(());
             }
-        }
+        };
+        texts.push(value.to_owned());
         Ok(())
     }
 
     fn unknown(&mut self, name: &str) {
-        let known = PARAMETERS.iter().map(|(name, _)| *name);
+        let known = FILTERS.iter().chain(self.takes).map(|(name, _)| *name);
         let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
         let detail = match nearest(name, known.clone()) {
             Some(near) => format!("is not a parameter; did you mean `{near}`?"),
@@ -124,36 +172,49 @@ impl Reading {
     }
 
     fn wrong(&mut self, parameter: &str, detail: &str, accepts: &str) {
-        if self.wrong.len() < WRONG_MAX {
+        if self.asked.wrong.len() < WRONG_MAX {
             let (parameter, detail) = (parameter.to_owned(), detail.to_owned());
-            self.wrong.push(Wrong { parameter, detail, accepts: accepts.to_owned() });
+            self.asked.wrong.push(Wrong { parameter, detail, accepts: accepts.to_owned() });
         }
     }
 
-    fn finish(mut self, cursors: &Cursors) -> Result<Question, Vec<Wrong>> {
-        if let (Some(from), Some(to)) = (self.filter.from, self.filter.to)
+    fn finish(mut self) -> Asked {
+        if let (Some(from), Some(to)) = (self.asked.filter.from, self.asked.filter.to)
             && from >= to
         {
             self.wrong("to", "is not after `from`", TIME);
         }
-        if !self.wrong.is_empty() {
-            return Err(self.wrong);
-        }
-        let below = match self.cursor.take().map(|cursor| cursors.open(&cursor, &self.filter)) {
-            None => None,
-            Some(Ok(below)) => Some(below),
-            Some(Err(fault)) => {
-                let detail = match fault {
-                    CursorFault::Foreign => "was not made by this installation, or was changed",
-                    CursorFault::OtherFilters => "belongs to other filters: repeat those of the first page",
-                };
-                self.wrong("cursor", detail, CURSOR);
-                return Err(self.wrong);
-            }
-        };
-        let limit = self.limit.unwrap_or(LIMIT_DEFAULT.min(self.limit_max));
-        Ok(Question { filter: self.filter, below, limit })
+        self.asked
     }
+}
+
+impl Wrong {
+    /// What is wrong with one of a route's own parameters.
+    pub(super) fn of(name: &str, detail: &str, takes: Parameters) -> Wrong {
+        let accepts = takes.iter().find(|(known, _)| *known == name).map_or("", |(_, accepts)| accepts);
+        Wrong { parameter: name.to_owned(), detail: detail.to_owned(), accepts: accepts.to_owned() }
+    }
+}
+
+/// Filters whose values are more than text.
+fn put_read(filter: &mut Filter, name: &str, value: &str) -> Result<(), String> {
+    match name {
+        "result" => {
+            let result = Outcome::parse(&value.to_ascii_lowercase());
+            filter.result.push(result.ok_or("is none of the four results")?);
+        }
+        "ip" => filter.ip.push(network(value).ok_or("is neither an address nor a network")?),
+        "from" => once(&mut filter.from, time(value).ok_or("is neither a time nor a date")?)?,
+        "to" => once(&mut filter.to, time(value).ok_or("is neither a time nor a date")?)?,
+        _ => {
+            let clauses = Clause::parse_all(value)?;
+            if Clause::words(&filter.search) + Clause::words(&clauses) > Clause::WORDS_MAX {
+                return Err("holds more than 32 words".to_owned());
+            }
+            filter.search.extend(clauses);
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn once<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
@@ -164,7 +225,15 @@ pub(super) fn once<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
     Ok(())
 }
 
-fn limit(text: &str, most: usize) -> Result<usize, String> {
+fn order_of(text: &str) -> Result<Order, String> {
+    match text {
+        "newest" => Ok(Order::Newest),
+        "oldest" => Ok(Order::Oldest),
+        _ => Err("is neither `newest` nor `oldest`".to_owned()),
+    }
+}
+
+pub(super) fn limit_of(text: &str, most: usize) -> Result<usize, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let value = text.parse().ok().filter(|value| digits && (1..=most).contains(value));
     value.ok_or_else(|| format!("is not a whole number from 1 to {most}"))
@@ -187,8 +256,8 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| text.replace(' ', "+").parse().ok())
 }
 
-/// Every parameter and what it takes.
-pub(super) const PARAMETERS: &[(&str, &str)] = &[
+/// Every filter and what it takes.
+pub(super) const FILTERS: Parameters = &[
     ("actor", "an id, e-mail address or name"),
     ("claimedActor", "an id, e-mail address or name"),
     ("action", "an action, such as RESCHEDULED"),
@@ -198,19 +267,28 @@ pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("result", "success, failure, denied or unknown"),
     ("targetType", "a kind of target, such as booking"),
     ("targetId", "a target's identifier"),
+    ("organization", "an organization"),
+    ("team", "a team"),
+    ("tag", "a label of rules"),
+    ("rule", "a rule's id, such as calcom/booking.created"),
     ("ip", "an address or a network, such as 10.0.0.0/8"),
     ("from", TIME),
     ("to", TIME),
-    ("q", "words"),
+    ("q", "words, `begin*`, `\"a phrase\"`, `field:value`; `-` before what must not hold"),
+];
+/// What a page takes beside filters.
+pub(super) const PAGING: Parameters = &[
+    ("order", "`newest` or `oldest`, which comes first, once"),
     ("limit", "a whole number, once"),
-    ("cursor", CURSOR),
+    (
+        "cursor",
+        "`pagination.nextCursor` or `previousCursor` of a page, with the same filters and order, once",
+    ),
 ];
 pub(super) const TIME: &str = "a time such as 2026-01-31T08:00:00Z, or a date such as 2026-01-31, once";
-const CURSOR: &str = "`pagination.nextCursor` of the page before, with the same filters, once";
 const LIMIT_DEFAULT: usize = 50;
 const VALUE_CHARS_MAX: usize = 500;
 const VALUES_MAX: usize = 200;
-const WORDS_MAX: usize = 32;
 const NAME_CHARS_MAX: usize = 60;
 const WRONG_MAX: usize = 20;
 
@@ -240,8 +318,10 @@ mod tests {
         );
         let networks: Vec<String> = filter.ip.iter().map(ToString::to_string).collect();
         assert_eq!(networks, ["10.1.2.3/32", "10.1.0.0/16", "1.2.3.4/32"]);
-        assert_eq!(filter.words, ["two", "words", "more"]);
-        assert_eq!((asked.limit, asked.below), (50, None));
+        let search: Vec<String> = filter.search.iter().map(ToString::to_string).collect();
+        assert_eq!(search, [": two ", ": words ", ": more "]);
+        assert_eq!((asked.limit, asked.place, asked.order), (50, None, Order::Newest));
+        assert_eq!(question("order=oldest").order, Order::Oldest);
     }
 
     #[test]
@@ -274,6 +354,10 @@ mod tests {
         check("limit=0", &[("limit", "is not a whole number from 1 to 500")]);
         check("limit=501", &[("limit", "is not a whole number from 1 to 500")]);
         check("limit=%2B5", &[("limit", "is not a whole number from 1 to 500")]);
+        check("order=up", &[("order", "is neither `newest` nor `oldest`")]);
+        check("order=newest&order=newest", &[("order", "stands twice")]);
+        check("q=a*", &[("q", "has a `*` behind fewer than 2 letters")]);
+        check("q=acton:x", &[("q", "has `acton:`, which is no field; did you mean `actor:`?")]);
         check("limit=5&limit=6", &[("limit", "stands twice")]);
         check("result=good", &[("result", "is none of the four results")]);
         check("ip=10.0.0.0/33", &[("ip", "is neither an address nor a network")]);

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::record::Log;
-use crate::store::{Found, Page, Query, StoreError};
+use crate::store::{Counts, Found, Page, Query, StoreError, Tally};
 
 /// A log of events that can be read. Every call blocks.
 pub trait Reader: Send + Sync {
@@ -12,6 +12,12 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// When the log cannot be read.
     fn query(&self, query: &Query) -> Result<Page, StoreError>;
+
+    /// Counts events.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn tally(&self, tally: &Tally) -> Result<Counts, StoreError>;
 
     /// The event of that id.
     ///
@@ -26,6 +32,10 @@ pub trait Reader: Send + Sync {
 impl Reader for Log {
     fn query(&self, query: &Query) -> Result<Page, StoreError> {
         Log::query(self, query)
+    }
+
+    fn tally(&self, tally: &Tally) -> Result<Counts, StoreError> {
+        Log::tally(self, tally)
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::store::{Filter, Query};
+use crate::store::{Filter, Order, Query};
 
 use super::access::{Caller, Need};
 use super::state::{AskError, State, Trial};
@@ -69,7 +69,8 @@ async fn try_store(state: &State) -> Trial {
     // Its failure is told in the answer; in our log it would stand once a second.
     let asked = state.ask(|reader, time_max| {
         let time_max = time_max.min(TRIAL_MAX);
-        let query = Query { filter: Filter::default(), below: None, limit: 1, time_max };
+        let query =
+            Query { filter: Filter::default(), order: Order::Newest, after: None, limit: 1, time_max };
         Ok(reader.query(&query).map(|_| ()).map_err(|error| error.to_string()))
     });
     let trial = match asked.await {

@@ -18,7 +18,7 @@ use super::key;
 use super::reading::{Source, check_log, is_held};
 use crate::cli::{BackupArgs, Exit, RestoreArgs, show};
 use crate::config::{Config, Limits, environment};
-use crate::record::{COPY_LEAVES_OUT, Still};
+use crate::record::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW, Still};
 use crate::store::{Checked, hex};
 
 /// What a backup says of itself.
@@ -151,7 +151,7 @@ fn copy(from: &Path, to: &Path, but: &[&str]) -> Result<()> {
         let (from, to) = (entry.path(), to.join(&name));
         if kind.is_dir() {
             make_empty(&to)?;
-            copy(&from, &to, &[])?;
+            copy(&from, &to, COPY_LEAVES_OUT_BELOW)?;
         } else if kind.is_file() {
             match File::open(&from) {
                 Ok(mut source) => {

@@ -19,7 +19,7 @@ pub use access::token;
 pub use backup::{backup, restore};
 pub use demo::demo;
 pub use doctor::doctor;
-pub use reading::{blindspots, export, import, query, verify};
+pub use reading::{blindspots, export, import, query, reindex, verify};
 pub use recording::record;
 pub use serve::serve;
 
@@ -90,6 +90,7 @@ impl App {
         }
         let log = Log::open(&config.data_dir, Some(key), &config.limits, Arc::clone(&metrics))
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
+        log.index_beside()?;
         let life = Life::begin(&log, &config.data_dir).await?;
         reload::tell_of_start(&config.data_dir, &rules, &log).await;
         let blind = Blind::open(&config.data_dir);

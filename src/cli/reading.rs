@@ -54,6 +54,18 @@ pub struct WhichArgs {
     /// Identifier of the target, or of what is linked to it.
     #[arg(long, value_name = "ID")]
     pub target_id: Vec<String>,
+    /// Organization.
+    #[arg(long, value_name = "ID")]
+    pub organization: Vec<String>,
+    /// Team.
+    #[arg(long, value_name = "ID")]
+    pub team: Vec<String>,
+    /// A label of rules.
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// Id of the rule: `calcom/booking.created`.
+    #[arg(long, value_name = "ID")]
+    pub rule: Vec<String>,
     /// From this address or network: `10.0.0.0/8`.
     #[arg(long)]
     pub ip: Vec<String>,
@@ -63,8 +75,8 @@ pub struct WhichArgs {
     /// Before this time.
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// In which all these words occur.
-    #[arg(long, short, value_name = "WORDS")]
+    /// What must stand in it: `word`, `begin*`, `"a phrase"`, `field:value`; `-` before what must not.
+    #[arg(long, short, value_name = "SEARCH", allow_hyphen_values = true)]
     pub q: Option<String>,
 }
 
@@ -135,6 +147,17 @@ pub struct VerifyArgs {
     pub file: Option<PathBuf>,
 }
 
+/// Arguments of `reindex`.
+#[derive(Debug, Args)]
+pub struct ReindexArgs {
+    /// The configuration of the Earwitness whose log it is, which must not be running.
+    #[arg(long, short, env = "EARWITNESS_CONFIG", required_unless_present = "data_dir")]
+    pub config: Option<PathBuf>,
+    /// Its data directory, instead.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
@@ -184,6 +207,10 @@ impl WhichArgs {
             ("result", &self.result),
             ("targetType", &self.target_type),
             ("targetId", &self.target_id),
+            ("organization", &self.organization),
+            ("team", &self.team),
+            ("tag", &self.tag),
+            ("rule", &self.rule),
             ("ip", &self.ip),
         ];
         let lists =

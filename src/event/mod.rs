@@ -162,6 +162,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All four.
+    pub const ALL: [Outcome; 4] = [Outcome::Success, Outcome::Failure, Outcome::Denied, Outcome::Unknown];
+
     /// The word used in rules, JSON and filters.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -174,9 +177,7 @@ impl Outcome {
 
     /// The outcome of that name, if it is one of the four.
     pub fn parse(text: &str) -> Option<Outcome> {
-        [Outcome::Success, Outcome::Failure, Outcome::Denied, Outcome::Unknown]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == text)
+        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text)
     }
 }
 

@@ -126,6 +126,9 @@ fn instance(directory: &Path) -> io::Result<Uuid> {
 /// What a copy of a data directory does without: locks, and what is only remembered and may be half written.
 pub const COPY_LEAVES_OUT: &[&str] = &[LOCK, super::still::FILE, "snapshots"];
 
+/// What it does without in the folders: the index, which is made of the rest.
+pub const COPY_LEAVES_OUT_BELOW: &[&str] = &["index"];
+
 const LOCK: &str = "lock";
 /// A link in place of a file of ours is an error: it could lead anywhere (THREATS S12).
 fn no_follow() -> i32 {

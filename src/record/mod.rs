@@ -10,6 +10,7 @@
 //! it; since the tail lets go of an entry only when the store holds it, nothing is missed or seen twice.
 
 mod directory;
+mod indexer;
 mod mover;
 mod read;
 mod still;
@@ -34,13 +35,14 @@ use crate::store::{
 };
 use crate::telemetry::Metrics;
 use directory::Directory;
+use indexer::Call;
 use still::Stillness;
 use tail::Tail;
 use write::gaps::{self, Gaps, Room};
 use write::waits::Waits;
 
 pub use crate::journal::Urgency;
-pub use directory::COPY_LEAVES_OUT;
+pub use directory::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW};
 pub use still::Still;
 
 /// Where events go and where they are read. Cheap to clone; the last clone's drop does not stop the
@@ -100,6 +102,8 @@ struct Inner {
     /// Also held by what the journal calls back.
     gaps: Arc<Gaps>,
     waits: Arc<Waits>,
+    /// Wakes the indexer.
+    call: Call,
     /// What the last process has left open, until it is recovered.
     open: Mutex<Vec<OpenIntent>>,
     /// What was found damaged or lost, a sentence each.
@@ -111,6 +115,8 @@ struct Inner {
     mover_ended: Mutex<Receiver<()>>,
     /// Hangs up when the thread that tells of gaps has ended.
     teller_ended: Mutex<Receiver<()>>,
+    /// Hangs up when the indexer has ended; none where there is none.
+    indexer_ended: Mutex<Option<Receiver<()>>>,
     /// Last, so that the lock is given back after everything else is closed.
     _directory: Directory,
 }
@@ -183,6 +189,7 @@ impl Log {
             store,
             gaps: Arc::new(Gaps::new(Arc::clone(&metrics))),
             waits: Waits::new(settings.intents_max),
+            call: Call::default(),
             open: Mutex::new(open),
             metrics,
             stillness: Stillness::new(path),
@@ -191,6 +198,7 @@ impl Log {
             is_closed: AtomicBool::new(false),
             mover_ended: Mutex::new(mover_ended),
             teller_ended: Mutex::new(teller_ended),
+            indexer_ended: Mutex::default(),
             _directory: directory,
         });
         let age_max = settings.move_age_max;
@@ -297,6 +305,7 @@ impl Log {
         let left = || deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
         let inner = &self.inner;
         inner.is_closed.store(true, Ordering::Release);
+        inner.call.close();
         inner.gaps.close();
         // Hung up: there is never anything to receive.
         let _ = inner.teller_ended.lock().recv_timeout(left());
@@ -309,6 +318,9 @@ impl Log {
         let is_moved = matches!(ended, Err(RecvTimeoutError::Disconnected));
         if !is_written || !is_moved {
             tracing::warn!(events = inner.tail.len(), "closed before all events were in the store");
+        }
+        if let Some(ended) = &*inner.indexer_ended.lock() {
+            let _ = ended.recv_timeout(left());
         }
         inner.store.close();
         if let Some(missing) = inner.gaps.told() {

@@ -41,6 +41,7 @@ fn hand_over(inner: &Inner, entries: &[Sealed]) -> Result<(), StoreError> {
     inner.store.append(entries)?;
     inner.tail.release(last.sequence);
     inner.journal.release(inner.store.head().sequence);
+    inner.call.tell(inner.store.unindexed());
     inner.metrics.queue_depth.set(i64::try_from(inner.tail.len()).unwrap_or(i64::MAX));
     Ok(())
 }

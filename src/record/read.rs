@@ -5,36 +5,134 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use super::Log;
 use super::tail::Tail;
-use crate::store::{Embedded, Found, Page, Query, Sealed, Store, StoreError, event_of};
+use crate::store::{
+    Clock, Counts, Embedded, Found, Order, Page, Query, Sealed, Store, StoreError, Tally, event_of,
+};
 
-/// A page, newest first.
-pub(super) fn query(tail: &Tail, store: &Embedded, query: &Query) -> Result<Page, StoreError> {
-    let deadline = Instant::now().checked_add(query.time_max);
-    let limit = query.limit.max(1);
-    let entries = tail.entries();
-    let tail_first = entries.first().map_or(u64::MAX, |entry| entry.sequence);
-    let mut events = match from_tail(&entries, query, limit, deadline) {
-        Part::Page(page) => return Ok(page),
-        Part::Events(events) => events,
-    };
-    let below = query.below.map_or(tail_first, |below| below.min(tail_first));
-    let rest = Query {
-        filter: query.filter.clone(),
-        below: (below < u64::MAX).then_some(below),
-        limit: (limit - events.len()).max(1),
-        time_max: deadline
-            .map_or(query.time_max, |deadline| deadline.saturating_duration_since(Instant::now())),
-    };
-    let page = store.query(&rest)?;
-    if events.len() == limit {
-        // The page is full already; the store only told whether there is another.
-        let has_more = !page.events.is_empty() || page.next.is_some();
-        let next = events.last().filter(|_| has_more).map(|last| last.sealed.sequence);
-        return Ok(Page { events, next, is_cut: false });
+impl Log {
+    /// Counts events over journal and store as one. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn tally(&self, tally: &Tally) -> Result<Counts, StoreError> {
+        tally_both(&self.inner.tail, &self.inner.store, tally)
     }
-    events.extend(page.events);
-    Ok(Page { events, ..page })
+}
+
+/// A page.
+pub(super) fn query(tail: &Tail, store: &Embedded, query: &Query) -> Result<Page, StoreError> {
+    let asked = Asked {
+        query,
+        limit: query.limit.max(1),
+        deadline: Instant::now().checked_add(query.time_max),
+        entries: tail.entries(),
+    };
+    match query.order {
+        Order::Newest => newest(store, &asked),
+        Order::Oldest => oldest(store, &asked),
+    }
+}
+
+/// A question and what the tail held when it was asked.
+struct Asked<'a> {
+    query: &'a Query,
+    limit: usize,
+    deadline: Option<Instant>,
+    entries: Vec<Sealed>,
+}
+
+fn newest(store: &Embedded, asked: &Asked) -> Result<Page, StoreError> {
+    let Asked { query, limit, .. } = *asked;
+    let tail_first = asked.entries.first().map_or(u64::MAX, |entry| entry.sequence);
+    let mut page = Page::default();
+    if asked.take(&mut page, asked.entries.iter().rev()) == Taken::Enough {
+        return Ok(page);
+    }
+    let below = query.after.map_or(tail_first, |below| below.min(tail_first));
+    let rest = asked.rest((below < u64::MAX).then_some(below), limit - page.events.len());
+    let stored = store.query(&rest)?;
+    if page.events.len() == limit {
+        // The page is full already; the store only told whether there is another.
+        let has_more = !stored.events.is_empty() || stored.next.is_some();
+        page.next = page.events.last().filter(|_| has_more).map(|last| last.sealed.sequence);
+        return Ok(page);
+    }
+    page.events.extend(stored.events);
+    Ok(Page { events: page.events, ..stored })
+}
+
+fn oldest(store: &Embedded, asked: &Asked) -> Result<Page, StoreError> {
+    let mut page = store.query(&asked.rest(asked.query.after, asked.limit))?;
+    let Some(first) = asked.entries.first().filter(|_| page.next.is_none()) else { return Ok(page) };
+    // What was handed over meanwhile is in both.
+    page.events.retain(|found| found.sealed.sequence < first.sequence);
+    asked.take(&mut page, asked.entries.iter());
+    Ok(page)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// The page is full and there is more, or the time is over.
+    Enough,
+    All,
+}
+
+impl Asked<'_> {
+    /// The same question for the store.
+    fn rest(&self, after: Option<u64>, limit: usize) -> Query {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        Query {
+            filter: self.query.filter.clone(),
+            order: self.query.order,
+            after,
+            limit: limit.max(1),
+            time_max: self.deadline.map_or(self.query.time_max, left),
+        }
+    }
+
+    /// Puts those of the tail's entries that are asked for behind what the page has.
+    fn take<'e>(&self, page: &mut Page, entries: impl Iterator<Item = &'e Sealed>) -> Taken {
+        let mut place = None;
+        let start = self.query.after.unwrap_or(self.query.order.start());
+        for sealed in entries.filter(|entry| self.query.order.is_behind(entry.sequence, start)) {
+            let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_late && place.is_some() {
+                page.next = place;
+                page.is_cut = page.events.len() < self.limit;
+                return Taken::Enough;
+            }
+            place = Some(sealed.sequence);
+            let event = event_of(sealed.sequence, &sealed.json);
+            let Some(event) = event.filter(|event| self.query.filter.matches(event)) else { continue };
+            if page.events.len() == self.limit {
+                page.next = page.events.last().map(|last| last.sealed.sequence);
+                return Taken::Enough;
+            }
+            page.events.push(Found { sealed: sealed.clone(), event });
+        }
+        Taken::All
+    }
+}
+
+/// Counts over both.
+fn tally_both(tail: &Tail, store: &Embedded, tally: &Tally) -> Result<Counts, StoreError> {
+    let deadline = Instant::now().checked_add(tally.time_max);
+    let entries = tail.entries();
+    let (mut counts, mut clock) = (Counts::of(tally), Clock::new(tally.pieces.as_ref()));
+    for sealed in entries.iter().filter(|entry| tally.below.is_none_or(|below| entry.sequence < below)) {
+        let event = event_of(sealed.sequence, &sealed.json).filter(|event| tally.filter.matches(event));
+        if let Some(event) = event {
+            counts.add_event(tally, &mut clock, &event);
+        }
+    }
+    let tail_first = entries.first().map(|first| first.sequence);
+    let below = tail_first.into_iter().chain(tally.below).min();
+    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+    let time_max = deadline.map_or(tally.time_max, left);
+    counts.add(&store.tally(&Tally { below, time_max, ..tally.clone() })?);
+    Ok(counts)
 }
 
 /// The event of an id.
@@ -50,31 +148,4 @@ pub(super) fn get(tail: &Tail, store: &Embedded, id: Uuid) -> Result<Option<Foun
         Some(found) => Ok(Some(found)),
         None => store.get(id),
     }
-}
-
-enum Part {
-    /// The tail alone answers.
-    Page(Page),
-    /// The store is to be asked for the rest.
-    Events(Vec<Found>),
-}
-
-fn from_tail(entries: &[Sealed], query: &Query, limit: usize, deadline: Option<Instant>) -> Part {
-    let mut events: Vec<Found> = Vec::new();
-    let asked = entries.iter().rev().filter(|entry| query.below.is_none_or(|below| entry.sequence < below));
-    for (count, sealed) in asked.enumerate() {
-        let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if is_late && count > 0 {
-            let is_cut = events.len() < limit;
-            return Part::Page(Page { events, next: Some(sealed.sequence + 1), is_cut });
-        }
-        let event = event_of(sealed.sequence, &sealed.json).filter(|event| query.filter.matches(event));
-        let Some(event) = event else { continue };
-        if events.len() == limit {
-            let next = events.last().map(|last| last.sealed.sequence);
-            return Part::Page(Page { events, next, is_cut: false });
-        }
-        events.push(Found { sealed: sealed.clone(), event });
-    }
-    Part::Events(events)
 }

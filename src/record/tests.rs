@@ -13,7 +13,7 @@ use std::path::Path;
 use super::*;
 use crate::event::NoteCode;
 use crate::store::fixture::{event, id};
-use crate::store::{Filter, Query};
+use crate::store::{Filter, Order, Query};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -48,7 +48,13 @@ fn record(log: &Log, numbers: std::ops::RangeInclusive<u64>) {
 }
 
 fn question(below: Option<u64>, limit: usize) -> Query {
-    Query { filter: Filter::default(), below, limit, time_max: Duration::from_secs(20) }
+    Query {
+        filter: Filter::default(),
+        order: Order::Newest,
+        after: below,
+        limit,
+        time_max: Duration::from_secs(20),
+    }
 }
 
 /// Everything in the log, oldest first, page by page.

@@ -8,20 +8,25 @@ mod check;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod keyword;
 mod query;
 mod sealed;
 mod snapshots;
+mod tally;
 mod tree;
 mod visible;
 mod words;
 
 pub use check::{Checked, Fault, LeafCheck, Looked};
 pub use embedded::{Embedded, SledShelf};
-pub use query::{Filter, Page, Query};
+pub use keyword::Keyword;
+pub use query::{Filter, Order, Page, Query, Thing};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
+pub use tally::{Clock, Counts, Interval, PIECES_MAX, Pieces, Tally, Values};
 pub use tree::Tree;
 pub use visible::{Sight, Visible};
+pub use words::Clause;
 
 use uuid::Uuid;
 
@@ -36,7 +41,7 @@ pub struct Found {
     pub event: Event,
 }
 
-/// What every store can do. Later verbs (aggregate, export, expire, verify) join this list.
+/// What every store can do. Later verbs (export, expire, verify) join this list.
 pub trait Store: Send + Sync {
     /// Takes a contiguous batch that continues [`Store::head`]; entries already held are skipped when equal.
     /// When it returns, the batch is on disk.
@@ -66,11 +71,17 @@ pub trait Store: Send + Sync {
     /// As [`Store::query`].
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError>;
 
-    /// A page of events, newest first.
+    /// A page of events.
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Damaged`] when a partition cannot be read.
     fn query(&self, query: &Query) -> Result<Page, StoreError>;
+
+    /// Counts events: all, by value, and by time.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    fn tally(&self, tally: &Tally) -> Result<Counts, StoreError>;
 }
 
 /// Why a store refused.

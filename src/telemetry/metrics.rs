@@ -35,6 +35,8 @@ pub struct Metrics {
     pub events: IntCounterVec,
     /// Events in the journal that the store has not taken yet.
     pub queue_depth: IntGauge,
+    /// Events in the newest partition of the store that its index does not cover yet.
+    pub unindexed: IntGauge,
     /// Events that could not be recorded, by reason.
     pub drops: IntCounterVec,
     /// Intents, by whether they were on the disk before their requests went on.
@@ -118,6 +120,11 @@ impl Metrics {
                 &registry,
                 "queue_depth",
                 "Events in the journal that the store has not taken yet.",
+            ),
+            unindexed: gauge(
+                &registry,
+                "unindexed_events",
+                "Events in the newest partition of the store that its index does not cover yet.",
             ),
             drops: counters(&registry, "drops_total", "Events that could not be recorded.", &["reason"]),
             intents: counters(

@@ -82,6 +82,10 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/admin/reports/v1/activity/users/{user}/applications/{application}", Need::Events),
     ("/audit/v1/searches", Need::Events),
     ("/audit/v1/searches/{name}", Need::Events),
+    ("/audit/v1/targets/{type}/{id}/history", Need::Events),
+    ("/audit/v1/targets/{type}/{id}/state", Need::Events),
+    ("/audit/v1/facets", Need::Events),
+    ("/audit/v1/histogram", Need::Events),
     ("/audit/v1/blind-spots", Need::Staff),
     // Who am I? Anybody may ask that, and sign in.
     ("/audit/v1/session", Need::Nothing),

@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, HttpMethod, Ref, Required, ResponseBuilder};
 
 use super::super::access::Need;
 use super::super::shapes::{EXPORT_PARAMETERS, calcom, google};
-use super::super::{blind, parameters};
+use super::super::{blind, counts, history, parameters};
 use super::schema;
 
 /// What a route does with a method.
@@ -130,17 +130,17 @@ pub(super) const ALL: &[Row] = &[
     get("/openapi.json", "This description", Answer::Json("Object")),
     get("/audit/v1", "What there is, in words", Answer::Other("text/plain; charset=utf-8")),
     Row {
-        query: &[parameters::PARAMETERS],
+        query: &[parameters::FILTERS, parameters::PAGING],
         ..get("/audit/v1/events", "A page of events", Answer::Json("Page"))
     },
     get("/audit/v1/events/{id}", "One event", Answer::Json("Event")),
     Row {
-        query: &[parameters::PARAMETERS],
+        query: &[parameters::FILTERS],
         without: &["limit", "cursor", "order"],
         ..get("/audit/v1/tail", "Events as they are recorded", Answer::Other("text/event-stream"))
     },
     Row {
-        query: &[EXPORT_PARAMETERS, parameters::PARAMETERS],
+        query: &[EXPORT_PARAMETERS, parameters::FILTERS, parameters::PAGING],
         without: &["limit"],
         ..get("/audit/v1/export", "All events of these filters, as a file", Answer::File)
     },
@@ -167,6 +167,26 @@ pub(super) const ALL: &[Row] = &[
             "Activities, as Google's Reports API has them",
             Answer::Json("Object"),
         )
+    },
+    Row {
+        query: &[parameters::FILTERS, parameters::PAGING],
+        ..get("/audit/v1/targets/{type}/{id}/history", "All events of one thing", Answer::Json("Page"))
+    },
+    Row {
+        query: &[history::STATE_PARAMETERS],
+        ..get(
+            "/audit/v1/targets/{type}/{id}/state",
+            "What a thing was like at a time",
+            Answer::Json("Object"),
+        )
+    },
+    Row {
+        query: &[counts::FACETS_PARAMETERS, parameters::FILTERS],
+        ..get("/audit/v1/facets", "Which values events have, and how often", Answer::Json("Object"))
+    },
+    Row {
+        query: &[counts::HISTOGRAM_PARAMETERS, parameters::FILTERS],
+        ..get("/audit/v1/histogram", "How many events there were when", Answer::Json("Object"))
     },
     Row {
         query: &[blind::PARAMETERS],

@@ -16,7 +16,7 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::event::{Actor, Assurance, Change, Event, Outcome};
-use crate::store::{Filter, Found, Query};
+use crate::store::{Filter, Found, Order, Query};
 use crate::value::Value;
 
 use super::super::access::Caller;
@@ -89,7 +89,9 @@ async fn history(
                     Some(_) | None => return Ok(None),
                 },
             };
-            reader.query(&Query { filter, below, limit: limit + 1, time_max }).map(Some)
+            reader
+                .query(&Query { filter, order: Order::Newest, after: below, limit: limit + 1, time_max })
+                .map(Some)
         })
         .await?;
     let Some(page) = found else {

@@ -22,9 +22,10 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::export::{Dialect, EVERYTHING, Encoder, ExportError, Facts, Format, Place, Shape, Telltale};
-use crate::store::{Filter, Found, Page, Query, Sight, Visible};
+use crate::store::{Filter, Found, Order, Page, Query, Sight, Visible};
 
 use super::super::access::Caller;
+use super::super::cursor::Way;
 use super::super::events::push_event;
 use super::super::parameters::{self, Question, once};
 use super::super::problem::{Problem, Wrong};
@@ -45,10 +46,11 @@ pub(in crate::api) async fn export(
     let made = Timestamp::now();
     let head = head(wish.shape.format(), made);
     let log = newest(&state, &visible).await?;
-    let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.below.is_some(), log);
+    let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.after.is_some(), log);
     let mut bytes = Vec::new();
     let encoder = Encoder::new(wish.shape, facts, &mut bytes).map_err(failed)?;
-    let exporting = Exporting { state, parts, visible, filter: wish.filter, below: wish.below };
+    let exporting =
+        Exporting { state, parts, visible, filter: wish.filter, order: wish.order, after: wish.after };
     // The first page is read before anything is said, so that what fails at once has a status.
     let first = match wish.id {
         None => exporting.page().await?,
@@ -65,7 +67,8 @@ pub(in crate::api) async fn export(
 struct Wish {
     shape: Shape,
     filter: Filter,
-    below: Option<u64>,
+    order: Order,
+    after: Option<u64>,
     /// One event, instead of those that a filter lets through.
     id: Option<Uuid>,
     /// The filters as they were given.
@@ -109,13 +112,20 @@ impl Wish {
                 return Err(wrong);
             }
         };
-        let Question { filter, below, .. } = question;
+        let Question { filter, order, place, .. } = question;
+        if place.is_some_and(|place| place.way == Way::Back) {
+            let detail = "leads back; an export goes on".to_owned();
+            let accepts =
+                "`pagination.nextCursor` of a page with the same filters and order, once".to_owned();
+            return Err(vec![Wrong { parameter: "cursor".to_owned(), detail, accepts }]);
+        }
+        let after = place.map(|place| place.sequence);
         if own.id.is_some() && !said.is_empty() {
             let detail = "names one event: filters say nothing more".to_owned();
             return Err(vec![Wrong { parameter: "id".to_owned(), detail, accepts: ID.to_owned() }]);
         }
         said.extend(own.id.map(|id| ("id".to_owned(), id.to_string())));
-        Ok(Wish { shape, filter, below, id: own.id, said })
+        Ok(Wish { shape, filter, order, after, id: own.id, said })
     }
 }
 
@@ -158,7 +168,8 @@ struct Exporting {
     parts: Parts,
     visible: Visible,
     filter: Filter,
-    below: Option<u64>,
+    order: Order,
+    after: Option<u64>,
 }
 
 /// What there is of the file.
@@ -200,7 +211,7 @@ impl Exporting {
         loop {
             let next = match page.is_cut {
                 // Cut before anything was found: go on where this page was to begin.
-                true => page.next.or(self.below).or(Some(u64::MAX)),
+                true => page.next.or(self.after).or(Some(self.order.start())),
                 false => page.next,
             };
             file = blocking(move || file.with(&page.events)).await?;
@@ -209,7 +220,7 @@ impl Exporting {
                 return Err(gone());
             }
             let Some(next) = next else { return Ok(file.encoder) };
-            self.below = Some(next);
+            self.after = Some(next);
             page = self.page().await.map_err(|error| ExportError::Io(io::Error::other(error)))?;
             // His right may have ended meanwhile, and a workbook sends nothing that would tell that he is gone.
             if sender.is_closed() || self.state.sees(&self.parts) != self.visible {
@@ -222,10 +233,11 @@ impl Exporting {
     async fn page(&self) -> Result<Page, AskError> {
         let mut patience = PATIENCE;
         loop {
-            let (filter, below, limit) = (self.filter.clone(), self.below, self.state.inner.limits.page_max);
+            let (filter, order, after) = (self.filter.clone(), self.order, self.after);
+            let limit = self.state.inner.limits.page_max;
             let asked = self
                 .state
-                .ask(move |reader, time_max| reader.query(&Query { filter, below, limit, time_max }));
+                .ask(move |reader, time_max| reader.query(&Query { filter, order, after, limit, time_max }));
             match asked.await {
                 Err(AskError::Busy) if patience > 0 => patience -= 1,
                 answer => return answer,
@@ -238,7 +250,7 @@ impl Exporting {
         let found = self.state.ask(move |reader, _| reader.get(id)).await?;
         let found = found.filter(|found| self.visible.shows(&found.event));
         let found = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "No event has this id."))?;
-        Ok(Page { events: vec![found], next: None, is_cut: false })
+        Ok(Page { events: vec![found], ..Page::default() })
     }
 }
 
@@ -267,8 +279,9 @@ async fn blocking<T: Send + 'static>(
 /// The newest event that somebody sees: where the log stands for him.
 async fn newest(state: &State, visible: &Visible) -> Result<Option<Place>, AskError> {
     let filter = Filter { visible: visible.clone(), ..Filter::default() };
-    let page =
-        state.ask(move |reader, time_max| reader.query(&Query { filter, below: None, limit: 1, time_max }));
+    let page = state.ask(move |reader, time_max| {
+        reader.query(&Query { filter, order: Order::Newest, after: None, limit: 1, time_max })
+    });
     let page = page.await?;
     let place = page.events.first().and_then(|found| {
         let mut event = Vec::new();

@@ -11,8 +11,9 @@ use axum::http::request::Parts;
 use tokio::sync::mpsc;
 
 use crate::event::own;
-use crate::store::{Filter, Found, Query};
+use crate::store::{Filter, Found, Order, Query};
 
+use super::super::cursor::{Place as Mark, Way};
 use super::super::events::push_event;
 use super::super::state::{AskError, State};
 use super::{Pace, Place};
@@ -102,7 +103,8 @@ impl Follower {
             .state
             .ask(move |reader, time_max| {
                 let limit = usize::try_from(end - first).unwrap_or(1);
-                reader.query(&Query { filter: Filter::default(), below: Some(end), limit, time_max })
+                let (filter, order) = (Filter::default(), Order::Newest);
+                reader.query(&Query { filter, order, after: Some(end), limit, time_max })
             })
             .await?;
         if page.is_cut {
@@ -150,7 +152,8 @@ impl Follower {
     }
 
     fn push_id(&self, bytes: &mut Vec<u8>, below: u64) {
-        let id = self.state.inner.cursors.seal(below, &self.filter);
+        let place = Mark { sequence: below, way: Way::On };
+        let id = self.state.inner.cursors.seal(place, &self.filter, Order::Newest);
         bytes.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
 }

@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::parameters::{self, Question};
 use super::problem::{Problem, Wrong};
 use super::state::{State, busy};
+use crate::store::Order;
 use follow::Follower;
 
 /// The turns to follow the log, and their common end.
@@ -95,14 +96,19 @@ fn asked(state: &State, parts: &Parts) -> Result<Place, Vec<Wrong>> {
     let Question { filter, .. } = parameters::read(query, &visible, cursors, state.inner.limits.page_max)?;
     let below = match parts.headers.get(&LAST_EVENT_ID) {
         None => state.newest().saturating_add(1),
-        Some(id) => id.to_str().ok().and_then(|id| cursors.open(id, &filter).ok()).ok_or_else(|| {
-            vec![Wrong {
-                parameter: "Last-Event-ID".to_owned(),
-                detail: "was not made by this installation for these filters, or was changed".to_owned(),
-                accepts: "the `id` of a message of a tail with the same filters, or no such header"
-                    .to_owned(),
-            }]
-        })?,
+        Some(id) => id
+            .to_str()
+            .ok()
+            .and_then(|id| cursors.open(id, &filter, Order::Newest).ok())
+            .map(|place| place.sequence)
+            .ok_or_else(|| {
+                vec![Wrong {
+                    parameter: "Last-Event-ID".to_owned(),
+                    detail: "was not made by this installation for these filters, or was changed".to_owned(),
+                    accepts: "the `id` of a message of a tail with the same filters, or no such header"
+                        .to_owned(),
+                }]
+            })?,
     };
     Ok(Place { filter, below })
 }

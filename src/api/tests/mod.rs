@@ -21,7 +21,7 @@ use super::{Reader, Readiness, RulesState, Setup, State, router};
 use crate::blind::Blind;
 use crate::config::{Admin, Limits, Secret};
 use crate::event::Event;
-use crate::store::{Found, Page, Query, Sealed, StoreError};
+use crate::store::{Clock, Counts, Found, Order, Page, Query, Sealed, StoreError, Tally};
 use crate::telemetry::Metrics;
 
 pub(super) const TOKEN: &str = "0123456789abcdef";
@@ -60,16 +60,29 @@ impl Reader for Memory {
         self.fail()?;
         let matches = |found: &&Found| {
             let action = &query.filter.action;
-            query.below.is_none_or(|below| found.sealed.sequence < below)
+            query.after.is_none_or(|after| query.order.is_behind(found.sealed.sequence, after))
                 && (action.is_empty() || action.contains(&found.event.action))
         };
         let events = self.events.read();
-        let mut rest = events.iter().rev().filter(matches);
+        let mut sorted: Vec<&Found> = events.iter().collect();
+        if query.order == Order::Newest {
+            sorted.reverse();
+        }
+        let mut rest = sorted.into_iter().filter(|found| matches(found));
         let cut_after = *self.cut_after.lock();
         let found: Vec<Found> = rest.by_ref().take(cut_after.unwrap_or(query.limit)).cloned().collect();
         let has_more = rest.next().is_some();
         let next = found.last().map(|found| found.sealed.sequence).filter(|_| has_more);
-        Ok(Page { is_cut: cut_after.is_some() && has_more, events: found, next })
+        Ok(Page { is_cut: cut_after.is_some() && has_more, events: found, next, is_scanned: false })
+    }
+
+    fn tally(&self, tally: &Tally) -> Result<Counts, StoreError> {
+        self.fail()?;
+        let (mut counts, mut clock) = (Counts::of(tally), Clock::new(tally.pieces.as_ref()));
+        for found in self.events.read().iter().filter(|found| tally.filter.matches(&found.event)) {
+            counts.add_event(tally, &mut clock, &found.event);
+        }
+        Ok(counts)
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {

@@ -139,11 +139,17 @@ mod tests {
     use super::*;
     use crate::config::Limits;
     use crate::event::Outcome;
-    use crate::store::{Filter, Query};
+    use crate::store::{Filter, Order, Query};
     use crate::telemetry::Metrics;
 
     fn events(log: &Log) -> Vec<Event> {
-        let query = Query { filter: Filter::default(), below: None, limit: 100, time_max: PATIENCE };
+        let query = Query {
+            filter: Filter::default(),
+            order: Order::Newest,
+            after: None,
+            limit: 100,
+            time_max: PATIENCE,
+        };
         let mut events: Vec<Event> =
             log.query(&query).unwrap().events.into_iter().map(|found| found.event).collect();
         events.reverse();

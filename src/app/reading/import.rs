@@ -26,7 +26,7 @@ use crate::event::own::{self, Own};
 use crate::event::{Event, Outcome};
 use crate::export::{Place, Wholeness};
 use crate::record::{Log, Urgency};
-use crate::store::{Filter, Query};
+use crate::store::{Filter, Order, Query};
 use crate::telemetry::Metrics;
 use crate::value::{Map, json};
 
@@ -113,8 +113,13 @@ async fn record(log: &Log, file: &Path, mut origin: Map) -> Result<Imported> {
 fn ids(log: &Log) -> Result<HashSet<Uuid>> {
     let (mut ids, mut below) = (HashSet::new(), None);
     loop {
-        let page =
-            log.query(&Query { filter: Filter::default(), below, limit: BATCH, time_max: PATIENCE })?;
+        let page = log.query(&Query {
+            filter: Filter::default(),
+            order: Order::Newest,
+            after: below,
+            limit: BATCH,
+            time_max: PATIENCE,
+        })?;
         ids.extend(page.events.iter().map(|found| found.event.id));
         ensure!(ids.len() <= IDS_MAX, "this log has more than {IDS_MAX} events: import into a new one");
         let Some(next) = page.next else { return Ok(ids) };

@@ -6,6 +6,7 @@ mod blindspots;
 mod export;
 mod import;
 mod query;
+mod reindex;
 mod verify;
 
 pub(super) use ask::ask;
@@ -13,6 +14,7 @@ pub use blindspots::blindspots;
 pub use export::export;
 pub use import::import;
 pub use query::query;
+pub use reindex::reindex;
 pub(super) use verify::of_log as check_log;
 pub use verify::verify;
 
@@ -143,6 +145,16 @@ impl Source {
             tell: Arc::new(|_| ()),
         });
         Ok(Source::Directory { routes: Routes::new(state), log, page_max })
+    }
+
+    /// Makes the index of a log that nobody else holds anew; returns how many events the log has.
+    ///
+    /// # Errors
+    /// When the index cannot be made.
+    fn reindex(&self) -> Result<u64> {
+        let Source::Directory { log, .. } = self else { bail!("the log is in use") };
+        log.reindex()?;
+        Ok(log.head().sequence)
     }
 
     /// What `GET target` answers.

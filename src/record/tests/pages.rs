@@ -87,7 +87,13 @@ fn a_query_without_time_still_goes_on_from_page_to_page() {
     let filter = Filter { actor: vec!["u3".to_owned()], ..Filter::default() };
     let (mut below, mut seen, mut cuts) = (None, Vec::new(), 0);
     loop {
-        let query = Query { filter: filter.clone(), below, limit: 5, time_max: Duration::ZERO };
+        let query = Query {
+            filter: filter.clone(),
+            order: Order::Newest,
+            after: below,
+            limit: 5,
+            time_max: Duration::ZERO,
+        };
         let page = log.query(&query).unwrap();
         assert!(page.next.is_none_or(|next| below.is_none_or(|below| next < below)), "{page:?}");
         seen.extend(page.events.iter().map(|found| found.sealed.sequence));

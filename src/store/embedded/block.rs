@@ -284,6 +284,11 @@ impl Block {
         self.first + self.kept.len() as u64 - 1
     }
 
+    /// True when the entry of that sequence is in it.
+    pub(super) fn holds(&self, sequence: u64) -> bool {
+        (self.first..=self.last()).contains(&sequence)
+    }
+
     /// Its events, first to last: sequence, facts, JSON. Those that were removed are not among them.
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (u64, Facts, &[u8])> {
         let there = self.kept.iter().enumerate().filter(|(_, kept)| !kept.is_removed);

@@ -1,5 +1,5 @@
 //! The store that needs nothing but a directory: one sled 0.34 database per UTC day, or per million events.
-//! The only folder that names sled; its readers know pages and events.
+//! The only folder that names sled and tantivy; its readers know pages and events.
 //!
 //! ```text
 //! <directory>/
@@ -7,6 +7,7 @@
 //!     <first sequence, 20 digits>/
 //!         note      how many events, the tree before and behind them (see note.rs), synced after each hand-over
 //!         events/   the database (see partition.rs for keys, block.rs for values)
+//!         index/    what finds events in it (see index/mod.rs); may be removed
 //! ```
 //!
 //! A hand-over is: blocks and mark in atomic batches, flush, sync, note. Cut off anywhere, it is repeated
@@ -17,10 +18,13 @@
 mod audit;
 mod block;
 mod catalogue;
+mod find;
+mod index;
 mod note;
 mod partition;
 mod scan;
 mod shelf;
+mod tally;
 mod tiles;
 
 pub use shelf::SledShelf;
@@ -34,7 +38,7 @@ use uuid::Uuid;
 
 use super::tree::Tree;
 use super::tree::leaf;
-use super::{Found, Head, LeafCheck, Page, Query, Sealed, Store, StoreError};
+use super::{Counts, Found, Head, LeafCheck, Page, Query, Sealed, Store, StoreError, Tally};
 use block::{Facts, Packer};
 use catalogue::{Catalogue, io_error};
 use note::{Grown, Note, day_of};
@@ -301,11 +305,15 @@ impl Store for Embedded {
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
-        scan::get(&self.catalogue, id)
+        find::get(&self.catalogue, id)
     }
 
     fn query(&self, query: &Query) -> Result<Page, StoreError> {
         scan::query(&self.catalogue, query)
+    }
+
+    fn tally(&self, tally: &Tally) -> Result<Counts, StoreError> {
+        tally::tally(&self.catalogue, tally)
     }
 }
 

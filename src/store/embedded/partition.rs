@@ -127,6 +127,15 @@ impl Partition {
         self.db.range(from..APPLIED.to_vec()).filter_map(pair)
     }
 
+    /// Where the block that holds `sequence` begins, or `sequence` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn start_of(&self, sequence: u64) -> Result<u64, Trouble> {
+        let found = self.blocks_below(sequence.saturating_add(1)).next().transpose()?;
+        Ok(found.map_or(sequence, |(first, _)| first))
+    }
+
     /// The block that holds `sequence`, if there is one.
     ///
     /// # Errors

@@ -1,26 +1,39 @@
-//! Reading: pages newest first, and single events by id. Blocks are undone one at a time, from the end of
-//! the newest partition towards the beginning of the oldest, until the page is full or the time is over.
+//! Reading pages: partition after partition in the order asked for, until the page is full or the time is over.
+//!
+//! In a partition, what its index covers is found by the index: it says which events may be meant, and they
+//! alone are read. The rest, and everything where there is no index, is looked at block by block. Either way
+//! the filter itself decides on each event, so that an index can make an answer faster and never other.
 
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Instant;
 
-use uuid::Uuid;
-
-use super::block::{Block, Facts, Label, id_ms};
+use super::block::{Block, Facts, Label};
 use super::catalogue::Catalogue;
+use super::index::{Index, Plan};
 use super::note::Note;
-use super::partition::{Partition, Trouble, decoded, guarded, label};
-use crate::store::{Filter, Found, Page, Query, StoreError, event_of};
+use super::partition::{Pair, Partition, Trouble, decoded, guarded, label};
+use crate::store::{Filter, Found, Order, Page, Query, StoreError, event_of};
 
-/// A page of events, newest first.
+/// A page of events.
 pub(super) fn query(catalogue: &Catalogue, query: &Query) -> Result<Page, StoreError> {
     let mut paging = Paging::new(query);
-    for note in catalogue.notes().iter().rev() {
-        if paging.below <= note.first || !may_match_note(&query.filter, note) {
+    let mut notes = catalogue.notes();
+    if query.order == Order::Newest {
+        notes.reverse();
+    }
+    for note in notes {
+        let far = match query.order {
+            Order::Newest => note.first,
+            Order::Oldest => note.head().sequence,
+        };
+        if note.count == 0
+            || !query.order.is_behind(far, paging.place)
+            || !may_match_note(&query.filter, &note)
+        {
             continue;
         }
-        let partition = catalogue.open(note.first)?;
-        let read = guarded(|| paging.read(&partition)).and_then(|result| result);
-        match read.map_err(|trouble| catalogue.refuse(note.first, trouble))? {
+        match paging.read(catalogue, &note)? {
             Flow::GoOn => {}
             Flow::Full => return Ok(paging.page_of(End::More)),
             Flow::Late => return Ok(paging.page_of(End::Cut)),
@@ -29,34 +42,21 @@ pub(super) fn query(catalogue: &Catalogue, query: &Query) -> Result<Page, StoreE
     Ok(paging.page_of(End::All))
 }
 
-/// The event of an id. Its time narrows the search: blocks near it first, then every block whose span of
-/// id times holds it, which is exact whatever clocks did.
-pub(super) fn get(catalogue: &Catalogue, id: Uuid) -> Result<Option<Found>, StoreError> {
-    let time = id_ms(id);
-    for note in catalogue.notes().iter().rev() {
-        if !note.ids.is_some_and(|ids| ids.holds(time)) {
-            continue;
-        }
-        let partition = catalogue.open(note.first)?;
-        let found = guarded(|| find(&partition, note, id)).and_then(|result| result);
-        if let Some(found) = found.map_err(|trouble| catalogue.refuse(note.first, trouble))? {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
 /// A page that is being filled. It looks one event further than the page is long, to know whether there
 /// is another page.
 struct Paging<'a> {
     query: &'a Query,
+    plan: Plan,
     limit: usize,
     deadline: Option<Instant>,
-    /// Everything from here on was looked at.
-    below: u64,
+    /// Everything up to here was looked at.
+    place: u64,
     events: Vec<Found>,
+    /// How many events were looked at one by one.
+    scanned: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     GoOn,
     Full,
@@ -73,26 +73,150 @@ impl Paging<'_> {
     fn new(query: &Query) -> Paging<'_> {
         Paging {
             query,
+            plan: Plan::of(&query.filter),
             limit: query.limit.max(1),
             deadline: Instant::now().checked_add(query.time_max),
-            below: query.below.unwrap_or(u64::MAX),
+            place: query.after.unwrap_or(query.order.start()),
             events: Vec::new(),
+            scanned: 0,
         }
     }
 
-    fn read(&mut self, partition: &Partition) -> Result<Flow, Trouble> {
-        for pair in partition.blocks_below(self.below) {
+    /// Reads one partition.
+    fn read(&mut self, catalogue: &Catalogue, note: &Note) -> Result<Flow, StoreError> {
+        let (first, last) = (note.first, note.head().sequence);
+        let index = catalogue.index(note);
+        let covered = index.as_ref().map_or(first - 1, |index| index.covered().min(last));
+        let parts = match self.query.order {
+            Order::Newest => [(None, covered + 1..=last), (index, first..=covered)],
+            Order::Oldest => [(index, first..=covered), (None, covered + 1..=last)],
+        };
+        for (index, range) in parts {
+            if range.is_empty() {
+                continue;
+            }
+            let flow = match index {
+                Some(index) => self.read_index(catalogue, note, &index, range)?,
+                None => self.read_blocks(catalogue, note, range)?,
+            };
+            if flow != Flow::GoOn {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::GoOn)
+    }
+
+    /// Reads what the index names; should it fail, everything.
+    fn read_index(
+        &mut self,
+        catalogue: &Catalogue,
+        note: &Note,
+        index: &Arc<Index>,
+        range: RangeInclusive<u64>,
+    ) -> Result<Flow, StoreError> {
+        let mut candidates = match index.candidates(&self.plan, self.query.order, self.place) {
+            Ok(candidates) => candidates,
+            Err(why) => {
+                catalogue.distrust_index(note, &why);
+                return self.read_blocks(catalogue, note, range);
+            }
+        };
+        let mut partition: Option<Arc<Partition>> = None;
+        let mut held: Option<Block> = None;
+        loop {
+            let sequence = match candidates.next() {
+                Ok(Some(sequence)) => sequence,
+                Ok(None) => break,
+                Err(why) => {
+                    catalogue.distrust_index(note, &why);
+                    return self.read_blocks(catalogue, note, range);
+                }
+            };
+            let partition = match &partition {
+                Some(partition) => partition,
+                None => partition.insert(catalogue.open(note.first)?),
+            };
+            let taken = guarded(|| self.take_at(partition, &mut held, sequence)).and_then(|result| result);
+            if taken.map_err(|trouble| catalogue.refuse(note.first, trouble))? {
+                return Ok(Flow::Full);
+            }
+            self.place = sequence;
+            if self.is_late() {
+                return Ok(Flow::Late);
+            }
+        }
+        // Never back: the page may have begun behind all that the index covers.
+        self.place = match self.query.order {
+            Order::Newest => self.place.min(*range.start()),
+            Order::Oldest => self.place.max(*range.end()),
+        };
+        Ok(if self.is_late() { Flow::Late } else { Flow::GoOn })
+    }
+
+    /// Takes one event if it matches; true when there are more than the page holds.
+    fn take_at(
+        &mut self,
+        partition: &Partition,
+        held: &mut Option<Block>,
+        sequence: u64,
+    ) -> Result<bool, Trouble> {
+        if !held.as_ref().is_some_and(|block| block.holds(sequence)) {
+            *held = partition.block_of(sequence)?;
+        }
+        let Some(block) = held else { return Ok(false) };
+        let Some((_, facts, json)) = block.events().find(|(one, _, _)| *one == sequence) else {
+            return Ok(false);
+        };
+        Ok(may_match_facts(&self.query.filter, facts) && self.take_event(sequence, json, block))
+    }
+
+    /// Looks at every event of a range.
+    fn read_blocks(
+        &mut self,
+        catalogue: &Catalogue,
+        note: &Note,
+        range: RangeInclusive<u64>,
+    ) -> Result<Flow, StoreError> {
+        let partition = catalogue.open(note.first)?;
+        let read = guarded(|| match self.query.order {
+            Order::Newest => {
+                let below = self.place.min(range.end().saturating_add(1));
+                self.scan(partition.blocks_below(below), &range)
+            }
+            Order::Oldest => {
+                let from = self.place.saturating_add(1).max(*range.start());
+                let from = partition.start_of(from)?;
+                self.scan(partition.blocks_from(from), &range)
+            }
+        });
+        read.and_then(|result| result).map_err(|trouble| catalogue.refuse(note.first, trouble))
+    }
+
+    fn scan(
+        &mut self,
+        pairs: impl Iterator<Item = Result<Pair, Trouble>>,
+        range: &RangeInclusive<u64>,
+    ) -> Result<Flow, Trouble> {
+        for pair in pairs {
             let (first, value) = pair?;
             let label = label(&value)?;
+            let last = first.saturating_add(u64::from(label.count)).saturating_sub(1);
+            if last < *range.start() || first > *range.end() {
+                break;
+            }
             if may_match_label(&self.query.filter, &label) {
                 let block = decoded(first, &value)?;
-                if self.take(&block) {
+                self.scanned += u64::from(label.count);
+                if self.take_all(&block) {
                     return Ok(Flow::Full);
                 }
             }
-            self.below = first;
+            self.place = match self.query.order {
+                Order::Newest => first,
+                Order::Oldest => last,
+            };
             // Looked at only here: each call gets at least one block further, however little time it has.
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if self.is_late() {
                 return Ok(Flow::Late);
             }
         }
@@ -100,21 +224,32 @@ impl Paging<'_> {
     }
 
     /// Takes a block's matching events; true when there are more than the page holds.
-    fn take(&mut self, block: &Block) -> bool {
-        for (sequence, facts, json) in block.events().rev() {
-            if sequence >= self.below || !may_match_facts(&self.query.filter, facts) {
-                continue;
-            }
-            let Some(event) = event_of(sequence, json).filter(|event| self.query.filter.matches(event))
-            else {
-                continue;
-            };
-            if self.events.len() == self.limit {
-                return true;
-            }
-            self.events.extend(block.entry(sequence).map(|sealed| Found { sealed, event }));
+    fn take_all(&mut self, block: &Block) -> bool {
+        let take = |paging: &mut Self, (sequence, facts, json): (u64, Facts, &[u8])| {
+            paging.query.order.is_behind(sequence, paging.place)
+                && may_match_facts(&paging.query.filter, facts)
+                && paging.take_event(sequence, json, block)
+        };
+        match self.query.order {
+            Order::Newest => block.events().rev().any(|event| take(self, event)),
+            Order::Oldest => block.events().any(|event| take(self, event)),
         }
+    }
+
+    /// Takes an event if it matches; true when there are more than the page holds.
+    fn take_event(&mut self, sequence: u64, json: &[u8], block: &Block) -> bool {
+        let Some(event) = event_of(sequence, json).filter(|event| self.query.filter.matches(event)) else {
+            return false;
+        };
+        if self.events.len() == self.limit {
+            return true;
+        }
+        self.events.extend(block.entry(sequence).map(|sealed| Found { sealed, event }));
         false
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     fn page_of(self, end: End) -> Page {
@@ -122,65 +257,25 @@ impl Paging<'_> {
         let next = match end {
             End::All => None,
             End::More => self.events.last().map(|last| last.sealed.sequence),
-            End::Cut => Some(self.below),
+            End::Cut => Some(self.place),
         };
-        Page { events: self.events, next, is_cut: matches!(end, End::Cut) && !is_full }
-    }
-}
-
-fn find(partition: &Partition, note: &Note, id: Uuid) -> Result<Option<Found>, Trouble> {
-    let near = near(partition, note, id_ms(id))?;
-    let window = NEAR_BLOCKS * NEAR_EVENTS;
-    let (from, to) = (near.saturating_sub(window), near.saturating_add(window));
-    if let Some(found) = find_between(partition, from, to, id)? {
-        return Ok(Some(found));
-    }
-    find_between(partition, note.first, u64::MAX, id)
-}
-
-/// About where an id of that time would be if ids rose with sequences, which they nearly do.
-fn near(partition: &Partition, note: &Note, time: u64) -> Result<u64, Trouble> {
-    let (mut low, mut high) = (note.first, note.head().sequence);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let Some(pair) = partition.blocks_below(middle + 1).next() else { break };
-        let (first, value) = pair?;
-        let label = label(&value)?;
-        if label.ids.max < time {
-            low = first.saturating_add(u64::from(label.count)).max(low + 1);
-        } else {
-            high = first.min(middle);
+        Page {
+            events: self.events,
+            next,
+            is_cut: matches!(end, End::Cut) && !is_full,
+            is_scanned: self.scanned > SCANNED_FEW,
         }
     }
-    Ok(low)
-}
-
-fn find_between(partition: &Partition, from: u64, to: u64, id: Uuid) -> Result<Option<Found>, Trouble> {
-    for pair in partition.blocks_from(from) {
-        let (first, value) = pair?;
-        if first > to {
-            break;
-        }
-        if !label(&value)?.ids.holds(id_ms(id)) {
-            continue;
-        }
-        let block = decoded(first, &value)?;
-        let place = block.events().find(|(_, facts, _)| facts.id == id).map(|(sequence, _, _)| sequence);
-        if let Some(sealed) = place.and_then(|place| block.entry(place)) {
-            return Ok(event_of(sealed.sequence, &sealed.json).map(|event| Found { sealed, event }));
-        }
-    }
-    Ok(None)
 }
 
 // Labels and notes hold whole milliseconds, so a millisecond more is let through on both sides; the filter
 // itself decides.
 
-fn may_match_note(filter: &Filter, note: &Note) -> bool {
+pub(super) fn may_match_note(filter: &Filter, note: &Note) -> bool {
     note.times.is_none_or(|times| may_match(filter, times.min, times.max))
 }
 
-fn may_match_label(filter: &Filter, label: &Label) -> bool {
+pub(super) fn may_match_label(filter: &Filter, label: &Label) -> bool {
     may_match(filter, label.times.min, label.times.max)
 }
 
@@ -193,6 +288,5 @@ fn may_match(filter: &Filter, min: i64, max: i64) -> bool {
         && filter.to.is_none_or(|to| min.saturating_sub(1) <= to.as_millisecond())
 }
 
-/// How far around the guess an id is looked for before everything is.
-const NEAR_BLOCKS: u64 = 32;
-const NEAR_EVENTS: u64 = 16;
+/// So many are looked at quickly; they are the newest, which the index is about to cover.
+const SCANNED_FEW: u64 = 20_000;

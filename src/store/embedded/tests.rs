@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::store::Filter;
 use crate::store::fixture::{BEGIN_MS, event, id, sealed};
+use crate::store::{Filter, Order};
 
 const OURS: Uuid = Uuid::from_u128(1);
 
@@ -18,8 +18,13 @@ fn open(directory: &Path) -> Embedded {
 }
 
 fn all(store: &Embedded) -> Result<Vec<u64>, StoreError> {
-    let query =
-        Query { filter: Filter::default(), below: None, limit: 100_000, time_max: Duration::from_secs(20) };
+    let query = Query {
+        filter: Filter::default(),
+        order: Order::Newest,
+        after: None,
+        limit: 100_000,
+        time_max: Duration::from_secs(20),
+    };
     Ok(store.query(&query)?.events.iter().rev().map(|found| found.sealed.sequence).collect())
 }
 
@@ -31,7 +36,7 @@ fn partitions(directory: &Path) -> Vec<String> {
     names
 }
 
-fn copied(from: &Path) -> tempfile::TempDir {
+pub(super) fn copied(from: &Path) -> tempfile::TempDir {
     fn copy(from: &Path, to: PathBuf) {
         if from.is_dir() {
             fs::create_dir_all(&to).unwrap();
@@ -128,7 +133,8 @@ fn a_partition_ends_with_its_day_and_midnight_does_not_tear_it() {
     assert!(store.get(id(2)).unwrap().is_none());
     let at = |minutes: i64| jiff::Timestamp::from_millisecond(BEGIN_MS + minutes * 60_000).unwrap();
     let filter = Filter { from: Some(at(1439)), to: Some(at(2880)), ..Filter::default() };
-    let query = Query { filter, below: None, limit: 10, time_max: Duration::from_secs(20) };
+    let query =
+        Query { filter, order: Order::Newest, after: None, limit: 10, time_max: Duration::from_secs(20) };
     let page = store.query(&query).unwrap();
     assert_eq!(page.events.iter().map(|found| found.sealed.sequence).collect::<Vec<_>>(), [7, 5, 4, 3]);
 }

@@ -4,6 +4,7 @@
 mod blind;
 mod disk;
 mod exports;
+mod finding;
 mod histories;
 mod reading;
 mod reload;

@@ -27,7 +27,7 @@ use earwitness::proxy::{Audit, Auditor};
 use earwitness::record::Log;
 use earwitness::rules::model::RuleSet;
 use earwitness::rules::redact::Key;
-use earwitness::store::{Filter, Query};
+use earwitness::store::{Filter, Order, Query};
 use earwitness::telemetry::Metrics;
 
 use crate::gullible::{Deed, Gullible, Habits};
@@ -137,7 +137,13 @@ impl Recorded {
 
     /// Every event, oldest first.
     pub(crate) fn events(&self) -> Vec<Event> {
-        let query = Query { filter: Filter::default(), below: None, limit: 10_000, time_max: PATIENCE };
+        let query = Query {
+            filter: Filter::default(),
+            order: Order::Newest,
+            after: None,
+            limit: 10_000,
+            time_max: PATIENCE,
+        };
         let mut events: Vec<_> =
             self.log.query(&query).unwrap().events.into_iter().map(|found| found.event).collect();
         events.reverse();

@@ -14,10 +14,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::store::{Filter, Found, Query};
+use crate::store::{Filter, Found, Order, Query};
 
 use super::super::access::Caller;
 use super::super::cursor::CursorFault;
+use super::super::cursor::{Place, Way};
 use super::super::parameters::{network, once, time};
 use super::super::problem::{Problem, Wrong};
 use super::super::state::{State, busy};
@@ -52,9 +53,13 @@ pub(in crate::api) async fn activities(
     if user != "all" {
         question.filter.actor.push(user);
     }
-    let below = match question.token.take().map(|token| state.inner.cursors.open(&token, &question.filter)) {
+    let below = match question
+        .token
+        .take()
+        .map(|token| state.inner.cursors.open(&token, &question.filter, Order::Newest))
+    {
         None => None,
-        Some(Ok(below)) => Some(below),
+        Some(Ok(place)) => Some(place.sequence),
         Some(Err(fault)) => return Err(refused(fault)),
     };
     let limit = question.limit.unwrap_or(RESULTS_MAX);
@@ -69,7 +74,8 @@ pub(in crate::api) async fn activities(
     let etag = found.first().map_or_else(|| "\"0\"".to_owned(), |found| activity::etag(&found.sealed));
     let mut body = json!({ "kind": "admin#reports#activities", "etag": etag, "items": items });
     if let Some(next) = next {
-        body["nextPageToken"] = json!(state.inner.cursors.seal(next, &filter));
+        body["nextPageToken"] =
+            json!(state.inner.cursors.seal(Place { sequence: next, way: Way::On }, &filter, Order::Newest));
     }
     Ok(axum::Json(body).into_response())
 }
@@ -93,8 +99,13 @@ fn gather<E>(
     let left = || end.map_or(time_max, |end| end.saturating_duration_since(std::time::Instant::now()));
     let mut found: Vec<Found> = Vec::new();
     loop {
-        let page =
-            ask(&Query { filter: question.filter.clone(), below, limit: limit + 1, time_max: left() })?;
+        let page = ask(&Query {
+            filter: question.filter.clone(),
+            order: Order::Newest,
+            after: below,
+            limit: limit + 1,
+            time_max: left(),
+        })?;
         for event in page.events {
             if found.len() == limit {
                 return Ok(Part {

@@ -1,0 +1,226 @@
+//! Making an index: events that it does not cover are read from their partition and added, in order.
+//!
+//! A writer takes tens of megabytes while there is much to do, and is dropped as soon as there is nothing. Each
+//! commit makes a segment; they are merged like the digits of a number, so that an event is written a few times,
+//! and into a single one once the partition takes no more.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use tantivy::directory::MmapDirectory;
+use tantivy::indexer::NoMergePolicy;
+use tantivy::{IndexWriter, TantivyDocument};
+
+use super::schema::{Fields, schema, tokenizers};
+use super::{FOLDER, FORMAT, Index, Mark, guarded, mark, opened, settings};
+use crate::store::embedded::note::Note;
+use crate::store::embedded::partition::{Partition, decoded, guarded as sled_guarded};
+use crate::store::{Head, event_of, hex};
+
+/// Whether a partition takes more events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store::embedded) enum Extent {
+    /// It is the newest.
+    Growing,
+    /// It is not.
+    Sealed,
+}
+
+/// Why an index was not made.
+#[derive(Debug)]
+pub(in crate::store::embedded) enum Unmade {
+    /// There was no time.
+    Stopped,
+    /// The disk, or what is there already; in words.
+    Failed(String),
+}
+
+/// Up to where an index on disk goes, and in how many pieces, without reading it; `None` when it is unusable.
+pub(in crate::store::embedded) fn peek(partition: &Path) -> Option<(u64, usize)> {
+    let index = opened(partition).ok()??;
+    guarded(|| Ok((mark(&index)?.last, index.searchable_segment_metas()?.len()))).ok()
+}
+
+/// Extends the index of a partition to what its note says, from what it covers on; without that it is begun anew.
+///
+/// # Errors
+/// See [`Unmade`]. What is there stays usable.
+pub(in crate::store::embedded) fn extend(
+    source: &Partition,
+    directory: &Path,
+    note: &Note,
+    covered: Option<u64>,
+    extent: Extent,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Arc<Index>, Unmade> {
+    let (index, covered) = match covered {
+        Some(covered) => (opened(directory).map_err(Unmade::Failed)?, covered),
+        None => (None, note.first - 1),
+    };
+    let index = match index {
+        Some(index) => index,
+        None => begun(directory).map_err(Unmade::Failed)?,
+    };
+    let fields = schema().1;
+    let writer = guarded(|| {
+        let writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES_MAX)?;
+        writer.set_merge_policy(Box::new(NoMergePolicy));
+        Ok(writer)
+    });
+    let documents =
+        if covered < note.first { 0 } else { guarded(|| mark(&index)).map_err(Unmade::Failed)?.documents };
+    let mut building =
+        Building { writer: writer.map_err(Unmade::Failed)?, fields, note, documents, added: 0 };
+    building.add(source, covered, is_stopped)?;
+    building.merge(&index, extent).map_err(Unmade::Failed)?;
+    let Building { writer, .. } = building;
+    guarded(|| {
+        writer.garbage_collect_files().wait()?;
+        writer.wait_merging_threads()?;
+        Index::load(&index).map(Arc::new)
+    })
+    .map_err(Unmade::Failed)
+}
+
+/// An index without events.
+fn begun(directory: &Path) -> Result<tantivy::Index, String> {
+    let directory = directory.join(FOLDER);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.to_string()),
+        Ok(()) | Err(_) => {}
+    }
+    fs::create_dir(&directory).map_err(|error| error.to_string())?;
+    guarded(|| {
+        let builder = tantivy::Index::builder().schema(schema().0.clone()).settings(settings());
+        builder.tokenizers(tokenizers()).open_or_create(MmapDirectory::open(&directory)?)
+    })
+}
+
+struct Building<'n> {
+    writer: IndexWriter<TantivyDocument>,
+    fields: Fields,
+    note: &'n Note,
+    /// All that it has.
+    documents: u64,
+    /// Entries since the last commit.
+    added: u64,
+}
+
+impl Building<'_> {
+    fn add(&mut self, source: &Partition, covered: u64, is_stopped: &dyn Fn() -> bool) -> Result<(), Unmade> {
+        let mut covered = covered;
+        let end = self.note.head();
+        let trouble = |trouble| Unmade::Failed(format!("{trouble:?}"));
+        let mut blocks = source.blocks_from(covered + 1);
+        while covered < end.sequence {
+            let next = sled_guarded(|| blocks.next().transpose()).and_then(|next| next).map_err(trouble)?;
+            let Some((first, value)) = next else { break };
+            let block = decoded(first, &value).map_err(trouble)?;
+            self.added += block.last() - covered;
+            covered = block.last();
+            for (sequence, _, json) in block.events() {
+                let Some(event) = event_of(sequence, json) else { continue };
+                let document = self.fields.document(sequence, &event);
+                guarded(|| self.writer.add_document(document)).map_err(Unmade::Failed)?;
+                self.documents += 1;
+            }
+            if is_stopped() {
+                return Err(Unmade::Stopped);
+            }
+            if self.added >= COMMIT_EVENTS && covered < end.sequence {
+                let last = block.entry(block.last()).map(|entry| entry.head()).unwrap_or_default();
+                self.commit(last).map_err(Unmade::Failed)?;
+            }
+        }
+        if self.added > 0 {
+            self.commit(end).map_err(Unmade::Failed)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, last: Head) -> Result<(), String> {
+        let mark = Mark {
+            format: FORMAT,
+            first: self.note.first,
+            last: last.sequence,
+            leaf: hex(&last.leaf),
+            documents: self.documents,
+        };
+        let payload = serde_json::to_string(&mark).map_err(|error| error.to_string())?;
+        self.added = 0;
+        guarded(|| {
+            let mut commit = self.writer.prepare_commit()?;
+            commit.set_payload(&payload);
+            commit.commit().map(drop)
+        })
+    }
+
+    /// Merges what is due; all into one when the partition takes no more.
+    fn merge(&mut self, index: &tantivy::Index, extent: Extent) -> Result<(), String> {
+        loop {
+            let loaded = guarded(|| Index::load(index))?;
+            let newest_first: Vec<_> = loaded.segments.iter().map(|segment| &segment.reader).collect();
+            let sizes: Vec<u32> = newest_first.iter().map(|reader| reader.max_doc()).collect();
+            let count = match extent {
+                Extent::Sealed => sizes.len(),
+                Extent::Growing => due(&sizes),
+            };
+            if count < 2 {
+                return Ok(());
+            }
+            let ids: Vec<_> = newest_first[..count].iter().map(|reader| reader.segment_id()).collect();
+            guarded(|| self.writer.merge(&ids).wait().map(drop))?;
+        }
+    }
+}
+
+/// How many of the newest segments are to become one: once there are eight of one size, these and all that are
+/// newer. `sizes` are the newest first.
+fn due(sizes: &[u32]) -> usize {
+    let tier = |size: u32| (size / SMALL_DOCUMENTS).checked_ilog(MERGE_SEGMENTS).map_or(0, |tier| tier + 1);
+    let mut tiers: Vec<u32> = sizes.iter().map(|size| tier(*size)).collect();
+    tiers.sort_unstable();
+    tiers.dedup();
+    let run = |most: u32| sizes.iter().take_while(move |size| tier(**size) <= most);
+    let is_due = |most: u32| run(most).filter(|size| tier(**size) == most).count() >= MERGE_SEGMENTS as usize;
+    tiers.into_iter().find(|most| is_due(*most)).map_or(0, |most| run(most).count())
+}
+
+/// The least that tantivy takes is 15 MB.
+const WRITER_BYTES_MAX: usize = 50_000_000;
+/// What is read and not committed is read again after a stop.
+const COMMIT_EVENTS: u64 = 50_000;
+const MERGE_SEGMENTS: u32 = 8;
+const SMALL_DOCUMENTS: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_of_one_size_are_merged_with_what_is_newer() {
+        let check = |sizes: &[u32], expected: usize| assert_eq!(due(sizes), expected, "{sizes:?}");
+        check(&[], 0);
+        check(&[1; 7], 0);
+        check(&[1; 8], 8);
+        check(&[1, 2000, 3, 4, 5, 6, 7, 8, 600_000], 8);
+        check(&[1, 1, 5000, 5000, 600_000], 0);
+        check(&[[1].as_slice(), &[5000; 8], &[600_000]].concat(), 9);
+        check(&[[5000].as_slice(), &[1; 8]].concat(), 0);
+    }
+
+    #[test]
+    fn each_event_is_merged_a_few_times() {
+        let (mut sizes, mut written) = (Vec::new(), 0u64);
+        for _ in 0..1000 {
+            sizes.insert(0, 1000);
+            let count = due(&sizes);
+            let merged: u32 = sizes.drain(..count).sum();
+            written += u64::from(merged);
+            sizes.splice(..0, (count > 0).then_some(merged));
+            assert!(sizes.len() <= 28, "{sizes:?}");
+        }
+        assert!(written < 4 * 1000 * 1000, "{written}");
+    }
+}
