@@ -78,8 +78,9 @@ function leafOf(sequence, salt, record) {
   return sha256(...parts);
 }
 
-/** These events with leaves that are a tree, and the routes that prove it; `change(proof)` may falsify what they answer. */
-function sealed(list, change = (proof) => proof, keys = KEYS) {
+/** These events with leaves that are a tree, and the routes that prove it; `change(proof)` may falsify what they
+ * answer, and the newest `left` of them are not yet sealed. */
+function sealed(list, change = (proof) => proof, keys = KEYS, left = 3) {
   const leaves = [];
   const events = list.map((event) => {
     const { sequence, leaf, salt, ...record } = event;
@@ -87,7 +88,7 @@ function sealed(list, change = (proof) => proof, keys = KEYS) {
     leaves[sequence - 1] = leafOf(sequence, own, record);
     return { sequence, leaf: leaves[sequence - 1].toString('hex'), salt: own.toString('hex'), ...record };
   });
-  const covered = leaves.slice(0, -3);
+  const covered = leaves.slice(0, leaves.length - left);
   const { checkpoint } = noted(covered.length, root(covered), keys);
   const routes = {
     key: (route) => route.fulfill({ contentType: 'text/plain', body: noted(1, leaves[0]).key }),
@@ -123,6 +124,17 @@ module.exports = {
     }
     const { text } = await told(open, address, sealedWeek(), 70);
     require_(text.includes('Not yet sealed'), 'an entry that no checkpoint covers', text);
+  },
+
+  async 'an entry of a real log is proven by what that log says'({ open, address }) {
+    const page = await open(address);
+    await page.locator('.row a').first().click();
+    await page.getByRole('tab', { name: 'Proof' }).click();
+    const text = await until('it is proven', async () => {
+      const found = await page.locator('.proof').innerText().catch(() => '');
+      return found.includes('Proof of inclusion checked') && found;
+    });
+    require_(/signature checked|knows no Ed25519/.test(text) && /Computed from\s+\d+ hash/.test(text), 'with its signature', text);
   },
 
   async 'a proof, a root, a leaf or a signature that is not right is told in red'({ open, address }) {

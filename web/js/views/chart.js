@@ -3,7 +3,7 @@
 
 import { h, s } from '../ui/dom.js';
 import { number, t } from '../ui/lang.js';
-import { clockShort, dayOf, dayShort, moment } from '../ui/time.js';
+import { clock, clockShort, dayOf, dayShort, moment } from '../ui/time.js';
 import { go, state } from '../state.js';
 
 const WIDTH = 1000;
@@ -46,8 +46,9 @@ function axis(histogram) {
     if (index > 0 && dayOf(at) !== dayOf(at - histogram.step_ms)) days.push([index, dayShort(at)]);
   });
   const every = Math.max(1, Math.ceil(histogram.bars.length / 5));
+  const time = histogram.step_ms < 60_000 ? clock : clockShort;
   const hour = (index) => histogram.from + index * histogram.step_ms;
-  const hours = () => histogram.bars.map((_, index) => [index, index ? clockShort(hour(index)) : moment(hour(index))]).filter(([index]) => index % every === 0);
+  const hours = () => histogram.bars.map((_, index) => [index, index ? time(hour(index)) : moment(hour(index))]).filter(([index]) => index % every === 0);
   const marks = days.length > 1 ? days.filter((_, index) => index % Math.ceil(days.length / 8) === 0) : hours();
   return h('div', { class: 'axis', 'aria-hidden': 'true' }, marks.map(([index, text]) => {
     const mark = h('span', {}, text);
