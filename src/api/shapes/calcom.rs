@@ -20,6 +20,7 @@ use crate::store::{Filter, Found, Order, Query};
 use crate::value::Value;
 
 use super::super::access::Caller;
+use super::super::events::shown;
 use super::super::parameters::once;
 use super::super::problem::{Problem, Wrong};
 use super::super::state::State;
@@ -112,7 +113,7 @@ async fn history(
         "data": { thing.member: id, "auditLogs": logs },
         "pagination": { "nextCursor": next, "hasMore": has_more },
     });
-    Ok(axum::Json(body).into_response())
+    Ok(shown(entries.len(), axum::Json(body).into_response()))
 }
 
 /// Cal.com's cursor, before base64url without padding: `{"createdAt":"2026-01-01T00:00:00.000Z","id":"018f…"}`.

@@ -19,6 +19,7 @@ use crate::store::{Filter, Found, Order, Query};
 use super::super::access::Caller;
 use super::super::cursor::CursorFault;
 use super::super::cursor::{Place, Way};
+use super::super::events::shown;
 use super::super::parameters::{network, once, time};
 use super::super::problem::{Problem, Wrong};
 use super::super::state::{State, busy};
@@ -77,7 +78,7 @@ pub(in crate::api) async fn activities(
         body["nextPageToken"] =
             json!(state.inner.cursors.seal(Place { sequence: next, way: Way::On }, &filter, Order::Newest));
     }
-    Ok(axum::Json(body).into_response())
+    Ok(shown(found.len(), axum::Json(body).into_response()))
 }
 
 /// Activities that meet all conditions, and where to go on.
