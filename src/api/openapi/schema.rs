@@ -11,7 +11,8 @@ pub(super) fn of_path(name: &str) -> RefOr<Schema> {
     match name {
         "application" => words(["calendar".to_owned()]).into(),
         "name" => text().max_length(Some(80)).into(),
-        _ => text().into(),
+        // What names nothing is not there, however long it is.
+        _ => ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).into(),
     }
 }
 
