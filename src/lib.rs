@@ -44,6 +44,7 @@
 //! | reading | [`capture`] | bodies to documents, one file per format: pure |
 //! | meaning | [`mod@derive`], [`traffic`], [`export`] | rules, exchange, answers to events; files of traffic to exchanges and back: pure; events to files, a form each |
 //! | memory | [`journal`], [`store`] | the write-ahead log; the store's trait and its embedded form, the only room that names sled |
+//! | word | [`notary`] | what the log says of itself to others, signed: keys, notes, checkpoints |
 //! | watching | [`telemetry`] | metrics, each defined once; logs |
 //! | work | [`record`], [`serve`], [`blind`] | the log as writers and readers see it; listeners and workers; what no rule has seen |
 //! | faces | [`proxy`], [`api`], [`cli`] | the story of a request; the query endpoint and its page, the viewer; the commands |
@@ -67,6 +68,7 @@ pub mod event;
 pub mod exchange;
 pub mod export;
 pub mod journal;
+pub mod notary;
 pub mod proxy;
 pub mod record;
 pub mod rules;

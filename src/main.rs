@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Import(args) => app::import(args),
         Command::Reindex(args) => app::reindex(args),
         Command::Verify(args) => app::verify(args),
+        Command::Keys(args) => app::keys(args),
         Command::Backup(args) => app::backup(args),
         Command::Restore(args) => app::restore(args),
         Command::Doctor(args) => app::doctor(args),

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::store::{Sealed, hex, unhex};
+use crate::store::{Found, Sealed, hex, unhex};
 
 use super::access::Caller;
 use super::guard::Shown;
@@ -43,14 +43,23 @@ pub(super) async fn one(
     Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
+    let found = visible_event(&state, &caller, id).await?;
+    let mut body = Vec::with_capacity(found.sealed.json.len() + PLACE_BYTES);
+    push_event(&mut body, &found.sealed);
+    Ok(shown(1, json(body)))
+}
+
+/// The event that a path names, if whoever asks may see it.
+pub(super) async fn visible_event(
+    state: &State,
+    caller: &Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Found, Problem> {
     let absent = || Problem::new(StatusCode::NOT_FOUND, "No event has this id.");
     let id = id.ok().and_then(|Path(id)| Uuid::parse_str(&id).ok()).ok_or_else(absent)?;
     let found = state.ask(move |reader, _| reader.get(id)).await?;
     // What is another's is as if it were not there (THREATS Q01).
-    let found = found.filter(|found| caller.sees().shows(&found.event)).ok_or_else(absent)?;
-    let mut body = Vec::with_capacity(found.sealed.json.len() + PLACE_BYTES);
-    push_event(&mut body, &found.sealed);
-    Ok(shown(1, json(body)))
+    found.filter(|found| caller.sees().shows(&found.event)).ok_or_else(absent)
 }
 
 /// An answer that says how many events are in it, for the record of who read what.

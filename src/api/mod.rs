@@ -7,6 +7,8 @@
 //! | `GET /openapi.json` | the same for programs |
 //! | `GET /audit/v1/events` | a page of events |
 //! | `GET /audit/v1/events/{id}` | one event |
+//! | `GET /audit/v1/events/{id}/proof` | that it is in the log that was signed for |
+//! | `GET /audit/v1/checkpoint`, `consistency`, `key` | the log's size and root, signed; that one is the beginning of another; who signs |
 //! | `GET /audit/v1/tail` | events as they are recorded |
 //! | `GET /audit/v1/export` | all events asked for, as a file |
 //! | `GET /v2/event-types/{id}/history`, `GET /v2/bookings/{uid}/history` | the history of one thing, as Cal.com has it |
@@ -42,6 +44,7 @@ mod openapi;
 mod page;
 mod parameters;
 mod problem;
+mod proofs;
 mod reader;
 mod reload;
 mod routes;
@@ -57,6 +60,7 @@ mod turn;
 pub use access::{NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
 pub use events::sealed;
 pub use listen::serve;
+pub use proofs::{Notary, Standing};
 pub use reader::Reader;
 pub use reload::{Refused, Reload, Reloaded};
 pub use routes::Routes;
@@ -79,6 +83,10 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1", get(status::index))
         .route("/audit/v1/events", get(events::list))
         .route("/audit/v1/events/{id}", get(events::one))
+        .route("/audit/v1/events/{id}/proof", get(proofs::proof))
+        .route("/audit/v1/key", get(proofs::key))
+        .route("/audit/v1/checkpoint", get(proofs::checkpoint))
+        .route("/audit/v1/consistency", get(proofs::consistency))
         .route("/audit/v1/tail", get(tail::tail))
         .route("/audit/v1/export", get(shapes::export))
         .route("/v2/event-types/{id}/history", get(shapes::calcom::event_type))

@@ -22,6 +22,7 @@ use super::access::{Caller, Door, Read, Reads, Tally, Turn, of_fate, of_reads, o
 use super::cursor::Cursors;
 use super::guard::Access;
 use super::problem::Problem;
+use super::proofs::Notary;
 use super::reader::Reader;
 use super::reload::{From as Peer, Reload};
 use super::searches::Searches;
@@ -119,6 +120,7 @@ pub(super) struct Inner {
     pub(super) searches: Searches,
     /// Weak, for it holds this state itself.
     pub(super) reload: OnceLock<Weak<dyn Reload>>,
+    notary: OnceLock<Arc<dyn Notary>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
     pub(super) trial: Mutex<Option<(Instant, Trial)>>,
     reader: Arc<dyn Reader>,
@@ -145,6 +147,7 @@ impl State {
             trial: Mutex::new(None),
             reader: setup.reader,
             reload: OnceLock::new(),
+            notary: OnceLock::new(),
         };
         State { inner: Arc::new(inner) }
     }
@@ -215,6 +218,16 @@ impl State {
     /// Lets this one reload when somebody asks for it. The first one stays.
     pub fn reload_by(&self, reload: Weak<dyn Reload>) {
         let _ = self.inner.reload.set(reload);
+    }
+
+    /// Lets this one sign and prove. The first one stays.
+    pub fn prove_by(&self, notary: Arc<dyn Notary>) {
+        let _ = self.inner.notary.set(notary);
+    }
+
+    /// Who signs and proves, if somebody does.
+    pub(super) fn notary(&self) -> Option<Arc<dyn Notary>> {
+        self.inner.notary.get().cloned()
     }
 
     /// The sequence of the newest event.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::store::{Filter, Order, Query};
 
 use super::access::{Caller, Need};
+use super::proofs::Standing;
 use super::state::{AskError, State, Trial};
 
 /// `GET /audit/v1`.
@@ -36,7 +37,9 @@ pub(super) async fn metrics(Extract(state): Extract<State>) -> Response {
 pub(super) async fn ready(Extract(state): Extract<State>, Extension(caller): Extension<Caller>) -> Response {
     let readiness = (state.inner.readiness)();
     let store = try_store(&state).await;
-    let works = readiness.journal.is_ok() && !matches!(store, Trial::Fails(_));
+    let standing = state.notary().map(|notary| notary.standing());
+    let is_alarmed = standing.as_ref().is_some_and(|standing| standing.alarm.is_some());
+    let works = readiness.journal.is_ok() && !matches!(store, Trial::Fails(_)) && !is_alarmed;
     let is_ready = works && !readiness.is_stopping;
     let word = match (is_ready, readiness.is_stopping) {
         (true, _) => "ready",
@@ -46,6 +49,7 @@ pub(super) async fn ready(Extract(state): Extract<State>, Extension(caller): Ext
     let details = caller.has(Need::Staff).then(|| Details {
         journal: Part::of_journal(&readiness.journal),
         store: Part::of_store(&store),
+        checkpoints: standing.as_ref().map(Kept::of),
         rules: readiness.rules.count,
         rules_version: &readiness.rules.version,
         rules_stale_since: readiness.rules.stale_since,
@@ -95,11 +99,32 @@ struct View<'a> {
 struct Details<'a> {
     journal: Part<'a>,
     store: Part<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<Kept<'a>>,
     rules: usize,
     rules_version: &'a str,
     /// The last good ones record: this is a matter for a person, not for who sends traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     rules_stale_since: Option<Timestamp>,
+}
+
+/// How it stands with the checkpoints.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept<'a> {
+    #[serde(flatten)]
+    part: Part<'a>,
+    /// How long ago the last one was taken outside, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_age_s: Option<u64>,
+}
+
+impl<'a> Kept<'a> {
+    fn of(standing: &'a Standing) -> Kept<'a> {
+        let why = standing.alarm.as_deref().or(standing.trouble.as_deref());
+        let part = Part { status: if why.is_some() { "failing" } else { "ok" }, why };
+        Kept { part, outside_age_s: standing.outside_age_s }
+    }
 }
 
 #[derive(Serialize)]
@@ -136,6 +161,11 @@ Earwitness: the audit log of an application that has none.
   GET /audit/v1/events        events, newest first; filters: actor action type category source result
                               targetType targetId ip from to q; pages: limit cursor
   GET /audit/v1/events/{id}   one event
+  GET /audit/v1/events/{id}/proof
+                              that it is in the log that was signed for
+  GET /audit/v1/checkpoint    the log's size and root, signed
+  GET /audit/v1/consistency   that the log of one size is the beginning of another's: from to
+  GET /audit/v1/key           whose signature that is
   GET /audit/v1/tail          events as they are recorded (server-sent events), the same filters
   GET /audit/v1/export        all events of these filters as a file: format columns dialect facts id
   GET /v2/event-types/{id}/history, /v2/bookings/{uid}/history

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key;
 use super::reading::{Source, check_log, is_held};
+use super::witness::{RESTORED_FILE, RestoredFrom};
 use crate::cli::{BackupArgs, Exit, RestoreArgs, show};
 use crate::config::{Config, Limits, environment};
 use crate::record::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW, Still};
@@ -104,6 +105,11 @@ pub fn restore(args: &RestoreArgs) -> Result<Exit> {
             note.root
         );
     }
+    // The next start compares the log with newer checkpoints, and is to know that this was meant.
+    let left = RestoredFrom { events: note.events, root: note.root.clone() };
+    let mut file = new_file(&data.join(RESTORED_FILE))?;
+    file.write_all(serde_json::to_string(&left)?.as_bytes())?;
+    file.sync_all()?;
     writeln!(
         io::stdout(),
         "{} events in {}, as they were on {}; root {}",
@@ -131,7 +137,7 @@ fn copy_still(data: &Path, backup: &Path) -> Result<()> {
 fn open_and_check(directory: &Path, key: Option<[u8; 32]>) -> Result<Checked> {
     ensure!(!is_held(directory), "somebody uses {}", directory.display());
     let source = Source::directory(directory, key, Limits::default())?;
-    let checked = check_log(&source);
+    let checked = check_log(&source, &[]);
     source.close();
     for left in COPY_LEAVES_OUT {
         // Nothing but the locks that opening made.

@@ -23,7 +23,7 @@ use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
 use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
-use crate::config::{Admin, Config, Limits, OnFailure, Upstream};
+use crate::config::{Admin, Checkpoints, Config, Limits, OnFailure, Upstream};
 use crate::event::{Event, own};
 use crate::rules::model::RuleSet;
 
@@ -59,6 +59,8 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         admin: Admin::open(any_port),
         data_dir: folder.join("data"),
         key_file: folder.join("earwitness.key"),
+        signing_key_file: folder.join("earwitness.signing-key"),
+        checkpoints: Checkpoints::default(),
         rules: Vec::new(),
         credentials: Vec::new(),
         trusted_proxies: Vec::new(),

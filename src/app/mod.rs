@@ -8,17 +8,20 @@ mod backup;
 mod demo;
 mod doctor;
 mod key;
+mod keys;
 mod life;
 mod reading;
 mod recording;
 mod reload;
 mod serve;
 mod service;
+mod witness;
 
 pub use access::token;
 pub use backup::{backup, restore};
 pub use demo::demo;
 pub use doctor::doctor;
+pub use keys::keys;
 pub use reading::{blindspots, export, import, query, reindex, verify};
 pub use recording::record;
 pub use serve::serve;
@@ -38,6 +41,7 @@ use self::access::Teller;
 use self::life::Life;
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
 use self::service::Sockets;
+use self::witness::Witness;
 use crate::api::{self, Readiness, Reload, RulesState, Setup};
 use crate::blind::Blind;
 use crate::config::Config;
@@ -64,6 +68,7 @@ struct App {
     blind: Blind,
     life: Life,
     teller: Teller,
+    witness: Witness,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
@@ -93,6 +98,7 @@ impl App {
         log.index_beside()?;
         let life = Life::begin(&log, &config.data_dir).await?;
         reload::tell_of_start(&config.data_dir, &rules, &log).await;
+        let witness = Witness::begin(&log, &config, &metrics).await?;
         let blind = Blind::open(&config.data_dir);
         let clients = listener(sockets.proxy, config.listen)?;
         let readers = TcpListener::from_std(listener(sockets.audit, config.admin.listen)?)?;
@@ -113,6 +119,7 @@ impl App {
             key,
             tell: teller.tell(),
         });
+        state.prove_by(witness.notary());
         let listener = tokio::spawn(api::serve(readers, state.clone(), async {
             // A sender that is gone says the same.
             let _ = stopped.await;
@@ -144,6 +151,7 @@ impl App {
             blind,
             life,
             teller,
+            witness,
             workers,
             listener,
             stop_listener,
@@ -163,6 +171,7 @@ impl App {
             blind,
             life,
             teller,
+            witness,
             workers,
             listener,
             stop_listener,
@@ -180,6 +189,7 @@ impl App {
         api.tell_of_all_reads();
         teller.end().await;
         life.end().await;
+        witness.end().await;
         tokio::task::spawn_blocking(move || log.close(Duration::from_millis(shutdown_ms))).await?;
         // The listener is gone already when this fails.
         let _ = stop_listener.send(());

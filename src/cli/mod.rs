@@ -16,8 +16,8 @@ pub use blind::blind_spots;
 pub use explain::explain;
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
-    BackupArgs, DoctorArgs, ExportArgs, ImportArgs, QueryArgs, ReindexArgs, RestoreArgs, VerifyArgs,
-    WhereArgs, WhichArgs,
+    BackupArgs, DoctorArgs, ExportArgs, ImportArgs, KeysAct, KeysArgs, QueryArgs, ReindexArgs, RestoreArgs,
+    VerifyArgs, WhereArgs, WhichArgs,
 };
 pub use replay::{backtest, replay};
 pub use terminal::visible;
@@ -93,6 +93,8 @@ pub enum Command {
     /// Make the index of a log that nobody uses anew.
     #[command(after_help = "Example:\n  earwitness reindex --config earwitness.yaml")]
     Reindex(ReindexArgs),
+    /// Show, or change, the key that signs checkpoints.
+    Keys(KeysArgs),
     /// Copy the log of an Earwitness, which may be running, into a folder, and check the copy.
     #[command(after_help = "Example:\n  earwitness backup --config earwitness.yaml /mnt/backup/2026-01-31")]
     Backup(BackupArgs),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use form_urlencoded::Serializer;
 
 use crate::export::{Dialect, Format, Telltale};
@@ -145,6 +145,31 @@ pub struct VerifyArgs {
     /// An export (NDJSON) instead of a log; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Checkpoints that were kept elsewhere, which the log must fit.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Vec<PathBuf>,
+    /// The key that signs them, as `earwitness keys show` writes it; else what the data directory says of keys is believed.
+    #[arg(long)]
+    pub key: Option<String>,
+}
+
+/// Arguments of `keys`.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// Show the key that others know, or put a new one in its place, which the old one signs for.
+    pub act: KeysAct,
+    /// The configuration of the Earwitness whose log it is.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// What is done with the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeysAct {
+    /// Show it.
+    Show,
+    /// Put a new one in its place.
+    Rotate,
 }
 
 /// Arguments of `reindex`.

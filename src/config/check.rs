@@ -9,7 +9,10 @@ use crate::yaml::{Problems, Yaml};
 
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
-use super::{Admin, Config, Limits, OnFailure, Upstream, admin, credentials, methods, packs, tls, upstream};
+use super::{
+    Admin, Config, Limits, OnFailure, Upstream, admin, checkpoints, credentials, methods, packs, tls,
+    upstream,
+};
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
 /// `problems` is also true where a value is given: the caller counts.
@@ -20,6 +23,8 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let data_dir = data_dir(settings, problems);
     let admin = admin::admin(settings, &data_dir, problems);
     let key_file = key_file(settings, &data_dir, problems);
+    let signing_key_file = checkpoints::signing_key_file(settings, &data_dir, key_file.as_deref(), problems);
+    let checkpoints = checkpoints::checkpoints(settings, &data_dir, problems);
     let rules = packs::rules(settings, problems);
     let credentials = credentials::credentials(settings, problems);
     let trusted_proxies = trusted_proxies(settings, problems);
@@ -33,7 +38,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let on_failure = on_failure(settings, problems);
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
-    let key_file = key_file?;
+    let (key_file, signing_key_file) = (key_file?, signing_key_file?);
     Some(Config {
         listen,
         tls,
@@ -41,6 +46,8 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         admin,
         data_dir,
         key_file,
+        signing_key_file,
+        checkpoints,
         rules,
         credentials,
         trusted_proxies,
@@ -136,7 +143,7 @@ pub(super) fn beside(data_dir: &Path, ending: &str) -> Option<PathBuf> {
 }
 
 /// The absolute path without links or dots, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
         match part {

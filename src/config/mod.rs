@@ -4,6 +4,7 @@ mod admin;
 mod bounds;
 mod changes;
 mod check;
+mod checkpoints;
 mod credentials;
 mod env;
 mod file;
@@ -19,6 +20,7 @@ mod tls;
 mod upstream;
 
 pub use changes::Changes;
+pub use checkpoints::Checkpoints;
 pub use credentials::Credential;
 pub use env::environment;
 pub use grant::{GRANTS, Grant};
@@ -50,6 +52,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The secret for keyed hashes; never inside `data_dir`. Made at the first start.
     pub key_file: PathBuf,
+    /// The key that signs checkpoints; never inside `data_dir`. Made at the first start.
+    pub signing_key_file: PathBuf,
+    /// Where checkpoints are kept besides.
+    pub checkpoints: Checkpoints,
     /// Rule packs: folders, or single files.
     pub rules: Vec<PackPlace>,
     /// What rules may read the application with, instead of the caller's own credentials.

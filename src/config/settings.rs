@@ -175,12 +175,13 @@ fn split(text: &str, span: Span, separators: &[char]) -> Vec<Item> {
 }
 
 /// Keys at the top that hold a value.
-pub(super) const TOP: [&str; 13] = [
+pub(super) const TOP: [&str; 14] = [
     "listen",
     "upstream",
     "upstream_http2",
     "data_dir",
     "key_file",
+    "signing_key_file",
     "rules",
     "trusted_proxies",
     "proxy_protocol",
@@ -191,8 +192,9 @@ pub(super) const TOP: [&str; 13] = [
     "on_failure",
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
-pub(super) const SECTIONS: [(&str, &[&str]); 4] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 5] = [
     ("admin", &["listen", "token", "tokens_file", "hosts"]),
+    ("checkpoints", &["files", "webhooks"]),
     ("oidc", &oidc::KEYS),
     ("tls", &tls::KEYS),
     ("upstream_tls", &["ca", "server_name", "certificate", "key", "insecure"]),

@@ -55,6 +55,7 @@ fn a_small_configuration_gets_safe_defaults() {
     assert!(config.admin.token.is_none() && config.admin.hosts.is_empty());
     assert_eq!(config.data_dir, folder.path().join("earwitness-data"));
     assert_eq!(config.key_file, folder.path().join("earwitness-data.key"));
+    assert_eq!(config.signing_key_file, folder.path().join("earwitness-data.signing-key"));
     assert_eq!(config.rules, [place(folder.path().join("rules"), "")]);
     assert!(config.trusted_proxies.is_empty());
     assert_eq!(config.limits, Limits::default());
@@ -74,6 +75,7 @@ fn every_key_can_stand_in_the_file() {
     assert_eq!(config.admin.hosts, ["audit.example.org"]);
     assert_eq!(config.data_dir, Path::new("/tmp/data"));
     assert_eq!(config.key_file, folder.path().join("keys/k"));
+    assert_eq!(config.signing_key_file, folder.path().join("keys/k.signing-key"));
     let networks: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(networks, ["10.0.0.0/8", "192.168.1.1/32", "fd00::/8"]);
     assert_eq!((config.workers, config.proxy_protocol), (3, true));
@@ -237,6 +239,26 @@ fn an_audit_log_open_to_the_network_needs_a_token() {
     check("0.0.0.0:9090", true);
     check("[::]:9090", true);
     check("192.168.1.1:9090", true);
+}
+
+#[test]
+fn checkpoints_are_kept_outside_the_data_and_their_key_is_too() {
+    // THREATS S03
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("data")).unwrap();
+    let check = |more: &str, wrong: &[&str]| {
+        let text = base(&format!("data_dir: data\n{more}"));
+        let shown = load_in(&folder, &text, &[]).err().map(|problems| problems.render()).unwrap_or_default();
+        assert!(wrong.iter().all(|wrong| shown.contains(wrong)), "{more}: {shown}");
+        assert_eq!(wrong.is_empty(), shown.is_empty(), "{more}: {shown}");
+    };
+    check("signing_key_file: keys/signing", &[]);
+    check("signing_key_file: data/signing", &["C03", "`signing_key_file` lies inside `data_dir`"]);
+    check("checkpoints: { files: [a, /mnt/b], webhooks: https://audit.example.org/c }", &[]);
+    check("checkpoints: { files: [data/c] }", &["names a file inside `data_dir`"]);
+    check("checkpoints: { files: data/.. }", &["names a folder"]);
+    check("checkpoints: { webhooks: [ftp://a, /x, \"http://\"] }", &["is no web address"]);
+    check("checkpoints: { webhook: https://a }", &["webhook"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! instance    the id that journal and store carry, so that files of another installation are noticed
 //! journal/    see crate::journal
 //! store/      see crate::store
+//! checkpoints what was signed of size and root, and checkpoints.old; see crate::app
+//! keys        whose signatures these are
 //! heartbeat   when the recorder last lived, and whether it was told to stop; see crate::app
 //! blind-spots.json  see crate::blind; may be removed
 //! rules.json  which rules were in force last, so that a start with others is told

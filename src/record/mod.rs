@@ -12,12 +12,12 @@
 mod directory;
 mod indexer;
 mod mover;
+mod proofs;
 mod read;
 mod still;
 mod tail;
 mod write;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,9 +30,7 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::journal::{self, Journal, JournalError, OpenIntent};
-use crate::store::{
-    Checked, Embedded, Found, Hash, Head, LeafCheck, Looked, Page, Query, Sealed, Store, StoreError, Tree,
-};
+use crate::store::{Embedded, Found, Head, Page, Query, Sealed, Store, StoreError};
 use crate::telemetry::Metrics;
 use directory::Directory;
 use indexer::Call;
@@ -118,7 +116,7 @@ struct Inner {
     /// Hangs up when the indexer has ended; none where there is none.
     indexer_ended: Mutex<Option<Receiver<()>>>,
     /// Last, so that the lock is given back after everything else is closed.
-    _directory: Directory,
+    directory: Directory,
 }
 
 /// How a log is kept, beyond what operators set.
@@ -199,7 +197,7 @@ impl Log {
             mover_ended: Mutex::new(mover_ended),
             teller_ended: Mutex::new(teller_ended),
             indexer_ended: Mutex::default(),
-            _directory: directory,
+            directory,
         });
         let age_max = settings.move_age_max;
         run_beside("mover", &inner, guard, move |inner| mover::run(inner, age_max))?;
@@ -234,36 +232,6 @@ impl Log {
     /// The last recorded entry.
     pub fn head(&self) -> Head {
         self.inner.tail.head()
-    }
-
-    /// The tree of all that is recorded, in journal and store.
-    pub fn tree(&self) -> Tree {
-        // The tail first: what the mover takes from it meanwhile, the store has.
-        let tail = self.inner.tail.entries();
-        let mut tree = self.inner.store.tree();
-        for entry in tail.iter().filter(|entry| entry.sequence > tree.size()).collect::<Vec<_>>() {
-            tree.lose(entry.sequence - 1);
-            tree.push(entry.leaf);
-        }
-        tree
-    }
-
-    /// Computes all leaves anew, and the tree of them; compares that with these roots of sizes, each with who tells it,
-    /// and with what the store itself noted. `told` hears how many were looked at, and may end it. Blocking.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn check(
-        &self,
-        known: &[(u64, Hash, &'static str)],
-        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
-    ) -> Result<Checked, StoreError> {
-        let mut check = LeafCheck::forward();
-        known.iter().for_each(|(size, root, by)| check.know(*size, *root, by));
-        let tail = self.inner.tail.entries();
-        self.inner.store.check(&mut check, told)?;
-        tail.iter().for_each(|entry| check.take_behind(Looked::at(entry)));
-        Ok(check.finish())
     }
 
     /// How the log is.

@@ -97,6 +97,13 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// What is wrong, without where.
+    fn kind(&self) -> std::mem::Discriminant<Fault> {
+        std::mem::discriminant(self)
+    }
+}
+
 impl Looked {
     /// Computes an entry's leaf anew.
     pub fn at(entry: &Sealed) -> Looked {
@@ -291,6 +298,22 @@ impl LeafCheck {
 }
 
 impl Checked {
+    /// Compares the whole with roots that are known, by size: those of its own size and larger ones. Those below were
+    /// compared on the way, where the log was read from its beginning.
+    pub fn compare(&mut self, known: &[(u64, Hash, &'static str)]) {
+        let count = self.range.map_or(0, |(newest, _)| newest);
+        for (size, root, by) in known.iter().filter(|(size, _, _)| *size >= count) {
+            let fault = match self.root {
+                _ if *size > count => Fault::Shorter { by, size: *size, count },
+                Some(found) if found != *root => Fault::Replaced { from: 1, to: count, by },
+                Some(_) | None => continue,
+            };
+            if self.faults.iter().all(|other| other.kind() != fault.kind()) {
+                self.faults.push(fault);
+            }
+        }
+    }
+
     /// True when every entry is as it was recorded, and none is missing.
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()

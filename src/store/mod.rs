@@ -18,13 +18,14 @@ mod visible;
 mod words;
 
 pub use check::{Checked, Fault, LeafCheck, Looked};
-pub use embedded::{Embedded, SledShelf};
+pub use embedded::{Embedded, Ground, SledShelf};
 pub use keyword::Keyword;
 pub use query::{Filter, Order, Page, Query, Thing};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
 pub use tally::{Clock, Counts, Interval, PIECES_MAX, Pieces, Tally, Values};
 pub use tree::Tree;
+pub use tree::proof::{is_consistent, is_included};
 pub use visible::{Sight, Visible};
 pub use words::Clause;
 

@@ -91,6 +91,8 @@ pub struct Metrics {
     pub upstream_idle: IntGauge,
     /// 1 while whoever answers is believed to be the application.
     pub upstream_unverified: IntGauge,
+    /// When a checkpoint was last taken by all places outside, in seconds since 1970; 0 for never.
+    pub checkpoint_outside_seconds: IntGauge,
     /// Ceilings reached, by name in `limits`.
     pub limits_hit: IntCounterVec,
 }
@@ -248,6 +250,11 @@ impl Metrics {
                 &registry,
                 "upstream_unverified",
                 "1 while TLS to the application is not verified (upstream_tls.insecure).",
+            ),
+            checkpoint_outside_seconds: gauge(
+                &registry,
+                "checkpoint_outside_timestamp_seconds",
+                "When a checkpoint was last taken by all places outside; 0 for never.",
             ),
             limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),
             registry,

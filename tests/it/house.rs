@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["capture"],
     &["derive", "traffic", "export"],
     &["journal", "store"],
+    &["notary"],
     &["telemetry"],
     &["record", "serve", "blind"],
     &["proxy", "api", "cli"],

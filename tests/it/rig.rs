@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use earwitness::config::{Admin, Config, Limits, OnFailure, Upstream};
+use earwitness::config::{Admin, Checkpoints, Config, Limits, OnFailure, Upstream};
 use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::Event;
 use earwitness::exchange::{Capture, Client, Exchange, Request};
@@ -129,6 +129,8 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         admin: Admin::open(any),
         data_dir: PathBuf::new(),
         key_file: PathBuf::new(),
+        signing_key_file: PathBuf::new(),
+        checkpoints: Checkpoints::default(),
         rules: Vec::new(),
         credentials: Vec::new(),
         trusted_proxies: Vec::new(),

@@ -6,21 +6,25 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Source;
 use crate::api;
 use crate::app::serve::runtime;
-use crate::cli::{Exit, VerifyArgs, WhichArgs};
+use crate::app::witness;
+use crate::cli::{Exit, VerifyArgs, WhichArgs, show};
+use crate::config::{Config, environment};
 use crate::export::{Place, Wholeness};
-use crate::store::{Checked, Fault, LeafCheck, Looked, hex};
+use crate::notary::Verifier;
+use crate::store::{Checked, Fault, Hash, LeafCheck, Looked, hex};
 
 /// Looks at every event of a log or an export, and tells of the first that is not as it was recorded.
 ///
 /// # Errors
 /// When the log cannot be read to its end.
 pub fn verify(args: &VerifyArgs) -> Result<Exit> {
-    let (checked, faults) = match &args.file {
+    let Some(known) = signed_for(args)? else { return Ok(Exit::Wrong) };
+    let (mut checked, faults) = match &args.file {
         Some(file) => {
             let (checked, wholeness) = of_file(file)?;
             if wholeness.is_part() {
@@ -31,25 +35,65 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit> {
         }
         None => {
             let Some(source) = Source::open(&args.at)? else { return Ok(Exit::Wrong) };
-            let checked = of_log(&source);
+            let checked = of_log(&source, &known);
             source.close();
             (checked?, Vec::new())
         }
     };
+    checked.compare(&known);
     let mut out = std::io::stdout();
     write!(out, "{checked}")?;
     if let Some(root) = checked.root {
         writeln!(out, "root of the tree: {}", hex(&root))?;
     }
     faults.iter().try_for_each(|fault| writeln!(out, "{fault}"))?;
-    Ok(if checked.is_sound() && faults.is_empty() { Exit::Done } else { Exit::Failed })
+    let is_sound = checked.is_sound() && faults.is_empty();
+    if is_sound && !known.is_empty() {
+        let newest = known.iter().map(|(size, _, _)| *size).max().unwrap_or_default();
+        writeln!(
+            out,
+            "{} checkpoints, the newest of {newest} events: it is the log that was signed for",
+            known.len()
+        )?;
+    }
+    Ok(if is_sound { Exit::Done } else { Exit::Failed })
 }
 
-/// Checks all events of a log.
-pub(in crate::app) fn of_log(source: &Source) -> Result<Checked> {
+/// What checkpoints tell of the log, those in its directory and those that were named; `None` when the configuration is
+/// wrong, which has been shown.
+fn signed_for(args: &VerifyArgs) -> Result<Option<Vec<Known>>> {
+    let pinned = match &args.key {
+        None => None,
+        Some(key) => {
+            Some(Verifier::parse(key.trim()).context("--key takes what `earwitness keys show` writes")?)
+        }
+    };
+    let (mut directory, mut files) = (args.at.data_dir.clone(), args.checkpoint.clone());
+    let is_configured = args.file.is_none() && args.at.url.is_none() && directory.is_none();
+    if is_configured {
+        match Config::load(args.at.config.as_deref(), environment()) {
+            Ok(config) => {
+                files.extend(config.checkpoints.files.into_iter().filter(|path| path.exists()));
+                directory = Some(config.data_dir);
+            }
+            Err(problems) => {
+                show(&problems)?;
+                return Ok(None);
+            }
+        }
+    }
+    let (known, empty) = witness::known(directory.as_deref(), &files, pinned.as_ref());
+    if let Some(path) = empty.first() {
+        bail!("{} holds no checkpoint that a known key has signed; --key names one", path.display());
+    }
+    Ok(Some(known))
+}
+
+/// Checks all events of a log; those roots of sizes, too, where it is read from its beginning.
+pub(in crate::app) fn of_log(source: &Source, known: &[Known]) -> Result<Checked> {
     let mut progress = Progress::new();
     if let Source::Directory { log, .. } = source {
-        let checked = log.check(&[], &mut |count| {
+        let checked = log.check(known, &mut |count| {
             progress.tell(count);
             ControlFlow::Continue(())
         });
@@ -161,6 +205,9 @@ impl Drop for Progress {
         }
     }
 }
+
+/// A size, the root that the tree had then, and who tells it.
+type Known = (u64, Hash, &'static str);
 
 const PIECE_LINES: usize = 8_192;
 const PIECE_BYTES: usize = 64 << 20;

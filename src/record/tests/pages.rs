@@ -1,8 +1,11 @@
 //! Pages while events arrive.
 
+use std::ops::ControlFlow;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::{Hash, is_consistent, is_included};
 
 /// Reads the whole log page by page, while another thread records and the mover moves.
 fn read_while_writing(limits: &[usize], events: u64) {
@@ -132,5 +135,35 @@ fn the_tree_of_journal_and_store_is_one_and_a_check_takes_both() {
     assert!(found.is_sound() && found.root == Some(tree.root()), "{:?}", found.faults);
     assert!(!check(&known).is_sound());
     assert_eq!(told, 300);
+    close(log);
+}
+
+// THREATS S01
+#[test]
+fn every_event_in_journal_and_store_can_be_proven_and_every_older_tree_is_the_beginning() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), brisk());
+    record(&log, 1..=600);
+    until("the mover has moved", || log.inner.store.head().sequence == 600);
+    close(log);
+    let log = open(directory.path(), slow());
+    record(&log, 601..=605);
+    let root = log.tree().root();
+    let all = all(&log);
+    for found in all.iter().step_by(37).chain(&all[598..]) {
+        let (tree, hashes) = log.inclusion(&found.sealed).unwrap().unwrap();
+        assert_eq!((tree.size(), tree.root()), (605, root));
+        assert!(is_included(&found.sealed.leaf, found.sealed.sequence - 1, 605, &hashes, &root));
+    }
+    let mut other = all[4].sealed.clone();
+    other.leaf[0] ^= 1;
+    assert_eq!(log.inclusion(&other).unwrap(), None);
+    for old in [1, 2, 255, 256, 257, 511, 600, 604, 605] {
+        let old_root = log.root_at(old).unwrap().unwrap();
+        let hashes = log.consistency(old, 605).unwrap().unwrap();
+        assert!(is_consistent((old, &old_root), (605, &root), &hashes), "{old}");
+    }
+    assert_eq!((log.root_at(605).unwrap(), log.root_at(606).unwrap()), (Some(root), None));
+    assert_eq!(log.consistency(5, 606).unwrap(), None);
     close(log);
 }

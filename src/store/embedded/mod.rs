@@ -22,11 +22,13 @@ mod find;
 mod index;
 mod note;
 mod partition;
+mod prove;
 mod scan;
 mod shelf;
 mod tally;
 mod tiles;
 
+pub use prove::Ground;
 pub use shelf::SledShelf;
 
 use std::io;
@@ -131,6 +133,20 @@ impl Embedded {
         told: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         audit::check(&self.catalogue, check, told)
+    }
+
+    /// Hands over the entries from the first sequence to the last, both included, as far as they are there.
+    fn entries_between(&self, from: u64, to: u64, take: &mut dyn FnMut(Sealed)) -> Result<(), StoreError> {
+        for note in self.catalogue.notes() {
+            let (from, to) = (from.max(note.first), to.min(note.head().sequence));
+            if from > to {
+                continue;
+            }
+            let partition = self.catalogue.open(note.first)?;
+            let read = guarded(|| partition.entries_between(from, to, take)).and_then(|result| result);
+            read.map_err(|trouble| self.catalogue.refuse(note.first, trouble))?;
+        }
+        Ok(())
     }
 
     /// Closes all partitions that nobody reads. The store stays usable: they open again on demand.

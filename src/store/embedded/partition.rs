@@ -136,6 +136,27 @@ impl Partition {
         Ok(found.map_or(sequence, |(first, _)| first))
     }
 
+    /// The entries from the first sequence to the last, both included.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn entries_between(
+        &self,
+        from: u64,
+        to: u64,
+        take: &mut dyn FnMut(Sealed),
+    ) -> Result<(), Trouble> {
+        let mut next = from;
+        while next <= to {
+            let Some(block) = self.block_of(next)?.filter(|block| block.last() >= next) else {
+                return Ok(());
+            };
+            (next..=to.min(block.last())).filter_map(|sequence| block.entry(sequence)).for_each(&mut *take);
+            next = block.last() + 1;
+        }
+        Ok(())
+    }
+
     /// The block that holds `sequence`, if there is one.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 
 pub(in crate::store) mod leaf;
 pub(in crate::store) mod places;
+pub(in crate::store) mod proof;
 
 use std::sync::Arc;
 

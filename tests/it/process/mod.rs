@@ -6,6 +6,7 @@ mod disk;
 mod exports;
 mod finding;
 mod histories;
+mod integrity;
 mod reading;
 mod reload;
 mod restart;

@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::{Process, notes, request, simple_upstream};
 
 /// An installation whose audit listener is at a fixed address, so that its configuration says where.
-fn installation() -> (tempfile::TempDir, String) {
+pub(super) fn installation() -> (tempfile::TempDir, String) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     (notes(), format!("admin: {{ listen: \"{free}\" }}\n"))
 }
 
-fn add_notes(proxy: SocketAddr, count: usize) {
+pub(super) fn add_notes(proxy: SocketAddr, count: usize) {
     for n in 0..count {
         let body = format!("{{\"text\":\"=note {n}\"}}");
         let added = request(
@@ -27,20 +27,20 @@ fn add_notes(proxy: SocketAddr, count: usize) {
     }
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(super) fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
     command.current_dir(folder).args(arguments).output().unwrap()
 }
 
 /// What a command prints when it succeeds.
-fn done(folder: &Path, arguments: &[&str]) -> String {
+pub(super) fn done(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {}{told}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stdout).unwrap()
 }
 
-const CONFIG: [&str; 2] = ["--config", "earwitness.yaml"];
+pub(super) const CONFIG: [&str; 2] = ["--config", "earwitness.yaml"];
 
 #[test]
 fn a_log_is_read_alike_from_the_process_that_writes_it_and_from_its_data_directory() {

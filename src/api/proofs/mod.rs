@@ -1,0 +1,152 @@
+//! What shows that the log is whole: the key that signs, the checkpoint of now, and proofs that lead to it.
+//! docs/integrity.md says what is hashed.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State as Extract};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::store::{Hash, Sealed, StoreError, Tree, hex};
+
+use super::access::Caller;
+use super::events::visible_event;
+use super::parameters::once;
+use super::problem::{Problem, Wrong};
+use super::state::State;
+
+/// Who signs for the log, and proves. All but [`Notary::key`] and [`Notary::standing`] may block.
+pub trait Notary: Send + Sync {
+    /// The key by which its signatures are known, as text.
+    fn key(&self) -> String;
+
+    /// The tree of all that is recorded.
+    fn tree(&self) -> Tree;
+
+    /// A signed statement of a tree's size and root.
+    fn checkpoint(&self, tree: &Tree) -> String;
+
+    /// The tree as it is, and the hashes from an entry's leaf to its root; `None` when they are gone.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn inclusion(&self, entry: &Sealed) -> Result<Option<(Tree, Vec<Hash>)>, StoreError>;
+
+    /// The hashes that show one tree to be the beginning of another; `None` when they cannot be had.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<Hash>>, StoreError>;
+
+    /// How it stands with the checkpoints.
+    fn standing(&self) -> Standing;
+}
+
+/// How it stands with the checkpoints, for `/readyz`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Why the log is not the one that was signed for before.
+    pub alarm: Option<String>,
+    /// Since when no checkpoint was taken outside, in seconds; `None` where none is to be kept there.
+    pub outside_age_s: Option<u64>,
+    /// Why the last one was not taken.
+    pub trouble: Option<String>,
+}
+
+/// `GET /audit/v1/key`.
+pub(super) async fn key(Extract(state): Extract<State>) -> Result<Response, Problem> {
+    Ok(text(format!("{}\n", notary(&state)?.key())))
+}
+
+/// `GET /audit/v1/checkpoint`.
+pub(super) async fn checkpoint(Extract(state): Extract<State>) -> Result<Response, Problem> {
+    let notary = notary(&state)?;
+    let note = state.ask(move |_, _| Ok(notary.checkpoint(&notary.tree()))).await?;
+    Ok(text(note))
+}
+
+/// `GET /audit/v1/events/{id}/proof`.
+pub(super) async fn proof(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let notary = notary(&state)?;
+    let sealed = visible_event(&state, &caller, id).await?.sealed;
+    let (sequence, leaf) = (sealed.sequence, hex(&sealed.leaf));
+    let found = state
+        .ask(move |_, _| {
+            let found = notary.inclusion(&sealed)?;
+            Ok(found.map(|(tree, hashes)| (tree.size(), hashes, notary.checkpoint(&tree))))
+        })
+        .await?;
+    let (size, hashes, checkpoint) = found.ok_or_else(gone)?;
+    let hashes: Vec<String> = hashes.iter().map(|hash| hex(hash)).collect();
+    let proof = json!({ "index": sequence - 1, "size": size, "leaf": leaf, "hashes": hashes, "checkpoint": checkpoint });
+    Ok(axum::Json(json!({ "data": proof })).into_response())
+}
+
+/// `GET /audit/v1/consistency?from=&to=`.
+pub(super) async fn consistency(
+    Extract(state): Extract<State>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let notary = notary(&state)?;
+    let sizes = Arc::clone(&notary);
+    let size = state.ask(move |_, _| Ok(sizes.tree().size())).await?;
+    let (from, to) = sizes_in(query.as_deref().unwrap_or(""), size).map_err(Problem::parameters)?;
+    let hashes = state.ask(move |_, _| notary.consistency(from, to)).await?.ok_or_else(gone)?;
+    let hashes: Vec<String> = hashes.iter().map(|hash| hex(hash)).collect();
+    Ok(axum::Json(json!({ "data": { "from": from, "to": to, "hashes": hashes } })).into_response())
+}
+
+fn sizes_in(query: &str, size: u64) -> Result<(u64, u64), Vec<Wrong>> {
+    let accepts = format!("a whole number from 1 to {size}, the size of the log");
+    let (mut from, mut to, mut wrong) = (None, None, Vec::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(VALUES_MAX) {
+        let number = value.parse::<u64>().ok().filter(|number| (1..=size).contains(number));
+        let read = number.ok_or_else(|| "is no size that the log has had".to_owned());
+        let put = match &*name {
+            "from" => read.and_then(|number| once(&mut from, number)),
+            "to" => read.and_then(|number| once(&mut to, number)),
+            _ => Err("is not known here".to_owned()),
+        };
+        if let Err(detail) = put {
+            let accepts =
+                if matches!(&*name, "from" | "to") { accepts.clone() } else { "`from` and `to`".to_owned() };
+            wrong.push(Wrong { parameter: name.into_owned(), detail, accepts });
+        }
+    }
+    let to = to.unwrap_or(size);
+    if wrong.is_empty() && from.is_none_or(|from| from > to) {
+        let detail = if from.is_none() { "is missing" } else { "is above `to`" };
+        wrong.push(Wrong { parameter: "from".to_owned(), detail: detail.to_owned(), accepts });
+    }
+    match from {
+        Some(from) if wrong.is_empty() => Ok((from, to)),
+        Some(_) | None => Err(wrong),
+    }
+}
+
+fn notary(state: &State) -> Result<Arc<dyn Notary>, Problem> {
+    let absent = || Problem::new(StatusCode::NOT_FOUND, "Nobody signs for this log here: it is only read.");
+    state.notary().ok_or_else(absent)
+}
+
+/// Events beside the one that was asked for were lost, or removed in a way that kept too little of them.
+fn gone() -> Problem {
+    Problem::new(StatusCode::GONE, "What would prove it is gone; `earwitness verify` says what is missing.")
+}
+
+fn text(body: String) -> Response {
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
+}
+
+const VALUES_MAX: usize = 8;

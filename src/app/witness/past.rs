@@ -1,0 +1,160 @@
+//! What was signed before, and whether the log is still that one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::shelf;
+use crate::config::Config;
+use crate::event::own::{self, Own};
+use crate::event::{Event, Outcome};
+use crate::notary::{Checkpoint, KEYS_FILE, Succession, Verifier, checkpoints_in};
+use crate::record::Log;
+use crate::store::{Hash, hex, unhex};
+use crate::value::json;
+
+/// What the comparison of a log with its checkpoints found.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    /// Each place whose newest checkpoint the log does not fit.
+    pub(super) conflicts: Vec<Conflict>,
+    /// True when an operator has put it back to an earlier state, with `earwitness restore`.
+    pub(super) is_restored: bool,
+    events: u64,
+}
+
+/// A checkpoint that the log does not fit.
+#[derive(Debug)]
+pub(super) struct Conflict {
+    pub(super) why: String,
+    size: u64,
+    root: Hash,
+}
+
+/// What `restore` leaves in the data directory, so that the next start knows that it was lawful.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::app) struct RestoredFrom {
+    /// How many events the backup had.
+    pub(in crate::app) events: u64,
+    /// The root of their tree.
+    pub(in crate::app) root: String,
+}
+
+/// Compares a log with the newest checkpoint of each place.
+pub(super) fn compare(log: &Log, config: &Config, own: &Verifier) -> Compared {
+    let keys = keys(&config.data_dir, Some(own), None);
+    let inside = config.data_dir.join(shelf::INSIDE);
+    let mut compared = Compared { events: log.tree().size(), ..Compared::default() };
+    for path in std::iter::once(&inside).chain(&config.checkpoints.files) {
+        let text = match shelf::end_of(path) {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "checkpoints cannot be read there");
+                continue;
+            }
+        };
+        if let Some(newest) = opened(&text, &keys).last() {
+            compared.conflicts.extend(conflict(log, path, newest));
+        }
+    }
+    let left = restored_from(&config.data_dir);
+    compared.is_restored = left.is_some_and(|left| {
+        let root = unhex(left.root.as_bytes());
+        root.is_some() && log.root_at(left.events).ok().flatten() == root
+    });
+    compared
+}
+
+fn conflict(log: &Log, path: &Path, known: Checkpoint) -> Option<Conflict> {
+    let (place, size, root, events) = (path.display(), known.size, known.root, log.tree().size());
+    let why = match log.root_at(size) {
+        Ok(Some(found)) if found == root => return None,
+        Ok(Some(_)) => format!("the first {size} events are not those of the checkpoint in {place}"),
+        Ok(None) if size > events => {
+            format!("it has {events} events, and the checkpoint in {place} is of {size}")
+        }
+        Ok(None) => format!(
+            "some of the first {size} events are gone, so that the checkpoint in {place} cannot be compared"
+        ),
+        Err(error) => {
+            tracing::error!(%error, "the log cannot be compared with its checkpoints");
+            return None;
+        }
+    };
+    Some(Conflict { why, size, root })
+}
+
+/// What is to be recorded of it.
+pub(super) fn events(compared: &Compared, time: Timestamp) -> Vec<Event> {
+    let old = |conflict: &Conflict| json!({ "events": conflict.size, "root": hex(&conflict.root), "why": conflict.why.clone() });
+    let old: Vec<_> = compared.conflicts.iter().map(old).collect();
+    let (action, title, text, result) = match compared.conflicts.first() {
+        _ if compared.is_restored => (
+            "LOG_RESTORED",
+            "The log was restored",
+            format!("The log was restored from a backup of {} events", compared.events),
+            Outcome::Success,
+        ),
+        Some(conflict) => (
+            "LOG_NOT_AS_SIGNED",
+            "The log is not the one that was signed for",
+            format!("The log is not the one that was signed for: {}", conflict.why),
+            Outcome::Failure,
+        ),
+        None => return Vec::new(),
+    };
+    let event = own::event(Own { id: Uuid::now_v7(), time, rule: "integrity", action, title, text, result });
+    let details = [("before".to_owned(), json!(old)), ("events".to_owned(), json!(compared.events))];
+    vec![Event { details: details.into(), ..event }]
+}
+
+/// The roots that checkpoints of a log tell, those of a data directory and of files; with who tells it. `pinned` is the
+/// key from which on keys are trusted. Files that hold none that counts are named.
+pub(in crate::app) fn known(
+    directory: Option<&Path>,
+    files: &[PathBuf],
+    pinned: Option<&Verifier>,
+) -> (Vec<(u64, Hash, &'static str)>, Vec<PathBuf>) {
+    let keys = directory.map(|directory| keys(directory, None, pinned)).unwrap_or_default();
+    let keys: Vec<Verifier> = if keys.is_empty() { pinned.cloned().into_iter().collect() } else { keys };
+    let (mut known, mut empty) = (Vec::new(), Vec::new());
+    let roots = |path: &Path, by| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        opened(&text, &keys).map(|found| (found.size, found.root, by)).collect::<Vec<_>>()
+    };
+    // What is told outside weighs more.
+    for path in files {
+        let found = roots(path, "a checkpoint kept outside");
+        if found.is_empty() {
+            empty.push(path.clone());
+        }
+        known.extend(found);
+    }
+    if let Some(directory) = directory {
+        known.extend(roots(&directory.join(shelf::INSIDE).with_extension("old"), "a checkpoint"));
+        known.extend(roots(&directory.join(shelf::INSIDE), "a checkpoint"));
+    }
+    (known, empty)
+}
+
+/// What a restore has left.
+fn restored_from(directory: &Path) -> Option<RestoredFrom> {
+    serde_json::from_slice(&fs::read(directory.join(RESTORED_FILE)).ok()?).ok()
+}
+
+fn opened<'a>(text: &'a str, keys: &'a [Verifier]) -> impl Iterator<Item = Checkpoint> + 'a {
+    checkpoints_in(text).filter_map(|note| keys.iter().find_map(|key| Checkpoint::open(note, key).ok()))
+}
+
+fn keys(directory: &Path, own: Option<&Verifier>, pinned: Option<&Verifier>) -> Vec<Verifier> {
+    let text = fs::read_to_string(directory.join(KEYS_FILE)).unwrap_or_default();
+    let mut keys = Succession::read(&text, pinned).keys().to_vec();
+    keys.extend(own.filter(|own| !keys.contains(own)).cloned());
+    keys
+}
+
+/// See [`RestoredFrom`].
+pub(in crate::app) const RESTORED_FILE: &str = "restored.json";
