@@ -83,15 +83,11 @@ pub enum Command {
                       earwitness export --config earwitness.yaml --format xlsx --from 2026-01-01 --out january.xlsx")]
     Export(ExportArgs),
     /// Record the events of an export (NDJSON) at the end of a log that nobody holds, for moving house.
-    #[command(after_help = "Example:\n  earwitness import --config earwitness.yaml events.ndjson")]
     Import(ImportArgs),
     /// Compute the tree of hashes anew, of a log or of an export, and tell of what is not as it was recorded.
-    #[command(
-        after_help = "Examples:\n  earwitness verify --config earwitness.yaml\n  earwitness verify --file events.ndjson"
-    )]
+    #[command(after_help = "Example:\n  earwitness verify --config earwitness.yaml --checkpoint elsewhere")]
     Verify(VerifyArgs),
     /// Make the index of a log that nobody uses anew.
-    #[command(after_help = "Example:\n  earwitness reindex --config earwitness.yaml")]
     Reindex(ReindexArgs),
     /// Show, or change, the key that signs checkpoints.
     Keys(KeysArgs),
@@ -105,7 +101,6 @@ pub enum Command {
     /// Make, list and revoke the tokens by which people and programs read the log.
     Token(TokenArgs),
     /// Make a data directory from a backup.
-    #[command(after_help = "Example:\n  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data")]
     Restore(RestoreArgs),
     /// Check rule packs: every problem at once, with place and cure.
     #[command(after_help = "Example:\n  earwitness check rules/calcom rules/caldav")]

@@ -128,6 +128,7 @@ pub struct ExportArgs {
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  earwitness import --config earwitness.yaml events.ndjson")]
 pub struct ImportArgs {
     /// What `earwitness export` wrote as NDJSON, with all columns and with its facts.
     pub file: PathBuf,
@@ -155,6 +156,7 @@ pub struct VerifyArgs {
 
 /// Arguments of `keys`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  earwitness keys show --config earwitness.yaml")]
 pub struct KeysArgs {
     /// Show the key that others know, or put a new one in its place, which the old one signs for.
     pub act: KeysAct,
@@ -174,6 +176,7 @@ pub enum KeysAct {
 
 /// Arguments of `reindex`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  earwitness reindex --config earwitness.yaml")]
 pub struct ReindexArgs {
     /// The configuration of the Earwitness whose log it is, which must not be running.
     #[arg(long, short, env = "EARWITNESS_CONFIG", required_unless_present = "data_dir")]
@@ -198,6 +201,7 @@ pub struct BackupArgs {
 
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data")]
 pub struct RestoreArgs {
     /// What `earwitness backup` made.
     pub backup: PathBuf,

@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, HttpMethod, Ref, Required, ResponseBuilder};
 
 use super::super::access::Need;
 use super::super::shapes::{EXPORT_PARAMETERS, calcom, google};
-use super::super::{blind, counts, history, parameters};
+use super::super::{blind, counts, history, parameters, proofs};
 use super::schema;
 
 /// What a route does with a method.
@@ -134,6 +134,25 @@ pub(super) const ALL: &[Row] = &[
         ..get("/audit/v1/events", "A page of events", Answer::Json("Page"))
     },
     get("/audit/v1/events/{id}", "One event", Answer::Json("Event")),
+    get(
+        "/audit/v1/events/{id}/proof",
+        "That an event is in the log that was signed for",
+        Answer::Json("Object"),
+    ),
+    get("/audit/v1/key", "Whose signature checkpoints bear", Answer::Other("text/plain; charset=utf-8")),
+    get(
+        "/audit/v1/checkpoint",
+        "The log's size and root, signed",
+        Answer::Other("text/plain; charset=utf-8"),
+    ),
+    Row {
+        query: &[proofs::PARAMETERS],
+        ..get(
+            "/audit/v1/consistency",
+            "That the log of one size is the beginning of another's",
+            Answer::Json("Object"),
+        )
+    },
     Row {
         query: &[parameters::FILTERS],
         without: &["limit", "cursor", "order"],

@@ -150,3 +150,8 @@ fn text(body: String) -> Response {
 }
 
 const VALUES_MAX: usize = 8;
+/// What `consistency` takes.
+pub(super) const PARAMETERS: &[(&str, &str)] = &[
+    ("from", "the smaller size, 1 or more"),
+    ("to", "the larger size; the present one where it is left out"),
+];

@@ -9,7 +9,7 @@ use super::*;
 use crate::config::Limits;
 use crate::event::Event;
 use crate::event::own::{self, Own};
-use crate::store::{Filter, Query};
+use crate::store::{Filter, Order, Query};
 
 fn config(folder: &Path) -> Config {
     let text = "listen: 127.0.0.1:0\nupstream: http://127.0.0.1:9\ndata_dir: data\nkey_file: key\nrules: rules\n\
@@ -44,7 +44,13 @@ async fn live(config: &Config, events: u32) -> (Option<String>, Vec<String>) {
     }
     let alarm = witness.notary().standing().alarm;
     witness.end().await;
-    let query = Query { filter: Filter::default(), below: None, limit: 100, time_max: PATIENCE };
+    let query = Query {
+        filter: Filter::default(),
+        order: Order::Newest,
+        after: None,
+        limit: 100,
+        time_max: PATIENCE,
+    };
     let found = log.query(&query).unwrap().events;
     let fresh = found.into_iter().filter(|found| found.sealed.sequence > before);
     let actions = fresh.map(|found| found.event.action).filter(|action| action != "MADE").collect();
