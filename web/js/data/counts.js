@@ -90,6 +90,7 @@ const HOUR_MS = 3_600_000;
 const INTERVALS = [['minute', 16 * HOUR_MS], ['hour', 40 * 24 * HOUR_MS], ['day', 950 * 24 * HOUR_MS], ['week', 6_500 * 24 * HOUR_MS], ['month', Infinity]];
 const STEPS_MS = [1_000, 5_000, 15_000, 60_000, 300_000, 900_000, HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS, 720 * HOUR_MS];
 const BARS_MAX = 180;
+const BARS_MIN = 30;
 
 /** Counted by the route; null where there is none. A search through all time is asked by the month first, to learn when it begins. */
 async function counted(search) {
@@ -130,7 +131,9 @@ function bars(weighed, start, told, interval = null) {
   const last = weighed.reduce((high, { at }) => Math.max(high, at), Date.now());
   const least = { minute: 60_000, hour: HOUR_MS, day: 24 * HOUR_MS, week: 168 * HOUR_MS, month: 720 * HOUR_MS }[interval] ?? 0;
   const step_ms = STEPS_MS.find((step) => step >= least && (last - first) / step < BARS_MAX) ?? Math.ceil((last - first) / BARS_MAX);
-  const from = start ?? Math.floor(first / step_ms) * step_ms;
+  const began = start ?? Math.floor(first / step_ms) * step_ms;
+  // A log that has just begun would be one broad bar: there is room before it, in which nothing was.
+  const from = began - Math.max(0, BARS_MIN - Math.floor((last - began) / step_ms) - 1) * step_ms;
   const list = Array.from({ length: Math.floor((last - from) / step_ms) + 1 }, () => ({ all: 0, failure: 0, denied: 0, unknown: 0 }));
   for (const one of weighed) {
     const bar = list[Math.min(list.length - 1, Math.floor((one.at - from) / step_ms))];
