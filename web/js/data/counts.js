@@ -112,7 +112,7 @@ async function counted(search) {
   if (!found) return null;
   // A month may begin long before its first event: then a finer one fits after all.
   const first = found.data.length ? instant(found.data[0].from) : null;
-  if (first && !parameters.get('from') && interval !== 'minute' && end - first < fits(INTERVALS[INTERVALS.findIndex(([name]) => name === interval) - 1][0])) [found] = await ask_for(first);
+  if (first && !parameters.get('from') && interval !== 'minute' && end - first < fits(INTERVALS[INTERVALS.findIndex(([name]) => name === interval) - 1][0])) [found, interval] = await ask_for(first);
   const weighed = found.data.map((bucket) => ({ at: instant(bucket.from), all: bucket.count, ...bucket.results }));
   const n = weighed.reduce((sum, one) => sum + one.all, 0);
   return bars(weighed, found.data.length ? instant(found.data[0].from) : null, of(n, !found.isCut), interval);
