@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => app::verify(args),
         Command::Keys(args) => app::keys(args),
         Command::Backup(args) => app::backup(args),
+        Command::Retention(args) => app::retention(args),
         Command::Restore(args) => app::restore(args),
         Command::Doctor(args) => app::doctor(args),
         Command::Token(args) => app::token(args),

@@ -20,6 +20,8 @@
 //! | `GET /audit/v1/histogram` | how many events there were when |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
+//! | `GET /audit/v1/retention` | what may leave the log, and what would leave it now |
+//! | `POST /audit/v1/retention/pass` | what may leave is removed now |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
 //! | `GET /metrics` | metrics for Prometheus |
 //! | `GET /healthz` | the process answers |
@@ -47,6 +49,7 @@ mod problem;
 mod proofs;
 mod reader;
 mod reload;
+mod retention;
 mod routes;
 mod searches;
 mod shapes;
@@ -63,6 +66,7 @@ pub use listen::serve;
 pub use proofs::{Notary, Standing};
 pub use reader::Reader;
 pub use reload::{Refused, Reload, Reloaded};
+pub use retention::{OtherPlan, Retain, Retaining};
 pub use routes::Routes;
 pub use state::{Readiness, RulesState, Setup, State, Tell};
 
@@ -105,6 +109,8 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/facets", get(counts::facets))
         .route("/audit/v1/histogram", get(counts::histogram))
         .route("/audit/v1/blind-spots", get(blind::list))
+        .route("/audit/v1/retention", get(retention::show))
+        .route(PASS, post(retention::pass).fallback(async || Problem::method("POST")))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route(
             "/audit/v1/session",
@@ -127,5 +133,7 @@ pub fn router(state: State) -> Router {
         .with_state(state)
 }
 
+/// Removes events; as the next one.
+const PASS: &str = "/audit/v1/retention/pass";
 /// Changes something, so that an open listener does not have it.
 const RELOAD: &str = "/audit/v1/reload";

@@ -25,6 +25,7 @@ use super::problem::Problem;
 use super::proofs::Notary;
 use super::reader::Reader;
 use super::reload::{From as Peer, Reload};
+use super::retention::Retain;
 use super::searches::Searches;
 use super::shapes::Exports;
 use super::tail::Tails;
@@ -63,6 +64,10 @@ pub struct Readiness {
     pub is_stopping: bool,
     /// Whether the journal takes events; if not, why, in words for operators.
     pub journal: Result<(), String>,
+    /// What somebody should look at, a sentence each, though events are recorded.
+    pub troubles: Vec<String>,
+    /// What leaves the log, in a few words.
+    pub retention: &'static str,
 }
 
 /// The rules in force.
@@ -121,6 +126,8 @@ pub(super) struct Inner {
     /// Weak, for it holds this state itself.
     pub(super) reload: OnceLock<Weak<dyn Reload>>,
     notary: OnceLock<Arc<dyn Notary>>,
+    /// Weak like it, for the process ends it.
+    pub(super) retain: OnceLock<Weak<dyn Retain>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
     pub(super) trial: Mutex<Option<(Instant, Trial)>>,
     reader: Arc<dyn Reader>,
@@ -148,6 +155,7 @@ impl State {
             reader: setup.reader,
             reload: OnceLock::new(),
             notary: OnceLock::new(),
+            retain: OnceLock::new(),
         };
         State { inner: Arc::new(inner) }
     }
@@ -238,6 +246,11 @@ impl State {
     /// What whoever sent this request may see now: tokens are taken back, and roles.
     pub(super) fn sees(&self, request: &Parts) -> Visible {
         self.inner.access.load().sees(&self.inner.door, request)
+    }
+
+    /// Lets this one remove what may leave. The first one stays.
+    pub fn retain_by(&self, retain: Weak<dyn Retain>) {
+        let _ = self.inner.retain.set(retain);
     }
 
     /// True when every turn to read is taken.

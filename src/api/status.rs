@@ -50,6 +50,8 @@ pub(super) async fn ready(Extract(state): Extract<State>, Extension(caller): Ext
         journal: Part::of_journal(&readiness.journal),
         store: Part::of_store(&store),
         checkpoints: standing.as_ref().map(Kept::of),
+        troubles: &readiness.troubles,
+        retention: readiness.retention,
         rules: readiness.rules.count,
         rules_version: &readiness.rules.version,
         rules_stale_since: readiness.rules.stale_since,
@@ -101,6 +103,10 @@ struct Details<'a> {
     store: Part<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checkpoints: Option<Kept<'a>>,
+    /// For a person, not for who sends traffic: events are recorded.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    troubles: &'a [String],
+    retention: &'static str,
     rules: usize,
     rules_version: &'a str,
     /// The last good ones record: this is a matter for a person, not for who sends traffic.
@@ -175,6 +181,8 @@ Earwitness: the audit log of an application that has none.
   GET /audit/v1/searches      the searches that you have saved; PUT, DELETE /audit/v1/searches/{name}
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
   GET /audit/v1/session       who am I; POST signs in, DELETE signs out
+  GET /audit/v1/retention     what may leave the log, and what would leave it now
+  POST /audit/v1/retention/pass  what may leave is removed now; confirm
   POST /audit/v1/reload       rules and configuration are loaded anew
   GET /metrics                metrics for Prometheus
   GET /healthz                this process answers

@@ -23,7 +23,7 @@ use super::reload::Origin;
 use super::serve::{runtime, stop_asked};
 use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
-use crate::config::{Admin, Checkpoints, Config, Limits, OnFailure, Upstream};
+use crate::config::{Admin, Checkpoints, Config, Limits, OnFailure, Retention, Upstream};
 use crate::event::{Event, own};
 use crate::rules::model::RuleSet;
 
@@ -71,6 +71,7 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         watch: false,
         trace_context: true,
         on_failure: OnFailure::Allow,
+        retention: Retention::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod life;
 mod reading;
 mod recording;
 mod reload;
+mod retention;
 mod serve;
 mod service;
 mod witness;
@@ -25,6 +26,14 @@ pub use keys::keys;
 pub use reading::{blindspots, export, import, query, reindex, verify};
 pub use recording::record;
 pub use serve::serve;
+
+/// `earwitness retention`: see `app/retention`.
+///
+/// # Errors
+/// When the log cannot be read, or nobody runs who could remove anything.
+pub fn retention(args: &crate::cli::RetentionArgs) -> Result<crate::cli::Exit> {
+    retention::retention(args)
+}
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,9 +49,10 @@ use tokio::task::JoinHandle;
 use self::access::Teller;
 use self::life::Life;
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
+use self::retention::Keeper;
 use self::service::Sockets;
 use self::witness::Witness;
-use crate::api::{self, Readiness, Reload, RulesState, Setup};
+use crate::api::{self, Readiness, Reload, Retain, RulesState, Setup};
 use crate::blind::Blind;
 use crate::config::Config;
 use crate::derive::Engine;
@@ -65,6 +75,9 @@ struct App {
     reloader: Arc<Reloader>,
     /// The listener holds it weakly.
     _by_api: Arc<dyn Reload>,
+    /// As that.
+    _retain: Arc<dyn Retain>,
+    keeper: Arc<Keeper>,
     blind: Blind,
     life: Life,
     teller: Teller,
@@ -97,9 +110,10 @@ impl App {
             .with_context(|| format!("the data directory {} cannot be used", config.data_dir.display()))?;
         log.index_beside()?;
         let life = Life::begin(&log, &config.data_dir).await?;
-        reload::tell_of_start(&config.data_dir, &rules, &log).await;
+        reload::tell_of_start(&config, &rules, &log).await;
         let witness = Witness::begin(&log, &config, &metrics).await?;
         let blind = Blind::open(&config.data_dir);
+        let keeper = Keeper::start(&log, &config.data_dir, &config.retention, Arc::clone(&metrics))?;
         let clients = listener(sockets.proxy, config.listen)?;
         let readers = TcpListener::from_std(listener(sockets.audit, config.admin.listen)?)?;
         let (proxy, audit) = (clients.local_addr()?, readers.local_addr()?);
@@ -112,7 +126,7 @@ impl App {
             reader: Arc::new(log.clone()),
             blind: blind.clone(),
             metrics: Arc::clone(&metrics),
-            readiness: readiness(&log, &rules_state, &is_stopping),
+            readiness: readiness(&log, &rules_state, &is_stopping, &keeper),
             admin: config.admin.clone(),
             limits: config.limits.clone(),
             searches: Some(config.data_dir.join("searches.json")),
@@ -137,10 +151,14 @@ impl App {
         let of_workers = in_force.clone();
         let workers = Workers::start(clients, count, entrance, &metrics, move || of_workers.seat())?;
         let (api, log_too) = (state.clone(), log.clone());
-        let parts = Parts { origin, in_force, auditor, tls, api, log: log_too, metrics, key };
+        let keeper_too = Arc::clone(&keeper);
+        let parts =
+            Parts { origin, in_force, auditor, tls, api, log: log_too, keeper: keeper_too, metrics, key };
         let reloader = Reloader::new(parts, Running { config, rules, memory }, rules_state);
         let by_api: Arc<dyn Reload> = Arc::new(ByApi(Arc::clone(&reloader)));
         state.reload_by(Arc::downgrade(&by_api));
+        let retain: Arc<dyn Retain> = Arc::new(retention::ByApi(Arc::clone(&keeper)));
+        state.retain_by(Arc::downgrade(&retain));
         Ok(App {
             proxy,
             audit,
@@ -148,6 +166,8 @@ impl App {
             api: state,
             reloader,
             _by_api: by_api,
+            _retain: retain,
+            keeper,
             blind,
             life,
             teller,
@@ -168,6 +188,7 @@ impl App {
             log,
             api,
             reloader,
+            keeper,
             blind,
             life,
             teller,
@@ -184,6 +205,7 @@ impl App {
             workers.stop();
             reloader.close();
             blind.close();
+            keeper.stop();
         })
         .await?;
         api.tell_of_all_reads();
@@ -228,14 +250,24 @@ fn readiness(
     log: &Log,
     rules: &Arc<RwLock<RulesState>>,
     is_stopping: &Arc<AtomicBool>,
+    keeper: &Arc<Keeper>,
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (log, rules, is_stopping) = (log.clone(), Arc::clone(rules), Arc::clone(is_stopping));
+    let keeper = Arc::clone(keeper);
     Arc::new(move || {
-        let journal = match log.state() {
-            record::State::Ready | record::State::Troubled(_) => Ok(()),
-            record::State::NotRecording(why) => Err(why),
+        let (journal, mut troubles) = match log.state() {
+            record::State::Ready => (Ok(()), Vec::new()),
+            record::State::Troubled(troubles) => (Ok(()), troubles),
+            record::State::NotRecording(why) => (Err(why), Vec::new()),
         };
-        let is_stopping = is_stopping.load(Ordering::Relaxed);
-        Readiness { rules: rules.read().clone(), is_stopping, journal }
+        let told = keeper.told();
+        troubles.extend(told.troubles());
+        Readiness {
+            rules: rules.read().clone(),
+            is_stopping: is_stopping.load(Ordering::Relaxed),
+            journal,
+            troubles,
+            retention: told.summary(),
+        }
     })
 }

@@ -1,8 +1,29 @@
 //! Blind spots as a table.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::Value;
 
+use super::AnswerFormat;
 use super::terminal::visible;
+
+/// Arguments of `blindspots`.
+#[derive(Debug, Args)]
+pub struct BlindspotsArgs {
+    /// The configuration of the running Earwitness, which names its audit listener and token.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The audit listener, instead: `http://127.0.0.1:9090`.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Its token, instead of the configuration's.
+    #[arg(long, env = "EARWITNESS_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// How they are shown.
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    pub format: AnswerFormat,
+}
 
 /// The answer of `/audit/v1/blind-spots` for people: one line a template, what came of it, and by which names
 /// one of its requests can be known.

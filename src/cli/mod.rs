@@ -12,12 +12,12 @@ mod terminal;
 mod timeline;
 mod token;
 
-pub use blind::blind_spots;
+pub use blind::{BlindspotsArgs, blind_spots};
 pub use explain::explain;
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
     BackupArgs, DoctorArgs, ExportArgs, ImportArgs, KeysAct, KeysArgs, QueryArgs, ReindexArgs, RestoreArgs,
-    VerifyArgs, WhereArgs, WhichArgs,
+    RetentionArgs, VerifyArgs, WhereArgs, WhichArgs,
 };
 pub use replay::{backtest, replay};
 pub use terminal::visible;
@@ -100,6 +100,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Make, list and revoke the tokens by which people and programs read the log.
     Token(TokenArgs),
+    /// Show what may leave the log and what would leave it now; or let it leave.
+    #[command(after_help = "Example:\n  earwitness retention --config earwitness.yaml --dry-run")]
+    Retention(RetentionArgs),
     /// Make a data directory from a backup.
     Restore(RestoreArgs),
     /// Check rule packs: every problem at once, with place and cure.
@@ -365,23 +368,6 @@ pub enum AnswerFormat {
     Text,
     /// For programs.
     Json,
-}
-
-/// Arguments of `blindspots`.
-#[derive(Debug, Args)]
-pub struct BlindspotsArgs {
-    /// The configuration of the running Earwitness, which names its audit listener and token.
-    #[arg(long, short, env = "EARWITNESS_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// The audit listener, instead: `http://127.0.0.1:9090`.
-    #[arg(long)]
-    pub url: Option<String>,
-    /// Its token, instead of the configuration's.
-    #[arg(long, env = "EARWITNESS_ADMIN_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
-    /// How they are shown.
-    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
-    pub format: AnswerFormat,
 }
 
 /// Arguments of `suggest`.

@@ -223,6 +223,26 @@ pub struct DoctorArgs {
     pub format: super::AnswerFormat,
 }
 
+/// Arguments of `retention`.
+#[derive(Debug, Args)]
+pub struct RetentionArgs {
+    /// Where the log is.
+    #[command(flatten)]
+    pub at: WhereArgs,
+    /// Remove nothing and show what would be removed; so it is, too, without any of these three.
+    #[arg(long, conflicts_with_all = ["run", "confirm"])]
+    pub dry_run: bool,
+    /// Remove now what may leave; the Earwitness that runs does it.
+    #[arg(long)]
+    pub run: bool,
+    /// The same, though something speaks against it: the id of the plan that was looked at.
+    #[arg(long, value_name = "ID")]
+    pub confirm: Option<String>,
+    /// How it is shown.
+    #[arg(long, value_enum, default_value_t = super::AnswerFormat::Text)]
+    pub format: super::AnswerFormat,
+}
+
 impl WhichArgs {
     /// The same as parameters of `GET /audit/v1/events`; empty for all events.
     pub fn query(&self) -> String {

@@ -38,6 +38,7 @@ impl Config {
             watch,
             trace_context,
             on_failure,
+            retention,
         } = &wanted;
         let at_start = [
             ("listen", *listen == self.listen),
@@ -64,6 +65,7 @@ impl Config {
             ("watch", *watch == self.watch),
             ("trace_context", *trace_context == self.trace_context),
             ("on_failure", *on_failure == self.on_failure),
+            ("retention", *retention == self.retention),
         ];
         let changed = |keys: &[(&'static str, bool)]| {
             keys.iter().filter(|(_, is_same)| !is_same).map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>()

@@ -10,8 +10,8 @@ use crate::yaml::{Problems, Yaml};
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
 use super::{
-    Admin, Config, Limits, OnFailure, Upstream, admin, checkpoints, credentials, methods, packs, tls,
-    upstream,
+    Admin, Config, Limits, OnFailure, Upstream, admin, checkpoints, credentials, methods, packs, retention,
+    tls, upstream,
 };
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
@@ -36,6 +36,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let tracing = settings.get("trace_context", problems);
     let trace_context = tracing.is_none_or(|setting| setting.flag(problems));
     let on_failure = on_failure(settings, problems);
+    let retention = retention::retention(settings, problems);
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let (key_file, signing_key_file) = (key_file?, signing_key_file?);
@@ -58,6 +59,7 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         watch,
         trace_context,
         on_failure,
+        retention,
     })
 }
 
@@ -199,7 +201,12 @@ fn limits(settings: &Settings, problems: &mut Problems) -> Limits {
     limits
 }
 
-fn number(setting: &Setting<'_>, range: Range, cure: &str, problems: &mut Problems) -> Option<u64> {
+pub(super) fn number(
+    setting: &Setting<'_>,
+    range: Range,
+    cure: &str,
+    problems: &mut Problems,
+) -> Option<u64> {
     let Range { unit, least, most } = range;
     let value = match &setting.node.value {
         Yaml::Number(number) => number.as_u64(),

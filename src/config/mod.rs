@@ -14,6 +14,7 @@ mod mask;
 mod methods;
 mod oidc;
 mod packs;
+mod retention;
 mod secret;
 mod settings;
 mod tls;
@@ -27,6 +28,7 @@ pub use grant::{GRANTS, Grant};
 pub use limits::Limits;
 pub use oidc::{ClaimGrant, Oidc};
 pub use packs::PackPlace;
+pub use retention::{Hold, Keep, Policy, Retention, Selection};
 pub use secret::Secret;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFaults, TlsVersion};
 pub use upstream::{HostPort, Transport, Upstream, UpstreamTls};
@@ -76,6 +78,8 @@ pub struct Config {
     pub trace_context: bool,
     /// What becomes of a request that cannot be recorded, where its rule does not say.
     pub on_failure: OnFailure,
+    /// What may leave the log.
+    pub retention: Retention,
 }
 
 /// What becomes of a request that cannot be recorded before it is forwarded.

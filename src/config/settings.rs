@@ -10,7 +10,7 @@ use crate::yaml::{Node, Problems, Source, Span, Yaml};
 
 use super::bounds::BOUNDS;
 use super::env::{Environment, variable};
-use super::{oidc, tls};
+use super::{oidc, retention, tls};
 
 /// All that the operator wrote.
 pub(super) struct Settings {
@@ -192,10 +192,11 @@ pub(super) const TOP: [&str; 14] = [
     "on_failure",
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
-pub(super) const SECTIONS: [(&str, &[&str]); 5] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 6] = [
     ("admin", &["listen", "token", "tokens_file", "hosts"]),
     ("checkpoints", &["files", "webhooks"]),
     ("oidc", &oidc::KEYS),
+    ("retention", &retention::KEYS),
     ("tls", &tls::KEYS),
     ("upstream_tls", &["ca", "server_name", "certificate", "key", "insecure"]),
 ];

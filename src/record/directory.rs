@@ -9,6 +9,7 @@
 //! keys        whose signatures these are
 //! heartbeat   when the recorder last lived, and whether it was told to stop; see crate::app
 //! blind-spots.json  see crate::blind; may be removed
+//! retention.json  when events last left, and when the clock was believed; may be removed
 //! rules.json  which rules were in force last, so that a start with others is told
 //! searches.json  what readers have saved, see crate::api
 //! snapshots/  the last seen forms of things, see crate::store::Snapshots; may be removed
@@ -16,7 +17,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,10 @@ impl Directory {
     pub(super) fn hold(path: &Path) -> Result<Directory, RecordError> {
         let failed = |error: io::Error| RecordError::Directory(format!("{}: {error}", path.display()));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
-        let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+        let data = fs::metadata(path).map_err(failed)?;
+        check_owner(data.uid(), rustix::process::geteuid().as_raw())
+            .map_err(|why| RecordError::Directory(format!("{}: {why}", path.display())))?;
+        let mode = data.permissions().mode();
         if mode & 0o077 != 0 {
             tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others can use the data directory");
         }
@@ -74,6 +78,15 @@ impl Directory {
     pub(super) fn store(&self) -> PathBuf {
         self.path.join("store")
     }
+}
+
+/// A directory is its owner's, whatever its mode says: he could put another in its place (THREATS S12). Who may do
+/// everything anyway may also look at what is another's.
+fn check_owner(owner: u32, us: u32) -> Result<(), String> {
+    if owner == us || owner == ROOT || us == ROOT {
+        return Ok(());
+    }
+    Err(format!("it belongs to user {owner}, and this is user {us}: chown it, or name another"))
 }
 
 fn lock(directory: &Path) -> Result<File, RecordError> {
@@ -137,7 +150,21 @@ fn no_follow() -> i32 {
     (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }
 
+const ROOT: u32 = 0;
 const INSTANCE_BYTES_MAX: u64 = 100;
 /// How long a held lock is tried again.
 const HELD_MAX: Duration = Duration::from_secs(1);
 const HELD_PAUSE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // THREATS S12
+    #[test]
+    fn a_directory_of_somebody_else_is_not_used() {
+        for (owner, us, is_ours) in [(7, 7, true), (0, 7, true), (8, 0, true), (8, 7, false)] {
+            assert_eq!(check_owner(owner, us).is_ok(), is_ours, "{owner} {us}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod directory;
 mod indexer;
 mod mover;
 mod proofs;
+mod purge;
 mod read;
 mod still;
 mod tail;
@@ -41,6 +42,7 @@ use write::waits::Waits;
 
 pub use crate::journal::Urgency;
 pub use directory::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW};
+pub use purge::PurgeError;
 pub use still::Still;
 
 /// Where events go and where they are read. Cheap to clone; the last clone's drop does not stop the
@@ -97,6 +99,8 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// Whether somebody copies the data directory.
     stillness: Stillness,
+    /// The same for the one who purges: two threads cannot share one lock.
+    purge_stillness: Stillness,
     /// Also held by what the journal calls back.
     gaps: Arc<Gaps>,
     waits: Arc<Waits>,
@@ -191,6 +195,7 @@ impl Log {
             open: Mutex::new(open),
             metrics,
             stillness: Stillness::new(path),
+            purge_stillness: Stillness::new(path),
             damage: Mutex::new(damage),
             store_trouble: Mutex::default(),
             is_closed: AtomicBool::new(false),

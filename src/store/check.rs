@@ -4,26 +4,33 @@
 //! A log is read from its first entry on, and every root on the way can be compared. An export comes newest first, so
 //! that only its last root can be.
 
+mod purges;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub(super) use self::purges::{Going, joined};
+pub use self::purges::{Gone, PURGED};
+
+use self::purges::Purges;
 use super::sealed::{Hash, Sealed};
 use super::tree::{TILE_LEAVES, Tree, leaf, node};
 
 /// What was found at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looked {
     sequence: u64,
     leaf: Hash,
     is_right: bool,
     is_removed: bool,
+    /// What it tells to be removed.
+    tells: Vec<Gone>,
 }
 
 /// A check under way.
 #[derive(Debug)]
 pub struct LeafCheck {
     count: u64,
-    removed: u64,
     /// Sequences that were taken first and last.
     ends: Option<(u64, u64)>,
     direction: Direction,
@@ -31,6 +38,7 @@ pub struct LeafCheck {
     more_faults: u64,
     /// The full subtree that the last entry completed.
     tile: Option<Hash>,
+    purges: Purges,
 }
 
 #[derive(Debug)]
@@ -46,7 +54,7 @@ enum Direction {
 pub struct Checked {
     /// Entries that were looked at.
     pub count: u64,
-    /// Of which only the leaf is left, because a policy removed the rest.
+    /// How many are not among them, or only with their leaf, because a policy has removed them.
     pub removed: u64,
     /// Sequences of the newest and the oldest.
     pub range: Option<(u64, u64)>,
@@ -70,6 +78,16 @@ pub enum Fault {
     /// Entries are not there.
     #[error("events {0} to {1} are missing")]
     Missing(u64, u64),
+    /// Entries are gone, or all but their leaves, and it is not what purges have told.
+    #[error("of the events {from} to {to}, {count} are removed, and no event of this log tells that")]
+    Untold {
+        /// The first sequence of their partition.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// How many.
+        count: u64,
+    },
     /// Entries do not stand in their order.
     #[error("event {0} stands beside event {1}")]
     Disordered(u64, u64),
@@ -105,16 +123,22 @@ impl Fault {
 }
 
 impl Looked {
+    /// True when only the leaf is left.
+    pub(super) fn is_removed(&self) -> bool {
+        self.is_removed
+    }
+
     /// Computes an entry's leaf anew.
     pub fn at(entry: &Sealed) -> Looked {
         let is_right = entry.is_removed() || leaf::of(entry.sequence, &entry.salt, &entry.json) == entry.leaf;
         let Sealed { sequence, leaf, .. } = *entry;
-        Looked { sequence, leaf, is_right, is_removed: entry.is_removed() }
+        Looked { sequence, leaf, is_right, is_removed: entry.is_removed(), tells: Gone::told_by(&entry.json) }
     }
 
     /// An entry whose leaf was computed just now; something else shows whether it is the one that was recorded.
     pub(super) fn sound(entry: &Sealed, is_right: bool) -> Looked {
-        Looked { sequence: entry.sequence, leaf: entry.leaf, is_right, is_removed: entry.is_removed() }
+        let Sealed { sequence, leaf, .. } = *entry;
+        Looked { sequence, leaf, is_right, is_removed: entry.is_removed(), tells: Gone::told_by(&entry.json) }
     }
 }
 
@@ -132,12 +156,12 @@ impl LeafCheck {
     fn of(direction: Direction) -> LeafCheck {
         LeafCheck {
             count: 0,
-            removed: 0,
             ends: None,
             direction,
             faults: Vec::new(),
             more_faults: 0,
             tile: None,
+            purges: Purges::default(),
         }
     }
 
@@ -153,7 +177,9 @@ impl LeafCheck {
     pub fn take(&mut self, looked: Option<Looked>) {
         self.count += 1;
         let Some(looked) = looked else { return self.fault(Fault::Unreadable(self.count)) };
-        self.removed += u64::from(looked.is_removed);
+        if looked.is_right {
+            self.purges.tell(&looked.tells);
+        }
         if !looked.is_right {
             self.fault(Fault::Changed(looked.sequence));
         }
@@ -182,6 +208,40 @@ impl LeafCheck {
             self.miss(sequence - 1);
         }
         self.push(looked.leaf);
+    }
+
+    /// Takes what purges have told, for a test without their events.
+    #[cfg(test)]
+    pub(super) fn tell(&mut self, told: &[Gone]) {
+        self.purges.tell(told);
+    }
+
+    /// What is gone from a partition: it must have been told.
+    pub(super) fn find_gone(&mut self, gone: Gone) {
+        self.purges.find(gone);
+    }
+
+    /// Goes on behind a partition that is gone, with the tree that was noted behind it, where it continues this one.
+    pub(super) fn pass(&mut self, gone: Gone, before: &Tree, behind: Tree) {
+        let is_next =
+            matches!(&self.direction, Direction::Forward { tree, .. } if tree.size() + 1 == gone.first);
+        self.miss(gone.first - 1);
+        self.purges.find(gone);
+        if !is_next {
+            self.resume(before.clone());
+        }
+        let Direction::Forward { tree, known, .. } = &mut self.direction else { return };
+        if *tree != *before {
+            let fault = Fault::Replaced { from: 1, to: before.size(), by: "the store's note" };
+            return self.fault(fault);
+        }
+        // Those on the way cannot be compared any more, this one can.
+        let known = known.remove(&behind.size());
+        let root = behind.root();
+        *tree = behind;
+        if let Some((_, by)) = known.filter(|(known, _)| *known != root) {
+            self.fault(Fault::Replaced { from: gone.first, to: gone.last, by });
+        }
     }
 
     /// Tells that entries up to `to` are missing, and goes on behind them.
@@ -231,7 +291,9 @@ impl LeafCheck {
         self.faults.iter().any(|fault| match fault {
             Fault::Changed(sequence) => *sequence >= from,
             Fault::Missing(_, to) | Fault::Replaced { to, .. } => *to >= from,
-            Fault::Unreadable(_) | Fault::Disordered(..) | Fault::Shorter { .. } => false,
+            Fault::Unreadable(_) | Fault::Disordered(..) | Fault::Shorter { .. } | Fault::Untold { .. } => {
+                false
+            }
         })
     }
 
@@ -239,7 +301,7 @@ impl LeafCheck {
         let sequence = looked.sequence;
         match self.ends.map(|(_, last)| last) {
             Some(after) if sequence >= after => return self.fault(Fault::Disordered(sequence, after)),
-            Some(after) if sequence + 1 < after => self.fault(Fault::Missing(sequence + 1, after - 1)),
+            Some(after) if sequence + 1 < after => self.purges.miss(sequence + 1, after - 1),
             Some(_) | None => {}
         }
         let Direction::Backward { nodes } = &mut self.direction else { return };
@@ -270,17 +332,19 @@ impl LeafCheck {
             }
             Direction::Backward { nodes } => {
                 if let Some((_, oldest)) = self.ends.filter(|(_, oldest)| *oldest > 1) {
-                    self.fault(Fault::Missing(1, oldest - 1));
+                    self.purges.miss(1, oldest - 1);
                 }
                 let hashes = nodes.into_iter().map(|(_, _, hash)| hash);
                 root = hashes.reduce(|right, left| node(&left, &right)).or(root);
             }
         }
+        let (untold, removed) = std::mem::take(&mut self.purges).finish();
+        untold.into_iter().for_each(|fault| self.fault(fault));
         let is_whole =
             !self.faults.iter().any(|fault| !matches!(fault, Fault::Replaced { .. } | Fault::Changed(_)));
         Checked {
             count: self.count,
-            removed: self.removed,
+            removed,
             range,
             root: root.filter(|_| is_whole),
             faults: self.faults,
@@ -329,7 +393,7 @@ impl fmt::Display for Checked {
             writeln!(out, "and {} more", self.more_faults)?;
         }
         if self.removed > 0 {
-            writeln!(out, "{} events were removed by a policy; their hashes are there", self.removed)?;
+            writeln!(out, "{} events were removed by policies, as events of this log tell", self.removed)?;
         }
         match (self.is_sound(), self.range) {
             (_, None) => writeln!(out, "no events"),

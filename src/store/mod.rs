@@ -17,8 +17,8 @@ mod tree;
 mod visible;
 mod words;
 
-pub use check::{Checked, Fault, LeafCheck, Looked};
-pub use embedded::{Embedded, Ground, SledShelf};
+pub use check::{Checked, Fault, Gone, LeafCheck, Looked, PURGED};
+pub use embedded::{Embedded, Ground, Hold, Leaving, Plan, Policy, Prepared, Purge, SledShelf, Terms};
 pub use keyword::Keyword;
 pub use query::{Filter, Order, Page, Query, Thing};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};

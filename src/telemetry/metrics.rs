@@ -93,6 +93,18 @@ pub struct Metrics {
     pub upstream_unverified: IntGauge,
     /// When a checkpoint was last taken by all places outside, in seconds since 1970; 0 for never.
     pub checkpoint_outside_seconds: IntGauge,
+    /// Events that retention has removed, by policy.
+    pub purged_events: IntCounterVec,
+    /// 1 while retention waits for somebody to confirm a plan.
+    pub retention_asks: IntGauge,
+    /// When retention has made its last pass, in seconds since 1970.
+    pub retention_last_timestamp_seconds: IntGauge,
+    /// The store on the disk, when it was last looked at for retention.
+    pub store_bytes: IntGauge,
+    /// The disk that the data directory is on.
+    pub disk_bytes: IntGauge,
+    /// What is left of it.
+    pub disk_free_bytes: IntGauge,
     /// Ceilings reached, by name in `limits`.
     pub limits_hit: IntCounterVec,
 }
@@ -256,6 +268,25 @@ impl Metrics {
                 "checkpoint_outside_timestamp_seconds",
                 "When a checkpoint was last taken by all places outside; 0 for never.",
             ),
+            purged_events: counters(
+                &registry,
+                "purged_events_total",
+                "Events that retention has removed.",
+                &["policy"],
+            ),
+            retention_asks: gauge(
+                &registry,
+                "retention_asks",
+                "1 while retention removes nothing until somebody confirms it.",
+            ),
+            retention_last_timestamp_seconds: gauge(
+                &registry,
+                "retention_last_timestamp_seconds",
+                "When retention has made its last pass, in seconds since 1970.",
+            ),
+            store_bytes: gauge(&registry, "store_bytes", "The store on the disk, as retention last saw it."),
+            disk_bytes: gauge(&registry, "disk_bytes", "The disk that the data directory is on."),
+            disk_free_bytes: gauge(&registry, "disk_free_bytes", "What is left of that disk."),
             limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),
             registry,
         })

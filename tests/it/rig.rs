@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use earwitness::config::{Admin, Checkpoints, Config, Limits, OnFailure, Upstream};
+use earwitness::config::{Admin, Checkpoints, Config, Limits, OnFailure, Retention, Upstream};
 use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::Event;
 use earwitness::exchange::{Capture, Client, Exchange, Request};
@@ -141,6 +141,7 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         watch: false,
         trace_context: true,
         on_failure: OnFailure::Allow,
+        retention: Retention::default(),
     }
 }
 

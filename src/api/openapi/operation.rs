@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, HttpMethod, Ref, Required, ResponseBuilder};
 
 use super::super::access::Need;
 use super::super::shapes::{EXPORT_PARAMETERS, calcom, google};
-use super::super::{blind, counts, history, parameters, proofs};
+use super::super::{blind, counts, history, parameters, proofs, retention};
 use super::schema;
 
 /// What a route does with a method.
@@ -210,6 +210,12 @@ pub(super) const ALL: &[Row] = &[
     Row {
         query: &[blind::PARAMETERS],
         ..get("/audit/v1/blind-spots", "What nothing recorded", Answer::Json("Object"))
+    },
+    get("/audit/v1/retention", "What may leave the log, and what would leave it now", Answer::Json("Object")),
+    Row {
+        method: Method::Post,
+        query: &[retention::PARAMETERS],
+        ..get("/audit/v1/retention/pass", "Lets leave what may", Answer::Json("Object"))
     },
     get("/audit/v1/searches", "The searches that one has saved", Answer::Json("Object")),
     Row {

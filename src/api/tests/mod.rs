@@ -111,7 +111,7 @@ fn found(sequence: u64, action: &str) -> Found {
 
 fn readiness(journal: Result<(), String>) -> Readiness {
     let rules = RulesState { count: 3, version: "a1".to_owned(), stale_since: None };
-    Readiness { rules, is_stopping: false, journal }
+    Readiness { rules, is_stopping: false, journal, troubles: Vec::new(), retention: "keeps everything" }
 }
 
 pub(super) fn setup(reader: Arc<dyn Reader>, token: Option<&str>) -> Setup {

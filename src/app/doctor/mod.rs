@@ -1,6 +1,7 @@
 //! `earwitness doctor`: what would keep the log from being whole, looked for from outside. It changes nothing.
 
 mod files;
+mod retention;
 mod ways;
 
 use std::io::Write;
@@ -71,6 +72,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
     findings.extend(settings(&config));
     findings.extend(files::look(&config));
     findings.push(rules(&config));
+    findings.push(runtime.block_on(retention::look(&config)));
     findings.push(runtime.block_on(running(&config)));
     print(&findings, args.format)?;
     let is_bad = findings.iter().any(|finding| finding.state == State::Bad);

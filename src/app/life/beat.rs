@@ -12,23 +12,28 @@ use crate::value::json;
 /// That the recorder lived at that moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Beat {
+pub(in crate::app) struct Beat {
     /// The clock's time.
-    pub(super) time: Timestamp,
+    pub(in crate::app) time: Timestamp,
     /// The machine's id of its present life (`boot_id`); a new one each time that it starts.
-    pub(super) boot: Option<String>,
+    pub(in crate::app) boot: Option<String>,
     /// How long that life has lasted, in milliseconds. Nobody can set this clock.
-    pub(super) awake_ms: Option<i64>,
+    pub(in crate::app) awake_ms: Option<i64>,
     /// True in the last one of a recorder that was told to stop.
-    pub(super) is_last: bool,
+    pub(in crate::app) is_last: bool,
 }
 
 impl Beat {
+    /// True when the machine has not been started anew since the other one.
+    pub(in crate::app) fn is_of_life(&self, before: &Beat) -> bool {
+        self.boot.is_some() && self.boot == before.boot
+    }
+
     /// By how much the clock was moved since the other one, in seconds, positive for ahead; 0 where nothing tells.
     /// Within one life of the machine its own clock tells; else only that time does not run backwards.
-    pub(super) fn clock_moved_s(&self, before: &Beat) -> i64 {
+    pub(in crate::app) fn clock_moved_s(&self, before: &Beat) -> i64 {
         let by_clock = self.time.duration_since(before.time);
-        let is_one_life = self.boot.is_some() && self.boot == before.boot;
+        let is_one_life = self.is_of_life(before);
         let truly = match (self.awake_ms, before.awake_ms) {
             (Some(now), Some(then)) if is_one_life => SignedDuration::from_millis(now.saturating_sub(then)),
             (_, _) => by_clock.max(SignedDuration::ZERO),

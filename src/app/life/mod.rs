@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use self::beat::Beat;
+pub(super) use self::beat::Beat;
 use crate::event::Event;
 use crate::record::{Log, Urgency};
 
@@ -100,7 +100,7 @@ async fn record(log: &Log, event: Event) {
     }
 }
 
-fn beat(is_last: bool) -> Beat {
+pub(super) fn beat(is_last: bool) -> Beat {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
     let awake = fs::read_to_string("/proc/uptime").ok();
     let awake = awake.and_then(|text| text.split(['.', ' ']).next()?.parse::<i64>().ok());

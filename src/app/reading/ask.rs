@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST};
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -23,11 +23,29 @@ pub(in crate::app) async fn ask(authority: &str, target: &str, token: Option<&st
 /// # Errors
 /// When the listener cannot be reached.
 pub(super) async fn fetch(authority: &str, target: &str, token: Option<&str>) -> Result<(StatusCode, Bytes)> {
+    send(Method::GET, authority, target, token).await
+}
+
+/// The answer to a POST without a body, as a document.
+///
+/// # Errors
+/// When the listener cannot be reached, refuses, or says something else.
+pub(in crate::app) async fn post(authority: &str, target: &str, token: Option<&str>) -> Result<Value> {
+    let (status, body) = send(Method::POST, authority, target, token).await?;
+    Ok(serde_json::from_slice(&admitted(&format!("http://{authority}"), status, body)?)?)
+}
+
+async fn send(
+    method: Method,
+    authority: &str,
+    target: &str,
+    token: Option<&str>,
+) -> Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(authority).await;
     let stream = stream.with_context(|| format!("nothing answers at http://{authority}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let mut request = http::Request::get(target).header(HOST, authority);
+    let mut request = http::Request::builder().method(method).uri(target).header(HOST, authority);
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }

@@ -9,7 +9,7 @@ mod query;
 mod reindex;
 mod verify;
 
-pub(super) use ask::ask;
+pub(super) use ask::{ask, post};
 pub use blindspots::blindspots;
 pub use export::export;
 pub use import::import;
@@ -136,6 +136,8 @@ impl Source {
                 rules: RulesState::default(),
                 is_stopping: false,
                 journal: Ok(()),
+                troubles: Vec::new(),
+                retention: "keeps everything",
             }),
             admin: Admin::open(listen),
             limits,

@@ -43,6 +43,10 @@ impl Difference {
         let added = new.rules.iter().filter(|(id, _)| !old.rules.contains_key(*id));
         difference.added.extend(added.map(|(id, rule)| (id.clone(), rule.digest.clone())));
         difference.compare_packs(old, new);
+        if let (Some(old), Some(new)) = (&old.retention, &new.retention) {
+            difference.compare_holdings("retention", &old.holds, &new.holds);
+            difference.weakened.extend(old.weakened(new));
+        }
         difference
     }
 

@@ -12,15 +12,16 @@ use uuid::Uuid;
 use super::difference::Difference;
 use super::summary::Summary;
 use super::{Trigger, event, owners, reloaded};
-use crate::config::Changes;
+use crate::config::{Changes, Config};
 use crate::record::{Log, Urgency};
 use crate::rules::model::RuleSet;
 use crate::yaml::Problems;
 
 /// Compares these rules with those that were in force last, records what differs, and keeps them. At the first start
 /// there is nothing to compare; a file that cannot be read counts as if there had been no rules, so that all are told.
-pub(in crate::app) async fn tell_of_start(data_dir: &Path, rules: &RuleSet, log: &Log) {
-    let now = Summary::of(rules);
+pub(in crate::app) async fn tell_of_start(config: &Config, rules: &RuleSet, log: &Log) {
+    let data_dir = config.data_dir.as_path();
+    let now = Summary::of(rules).with_retention(&config.retention);
     let before = match read(data_dir) {
         Ok(Some(before)) => before,
         Ok(None) => return keep(data_dir, &now),

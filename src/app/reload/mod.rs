@@ -15,6 +15,7 @@ mod difference;
 mod event;
 mod kept;
 mod load;
+mod retention;
 mod summary;
 mod triggers;
 mod watch;
@@ -35,6 +36,7 @@ pub(super) use self::kept::tell_of_start;
 pub(super) use self::load::{Loaded, load, load_tested, rules};
 use self::summary::Summary;
 pub(super) use self::triggers::follow;
+use super::retention::Keeper;
 use super::{memory, service};
 use crate::api::{self, Refused, Reload, Reloaded, RulesState};
 use crate::config::{Changes, Config};
@@ -100,6 +102,7 @@ pub(super) struct Parts {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) api: api::State,
     pub(super) log: Log,
+    pub(super) keeper: Arc<Keeper>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) key: [u8; 32],
 }
@@ -178,8 +181,9 @@ impl Reloader {
         rules: RuleSet,
         warnings: &Problems,
     ) -> Done {
-        let Parts { in_force, auditor, api, key, .. } = &self.parts;
-        let (old, new) = (Summary::of(&running.rules), Summary::of(&rules));
+        let Parts { in_force, auditor, api, keeper, key, .. } = &self.parts;
+        let old = running.summary();
+        let new = Summary::of(&rules).with_retention(&config.retention);
         let difference = Difference::between(&old, &new);
         let (config, settings) = running.config.followed_by(config);
         let reloaded = reloaded(&difference, settings, &old, &new, warnings);
@@ -190,6 +194,7 @@ impl Reloader {
         let memory = running.memory.clone().or_else(|| memory(&config, &rules));
         in_force.put(Arc::clone(&config), Arc::new(auditor.renewed(engine, memory.clone())));
         api.admit_by(&config.admin, key);
+        keeper.renew(&config.retention);
         *self.state.write() = rules_state(&rules);
         *running = Running { config, rules, memory };
         if is_same && reloaded.settings.is_empty() && reloaded.needs_restart.is_empty() {
@@ -266,9 +271,13 @@ impl Reloader {
 }
 
 impl Running {
+    fn summary(&self) -> Summary {
+        Summary::of(&self.rules).with_retention(&self.config.retention)
+    }
+
     /// Keeps which rules these are for the next start; not before what they changed is recorded.
     async fn keep(&self) {
-        let (data_dir, rules) = (self.config.data_dir.clone(), Summary::of(&self.rules));
+        let (data_dir, rules) = (self.config.data_dir.clone(), self.summary());
         // It tells by itself what goes wrong.
         let _ = tokio::task::spawn_blocking(move || kept::keep(&data_dir, &rules)).await;
     }

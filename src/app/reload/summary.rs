@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::retention::RetentionSummary;
+use crate::config::Retention;
 use crate::rules::model::{
     Alias, ChangeSpec, Entry, Exclusion, Guarantee, MatchLine, Mode, OnFailure, Pack, RedactTarget, Rule,
     RuleSet, SegmentPattern,
@@ -19,6 +21,9 @@ pub(super) struct Summary {
     pub(super) packs: BTreeMap<String, PackSummary>,
     /// By their full ids.
     pub(super) rules: BTreeMap<String, RuleSummary>,
+    /// What may leave the log; none where that is not known.
+    #[serde(default)]
+    pub(super) retention: Option<RetentionSummary>,
 }
 
 /// One pack.
@@ -56,7 +61,13 @@ impl Summary {
             version: rules.version(),
             packs: rules.packs.iter().map(|pack| (pack.name.clone(), of_pack(pack))).collect(),
             rules: all.map(|rule| (rule.id.clone(), of_rule(rule))).collect(),
+            retention: None,
         }
+    }
+
+    /// The same with what may leave the log.
+    pub(super) fn with_retention(self, retention: &Retention) -> Summary {
+        Summary { retention: Some(RetentionSummary::of(retention)), ..self }
     }
 }
 
@@ -113,11 +124,11 @@ fn of_rule(rule: &Rule) -> RuleSummary {
 }
 
 impl Holdings {
-    fn strengthen(&mut self, key: &str, element: String) {
+    pub(super) fn strengthen(&mut self, key: &str, element: String) {
         self.strengthening.entry(key.to_owned()).or_default().insert(element);
     }
 
-    fn weaken(&mut self, key: &str, element: String) {
+    pub(super) fn weaken(&mut self, key: &str, element: String) {
         self.weakening.entry(key.to_owned()).or_default().insert(element);
     }
 }

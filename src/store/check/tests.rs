@@ -57,7 +57,7 @@ fn what_is_changed_missing_or_in_another_order_is_named() {
     assert_eq!(with(&|all| all[1].json = Arc::from(&b"{}"[..])), both(Fault::Changed(2)));
     let (forward, backward) = with(&|all| all.swap(1, 2));
     assert_eq!(forward, [Fault::Missing(2, 2), Fault::Disordered(2, 3)]);
-    assert_eq!(backward, [Fault::Missing(3, 3), Fault::Disordered(3, 2), Fault::Missing(2, 2)]);
+    assert_eq!(backward, [Fault::Disordered(3, 2), Fault::Missing(2, 2), Fault::Missing(3, 3)]);
 }
 
 // THREATS S01
@@ -104,12 +104,11 @@ fn every_byte_of_a_small_log_is_covered() {
 
 // THREATS S06
 #[test]
-fn an_entry_of_which_only_the_leaf_is_left_verifies_and_is_counted() {
+fn an_entry_of_which_only_the_leaf_is_left_verifies() {
     let mut entries = log(5);
     let known = [(5, root(&entries))];
     entries[2] = Sealed::removed(3, entries[2].leaf);
-    let checked = forward(&entries, &known);
-    assert!(checked.is_sound() && checked.removed == 1);
+    assert!(forward(&entries, &known).is_sound());
     entries[2] = Sealed::removed(3, [0; 32]);
     assert!(!forward(&entries, &known).is_sound());
 }

@@ -7,7 +7,7 @@ use super::catalogue::Catalogue;
 use super::note::Note;
 use super::partition::{Pair, Partition, decoded};
 use crate::store::StoreError;
-use crate::store::check::{LeafCheck, Looked};
+use crate::store::check::{Going, Gone, LeafCheck, Looked};
 
 /// Takes all entries of a store. `told` hears after each piece how many were taken, and may end it.
 ///
@@ -18,11 +18,18 @@ pub(super) fn check(
     check: &mut LeafCheck,
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let notes = catalogue.notes();
-    for note in &notes {
+    let (notes, purged) = (catalogue.notes(), catalogue.purged());
+    for note in notes.iter() {
         check.know(note.head().sequence, note.tree().root(), "the store's note");
     }
-    for note in &notes {
+    let mut all: Vec<&Note> = notes.iter().chain(purged.values()).collect();
+    all.sort_unstable_by_key(|note| note.first);
+    for note in all {
+        if purged.contains_key(&note.first) {
+            let gone = Gone::whole(note.first, note.head().sequence);
+            check.pass(gone, &note.tree_before(), note.tree());
+            continue;
+        }
         check.miss(note.first - 1);
         check.resume(note.tree_before());
         let partition = catalogue.open(note.first)?;
@@ -43,14 +50,18 @@ fn walk(
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, super::partition::Trouble> {
     let mut blocks = partition.blocks_from(note.first);
-    let mut taken = note.first - 1;
+    let (mut taken, mut going) = (note.first - 1, Going::default());
     loop {
         let piece: Vec<Pair> = blocks.by_ref().take(PIECE_BLOCKS).collect::<Result<_, _>>()?;
         if piece.is_empty() {
+            check.find_gone(going.of(note.first, note.head().sequence));
             return Ok(ControlFlow::Continue(()));
         }
         for looked in looked_at(&piece) {
             taken += 1;
+            if looked.as_ref().is_some_and(Looked::is_removed) {
+                going.take(taken);
+            }
             check.take(looked);
             check.compare_tile(|index| catalogue.tiles.at(index));
         }

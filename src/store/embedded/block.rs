@@ -308,6 +308,12 @@ impl Block {
         })
     }
 
+    /// What the store read of an entry when it was written.
+    pub(super) fn facts(&self, sequence: u64) -> Option<Facts> {
+        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        self.kept.get(index).map(|kept| kept.facts)
+    }
+
     /// True when an entry of this block has the leaf that it was written with, as far as its mark tells.
     pub(super) fn is_as_marked(&self, entry: &Sealed) -> bool {
         let index = entry.sequence.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());

@@ -11,7 +11,10 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
+use super::expire::marker::{PURGED, Purge};
+use super::expire::remove::{finish_replacements, remove_contents};
 use super::index::{self, Extent, Index, Indexes, Unmade};
+use super::listed::Notes;
 use super::note::{Grown, Note, Unreadable};
 use super::partition::{Partition, Trouble, guarded, sync_directory};
 use super::tiles::Tiles;
@@ -25,6 +28,13 @@ pub(super) struct Catalogue {
     instance: Uuid,
     /// What each partition holds, by first sequence.
     notes: RwLock<BTreeMap<u64, Note>>,
+    /// What the partitions held that a policy has emptied.
+    purged: RwLock<BTreeMap<u64, Note>>,
+    /// Held by everybody who reads, and a new one after each purge: the old one tells when the last of those is
+    /// done who began before.
+    readers: Mutex<Arc<()>>,
+    /// The ones before that are still held.
+    readers_before: Mutex<Vec<Weak<()>>>,
     cache: Mutex<Cache>,
     pub(super) indexes: Indexes,
     /// What was found damaged, a sentence each.
@@ -56,12 +66,16 @@ impl Catalogue {
             directory: directory.to_owned(),
             instance,
             notes: RwLock::default(),
+            purged: RwLock::default(),
+            readers: Mutex::default(),
+            readers_before: Mutex::default(),
             cache: Mutex::default(),
             indexes: Indexes::default(),
             damage: Mutex::default(),
             lost: Mutex::default(),
             tiles: Tiles::open(directory).map_err(io_error)?,
         };
+        finish_replacements(directory).map_err(io_error)?;
         for entry in fs::read_dir(directory).map_err(io_error)? {
             let path = entry.map_err(io_error)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -76,8 +90,43 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    pub(super) fn notes(&self) -> Vec<Note> {
-        self.notes.read().values().cloned().collect()
+    /// What each partition holds that can be read.
+    pub(super) fn notes(&self) -> Notes {
+        // Before the list is taken: what leaves it later waits for this reader.
+        let reader = Arc::clone(&self.readers.lock());
+        Notes::new(self.notes.read().values().cloned().collect(), reader)
+    }
+
+    /// What the last partition holds, or held.
+    pub(super) fn last(&self) -> Option<Note> {
+        let last = |notes: &BTreeMap<u64, Note>| notes.last_key_value().map(|(_, note)| note.clone());
+        let notes = [last(&self.notes.read()), last(&self.purged.read())];
+        notes.into_iter().flatten().max_by_key(|note| note.first)
+    }
+
+    /// What the partitions held whose events a policy has removed, by first sequence.
+    pub(super) fn purged(&self) -> BTreeMap<u64, Note> {
+        self.purged.read().clone()
+    }
+
+    /// A partition whose events a policy removes: whoever asks from now on does not see it.
+    pub(super) fn retire(&self, first: u64) {
+        if let Some(note) = self.notes.write().remove(&first) {
+            self.purged.write().insert(first, note);
+        }
+        let before = std::mem::take(&mut *self.readers.lock());
+        self.readers_before.lock().push(Arc::downgrade(&before));
+        self.forget(Some(first));
+    }
+
+    /// True when nobody reads a partition that was retired.
+    pub(super) fn is_left(&self, first: u64) -> bool {
+        let mut before = self.readers_before.lock();
+        before.retain(|reader| reader.strong_count() > 0);
+        // Who has just read it has put it among the last ones used.
+        self.forget(Some(first));
+        before.is_empty()
+            && self.cache.lock().open.get(&first).is_none_or(|partition| partition.strong_count() == 0)
     }
 
     pub(super) fn newest(&self) -> Option<Note> {
@@ -138,6 +187,21 @@ impl Catalogue {
         cache.recent.push_front((first, Arc::clone(&partition)));
         cache.recent.truncate(OPEN_MAX);
         Ok(partition)
+    }
+
+    /// Does `work`, which puts another partition in the place of one, while nobody has it open; false when somebody
+    /// has. Whoever wants it meanwhile waits.
+    pub(super) fn replace(&self, first: u64, work: &mut dyn FnMut() -> io::Result<()>) -> io::Result<bool> {
+        let mut cache = self.cache.lock();
+        cache.recent.retain(|(recent, _)| *recent != first);
+        let is_open = cache.open.get(&first).is_some_and(|partition| partition.strong_count() > 0);
+        if is_open || is_locked(&self.path(first)) {
+            return Ok(false);
+        }
+        cache.checked.remove(&first);
+        self.indexes.forget(Some(first));
+        work()?;
+        Ok(true)
     }
 
     /// Lets go of a partition, or of all. Who still reads it keeps it open until done.
@@ -244,6 +308,7 @@ impl Catalogue {
 
     fn open_new(&self, first: u64, is_checked: bool) -> Result<Partition, Trouble> {
         let note = self.notes.read().get(&first).cloned();
+        let note = note.or_else(|| self.purged.read().get(&first).cloned());
         let note = note.ok_or_else(|| Trouble::Io(format!("there is no partition {first}")))?;
         let path = self.path(first);
         if is_checked {
@@ -292,7 +357,7 @@ impl Catalogue {
             Ok(Some(note)) if note.first != first => {
                 self.set_aside(first, "its note is of another partition")
             }
-            Ok(Some(note)) => self.put(note),
+            Ok(Some(note)) => self.list_noted(note, path)?,
             Ok(None) if !path.join("events").exists() => {
                 // Begun and not noted yet: there was never anything in it.
                 let _ = fs::remove_file(path.join("note.new"));
@@ -314,9 +379,26 @@ impl Catalogue {
         Ok(())
     }
 
+    /// One whose events a policy has removed is told apart; what a crash has left of them is removed now.
+    fn list_noted(&self, note: Note, path: &Path) -> Result<(), StoreError> {
+        match Purge::read(path, PURGED) {
+            Ok(None) => self.put(note),
+            Ok(Some(purge)) if purge.first == note.first => {
+                remove_contents(path).map_err(io_error)?;
+                self.purged.write().insert(note.first, note);
+            }
+            Ok(Some(_)) => self.set_aside(note.first, "its mark of a purge is of another partition"),
+            Err(error) => self.set_aside(note.first, &error.to_string()),
+        }
+        Ok(())
+    }
+
     fn look_for_holes(&self) {
         let mut end = 0;
-        for note in self.notes() {
+        let mut notes: Vec<Note> = self.notes.read().values().cloned().collect();
+        notes.extend(self.purged.read().values().cloned());
+        notes.sort_unstable_by_key(|note| note.first);
+        for note in notes {
             if note.first != end + 1 {
                 let hole = format!("entries {} to {} are missing from the store", end + 1, note.first - 1);
                 tracing::error!(from = end + 1, below = note.first, "entries are missing from the store");
@@ -325,6 +407,12 @@ impl Catalogue {
             end = note.head().sequence;
         }
     }
+}
+
+/// True while a database is still being closed: sled holds a lock on its file until then.
+fn is_locked(partition: &Path) -> bool {
+    let file = fs::File::open(partition.join("events").join("db"));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }
 
 pub(super) fn io_error(error: io::Error) -> StoreError {

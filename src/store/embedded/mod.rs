@@ -8,6 +8,7 @@
 //!         note      how many events, the tree before and behind them (see note.rs), synced after each hand-over
 //!         events/   the database (see partition.rs for keys, block.rs for values)
 //!         index/    what finds events in it (see index/mod.rs); may be removed
+//!         purged    there when a policy has removed the events (see expire/)
 //! ```
 //!
 //! A hand-over is: blocks and mark in atomic batches, flush, sync, note. Cut off anywhere, it is repeated
@@ -18,8 +19,10 @@
 mod audit;
 mod block;
 mod catalogue;
+mod expire;
 mod find;
 mod index;
+mod listed;
 mod note;
 mod partition;
 mod prove;
@@ -28,6 +31,7 @@ mod shelf;
 mod tally;
 mod tiles;
 
+pub use expire::{Hold, Leaving, Plan, Policy, Prepared, Purge, Terms};
 pub use prove::Ground;
 pub use shelf::SledShelf;
 
@@ -57,6 +61,8 @@ pub struct Embedded {
     free_bytes: fn(&Path) -> io::Result<u64>,
     /// Held while a batch is written: there is one writer, with one packer.
     writer: Mutex<Packer>,
+    /// What was counted for the last plan of a purge.
+    surveys: expire::Surveys,
 }
 
 /// How the log ends: its last entry, and the tree of all.
@@ -68,8 +74,8 @@ struct End {
 
 impl End {
     fn of(catalogue: &Catalogue) -> End {
-        let newest = catalogue.newest();
-        newest.map_or_else(End::default, |note| End { head: note.head(), tree: note.tree() })
+        let last = catalogue.last();
+        last.map_or_else(End::default, |note| End { head: note.head(), tree: note.tree() })
     }
 }
 
@@ -109,6 +115,7 @@ impl Embedded {
             directory: directory.to_owned(),
             free_bytes: |path| fs2::available_space(path),
             writer: Mutex::new(Packer::new().map_err(|error| StoreError::Io(error.to_string()))?),
+            surveys: expire::Surveys::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Embedded;
-use super::note::Note;
+use super::listed::Notes;
 use crate::store::sealed::{Hash, Sealed};
 use crate::store::tree::proof::{self, is_consistent, is_included, left_leaves};
 use crate::store::tree::{TILE_LEAVES, Tree, node};
@@ -13,7 +13,7 @@ use crate::store::{StoreError, tree::leaf};
 pub struct Ground<'a> {
     store: &'a Embedded,
     tail: &'a [Sealed],
-    notes: Vec<Note>,
+    notes: Notes,
     tree: Tree,
     /// Leaves of tiles that were read; `None` for one that is not there.
     read: HashMap<u64, Vec<Option<Hash>>>,

@@ -10,6 +10,7 @@ mod integrity;
 mod reading;
 mod reload;
 mod restart;
+mod retention;
 mod secrets;
 mod service;
 mod trace;

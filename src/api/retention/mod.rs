@@ -1,0 +1,128 @@
+//! `GET /audit/v1/retention` and `POST /audit/v1/retention/pass`: what may leave the log, and that it does so now.
+//! What that means is known above; here is how it is asked for.
+
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+
+use axum::Extension;
+use axum::extract::{RawQuery, State as Extract};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::access::Caller;
+use super::problem::{Problem, Wrong};
+use super::state::State;
+
+/// Removes what may leave the log.
+pub trait Retain: Send + Sync {
+    /// The terms, the last pass and the next one, and what would leave now.
+    fn plan(&self) -> Retaining;
+
+    /// Makes a pass now, and says the same after it; with the id of the plan that somebody has looked at, whatever
+    /// speaks against it. `by` is who asks. It goes on when the future is dropped.
+    fn pass(&self, confirmed: Option<String>, by: String) -> Retaining;
+}
+
+/// An answer to come.
+pub type Retaining = Pin<Box<dyn Future<Output = Result<Value, OtherPlan>> + Send>>;
+
+/// The plan is not the one that was confirmed: nothing was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherPlan {
+    /// Its id.
+    pub id: String,
+}
+
+/// `GET /audit/v1/retention`.
+pub(super) async fn show(
+    Extract(state): Extract<State>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let mut wrong = Vec::new();
+    for (name, _) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()).take(WRONG_MAX) {
+        wrong.push(is_none(&name, "nothing: this address has no parameters"));
+    }
+    if !wrong.is_empty() {
+        return Err(Problem::parameters(wrong));
+    }
+    answer(retain(&state)?.plan().await)
+}
+
+/// `POST /audit/v1/retention/pass`.
+pub(super) async fn pass(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let confirmed = confirmed(&query.unwrap_or_default()).map_err(Problem::parameters)?;
+    let by = caller.id.unwrap_or_default();
+    answer(retain(&state)?.pass(confirmed, by).await)
+}
+
+fn confirmed(query: &str) -> Result<Option<String>, Vec<Wrong>> {
+    let (mut confirmed, mut wrong) = (None, Vec::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(WRONG_MAX) {
+        let is_id = value.len() == 16 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match &*name {
+            "confirm" if confirmed.is_some() => {
+                wrong.push(Wrong { detail: "stands twice".to_owned(), ..is_none("confirm", CONFIRM) });
+            }
+            "confirm" if is_id => confirmed = Some(value.to_ascii_lowercase()),
+            "confirm" => {
+                wrong.push(Wrong { detail: "is no plan's id".to_owned(), ..is_none("confirm", CONFIRM) });
+            }
+            name => wrong.push(is_none(name, CONFIRM)),
+        }
+    }
+    if wrong.is_empty() { Ok(confirmed) } else { Err(wrong) }
+}
+
+fn is_none(name: &str, accepts: &str) -> Wrong {
+    let parameter = name.chars().take(NAME_CHARACTERS_MAX).collect();
+    Wrong { parameter, detail: "is not a parameter".to_owned(), accepts: accepts.to_owned() }
+}
+
+fn retain(state: &State) -> Result<Arc<dyn Retain>, Problem> {
+    let retain = state.inner.retain.get().and_then(Weak::upgrade);
+    retain.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "Nothing leaves a log that nobody records to."))
+}
+
+fn answer(told: Result<Value, OtherPlan>) -> Result<Response, Problem> {
+    match told {
+        Ok(told) => Ok(axum::Json(told).into_response()),
+        Err(OtherPlan { id }) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("What would be removed is not what was confirmed: look at it again. Its id is now {id}."),
+        )),
+    }
+}
+
+/// What the second takes; the first takes nothing.
+pub(super) const PARAMETERS: &[(&str, &str)] = &[("confirm", CONFIRM)];
+const CONFIRM: &str = "confirm, once: `plan.id` of GET /audit/v1/retention";
+const NAME_CHARACTERS_MAX: usize = 60;
+const WRONG_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_id_of_a_plan_confirms() {
+        let id = "0123456789abcdef".to_owned();
+        for (query, expected) in [("", None), ("confirm=0123456789ABCDEF", Some(id))] {
+            assert_eq!(confirmed(query), Ok(expected), "{query}");
+        }
+        for (query, expected) in [
+            ("confirm=", "confirm is no plan's id"),
+            ("confirm=yes", "confirm is no plan's id"),
+            ("confirm=0123456789abcdef&confirm=0123456789abcdef", "confirm stands twice"),
+            ("force=1", "force is not a parameter"),
+        ] {
+            let wrong = confirmed(query).unwrap_err();
+            assert_eq!(format!("{} {}", wrong[0].parameter, wrong[0].detail), expected);
+        }
+        assert_eq!(confirmed(&"x=1&".repeat(1_000)).unwrap_err().len(), WRONG_MAX);
+    }
+}

@@ -1,0 +1,145 @@
+//! What of `retention` is compared when it changes, so that nobody shortens what is kept, or takes a hold away,
+//! unseen (THREATS E72). Pure.
+
+use serde::{Deserialize, Serialize};
+
+use super::difference::Weakened;
+use super::summary::Holdings;
+use crate::app::retention::{days, selection};
+use crate::config::{Keep, Retention};
+
+/// What may leave the log, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RetentionSummary {
+    pub(super) holds: Holdings,
+    /// Of the rest, in days; none for ever.
+    keep_days: Option<u64>,
+    bytes_max: Option<u64>,
+    share_max: u64,
+}
+
+impl RetentionSummary {
+    pub(super) fn of(retention: &Retention) -> RetentionSummary {
+        let mut holds = Holdings::default();
+        for hold in &retention.holds {
+            let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            holds.strengthen("holds", format!("{} {}{until}", hold.name, selection(&hold.filter)));
+        }
+        // What comes first decides, so who stands before one that lets go belongs to what that one says.
+        let mut before = String::new();
+        for policy in &retention.policies {
+            let text = format!("{} {} {}", policy.name, selection(&policy.filter), days(policy.keep));
+            match policy.keep {
+                Keep::Forever => {
+                    holds.strengthen("policies", text);
+                    before = format!("{before}{}, ", policy.name);
+                }
+                Keep::For(_) if before.is_empty() => holds.weaken("policies", text),
+                Keep::For(_) => {
+                    holds.weaken("policies", format!("{text} after {}", before.trim_end_matches(", ")));
+                }
+            }
+        }
+        let keep_days = match retention.keep {
+            Keep::Forever => None,
+            Keep::For(time) => Some(time.as_secs() / 86_400),
+        };
+        RetentionSummary { holds, keep_days, bytes_max: retention.bytes_max, share_max: retention.share_max }
+    }
+
+    /// Numbers by which more leaves than before; what is gone of the lists is for whoever compares those.
+    pub(super) fn weakened(&self, new: &RetentionSummary) -> Vec<Weakened> {
+        let days = |days: Option<u64>| days.map_or_else(|| "forever".to_owned(), |days| format!("{days}d"));
+        let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string());
+        let is_less = |old: Option<u64>, new: Option<u64>| new.unwrap_or(u64::MAX) < old.unwrap_or(u64::MAX);
+        let all = [
+            (is_less(self.keep_days, new.keep_days), "keep", days(self.keep_days), days(new.keep_days)),
+            (
+                is_less(self.bytes_max, new.bytes_max),
+                "bytes_max",
+                bytes(self.bytes_max),
+                bytes(new.bytes_max),
+            ),
+            (
+                new.share_max > self.share_max,
+                "share_max",
+                self.share_max.to_string(),
+                new.share_max.to_string(),
+            ),
+        ];
+        let weakened = all.into_iter().filter(|(is_weaker, ..)| *is_weaker);
+        let weakened = weakened.map(|(_, key, before, now)| Weakened {
+            what: format!("retention.{key}"),
+            before: Some(before),
+            now: Some(now),
+        });
+        weakened.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::difference::Difference;
+    use super::super::summary::Summary;
+    use super::*;
+    use crate::config::{Hold, Policy, Selection};
+    use crate::rules::model::RuleSet;
+
+    fn policy(name: &str, days: u64) -> Policy {
+        let keep = if days == 0 { Keep::Forever } else { Keep::For(Duration::from_secs(days * 86_400)) };
+        Policy { name: name.to_owned(), filter: Selection::default(), keep }
+    }
+
+    fn with(policies: &[Policy], holds: &[&str], more: impl Fn(&mut Retention)) -> Retention {
+        let hold = |name: &&str| Hold { name: (*name).to_owned(), filter: Selection::default(), until: None };
+        let mut retention = Retention {
+            policies: policies.to_vec(),
+            holds: holds.iter().map(hold).collect(),
+            ..Retention::default()
+        };
+        more(&mut retention);
+        retention
+    }
+
+    // THREATS E72
+    #[test]
+    fn what_lets_more_go_is_told_and_what_lets_less_go_is_not() {
+        let rules = RuleSet::default();
+        let check = |old: &Retention, new: &Retention, expected: &[&str]| {
+            let of = |retention| Summary::of(&rules).with_retention(retention);
+            let told = Difference::between(&of(old), &of(new)).weakened;
+            let told: Vec<String> = told
+                .iter()
+                .map(|one| {
+                    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                    format!("{}: {} -> {}", one.what, text(&one.before), text(&one.now))
+                })
+                .collect();
+            assert_eq!(told, expected, "{new:?}");
+        };
+        let plain = with(&[], &[], |_| ());
+        check(&plain, &plain, &[]);
+        let held = with(&[], &["case"], |_| ());
+        check(&held, &plain, &["retention.holds: case {} -> "]);
+        check(&plain, &held, &[]);
+        let short = with(&[policy("a", 3)], &[], |_| ());
+        check(&plain, &short, &["retention.policies:  -> a {} 3d"]);
+        check(&short, &plain, &[]);
+        let guarded = with(&[policy("b", 0), policy("a", 3)], &[], |_| ());
+        let swapped = with(&[policy("a", 3), policy("b", 0)], &[], |_| ());
+        check(&guarded, &swapped, &["retention.policies:  -> a {} 3d"]);
+        let tight = with(&[], &[], |retention| {
+            retention.keep = Keep::For(Duration::from_secs(86_400));
+            (retention.bytes_max, retention.share_max) = (Some(1 << 30), 90);
+        });
+        let told = [
+            "retention.keep: forever -> 1d",
+            "retention.bytes_max: none -> 1073741824",
+            "retention.share_max: 50 -> 90",
+        ];
+        check(&plain, &tight, &told);
+        check(&tight, &plain, &[]);
+    }
+}

@@ -1,0 +1,74 @@
+//! The disk that the log is on: when four fifths of it are used, somebody should know before nothing can be recorded
+//! (THREATS E44, E46).
+
+use std::path::Path;
+
+use serde::Serialize;
+
+/// How full the disk is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Disk {
+    pub(super) free_bytes: u64,
+    pub(super) total_bytes: u64,
+    pub(super) used_percent: u64,
+}
+
+/// Whether it was told that the disk is filling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Alarm {
+    #[default]
+    Quiet,
+    Told,
+}
+
+impl Disk {
+    /// Of the disk that this directory is on; `None` where the system does not tell.
+    pub(super) fn of(directory: &Path) -> Option<Disk> {
+        let (free, total) = (fs2::available_space(directory).ok()?, fs2::total_space(directory).ok()?);
+        Some(Disk::with(free, total))
+    }
+
+    fn with(free_bytes: u64, total_bytes: u64) -> Disk {
+        let used = u128::from(total_bytes.saturating_sub(free_bytes)) * 100 / u128::from(total_bytes.max(1));
+        Disk { free_bytes, total_bytes, used_percent: u64::try_from(used).unwrap_or(100) }
+    }
+
+    /// True when somebody should know.
+    pub(super) fn is_filling(self) -> bool {
+        self.used_percent >= FILLING_PERCENT
+    }
+
+    /// What follows from the last state of the alarm: the state now, and whether it is to be told. It is told again
+    /// only after there was room in between.
+    pub(super) fn alarm(self, before: Alarm) -> (Alarm, bool) {
+        match before {
+            Alarm::Quiet if self.is_filling() => (Alarm::Told, true),
+            Alarm::Told if self.used_percent < ROOM_PERCENT => (Alarm::Quiet, false),
+            Alarm::Quiet | Alarm::Told => (before, false),
+        }
+    }
+}
+
+const FILLING_PERCENT: u64 = 80;
+const ROOM_PERCENT: u64 = 75;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filling_disk_is_told_once_until_there_was_room() {
+        let mut alarm = Alarm::default();
+        let told: Vec<bool> = [50, 79, 80, 99, 78, 81, 74, 85]
+            .into_iter()
+            .map(|used| {
+                let (next, is_told) = Disk::with(100 - used, 100).alarm(alarm);
+                alarm = next;
+                is_told
+            })
+            .collect();
+        assert_eq!(told, [false, false, true, false, false, false, false, true]);
+        assert_eq!(Disk::with(0, 0).used_percent, 0);
+    }
+}

@@ -1,0 +1,201 @@
+//! The steps of a purge on the disk. Each can be repeated: what is done already is left alone.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::Embedded;
+use super::super::catalogue::io_error;
+use super::super::partition::sync_directory;
+use super::marker::{Kind, PENDING, PURGED, Purge};
+use super::rewrite::{REWRITTEN, is_whole};
+use crate::store::StoreError;
+
+/// What is about to be done; a test fails one of them, as a crash would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The partition is marked, or the old one moved away.
+    Mark,
+    /// The new one takes its place.
+    Swap,
+    /// Its events are removed.
+    Remove,
+    /// The purge is over.
+    Forget,
+}
+
+impl Embedded {
+    /// Notes on the disk that a purge is about to be told.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn announce(&self, purge: &Purge) -> Result<(), StoreError> {
+        purge.write(&self.directory, PENDING).map_err(io_error)
+    }
+
+    /// The purge that was announced and is not over.
+    ///
+    /// # Errors
+    /// When what tells of it cannot be read.
+    pub fn announced(&self) -> Result<Option<Purge>, StoreError> {
+        Purge::read(&self.directory, PENDING).map_err(io_error)
+    }
+
+    /// Takes an announcement back: nothing was removed.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn withdraw(&self, purge: &Purge) -> Result<(), StoreError> {
+        let fresh = self.catalogue.path(purge.first).with_extension(REWRITTEN);
+        remove_folder(&fresh).and_then(|()| Purge::forget(&self.directory, PENDING)).map_err(io_error)
+    }
+
+    /// Removes what the announced purge says, after its event was recorded. False when that is not possible yet:
+    /// it is still read, or it is the newest partition; it is to be tried again then, or at the next start.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn purge(&self, purge: &Purge) -> Result<bool, StoreError> {
+        self.purge_by_steps(purge, &mut |_| Ok(())).map_err(io_error)
+    }
+
+    pub(super) fn purge_by_steps(
+        &self,
+        purge: &Purge,
+        step: &mut dyn FnMut(Step) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        if self.catalogue.newest().is_none_or(|newest| newest.first <= purge.first) {
+            return Ok(false);
+        }
+        let is_done = match purge.kind {
+            Kind::Whole => self.remove_whole(purge, step)?,
+            Kind::Rewritten => self.replace(purge, step)?,
+        };
+        self.surveys.forget(purge.first);
+        if is_done {
+            step(Step::Forget)?;
+            Purge::forget(&self.directory, PENDING)?;
+        }
+        Ok(is_done)
+    }
+
+    fn remove_whole(&self, purge: &Purge, step: &mut dyn FnMut(Step) -> io::Result<()>) -> io::Result<bool> {
+        let path = self.catalogue.path(purge.first);
+        step(Step::Mark)?;
+        if Purge::read(&path, PURGED)?.is_none() {
+            purge.write(&path, PURGED)?;
+        }
+        self.catalogue.retire(purge.first);
+        if !wait_for(|| Ok(self.catalogue.is_left(purge.first)))? {
+            return Ok(false);
+        }
+        step(Step::Remove)?;
+        remove_contents(&path)?;
+        Ok(true)
+    }
+
+    /// Puts the partition that was written anew in the old one's place.
+    fn replace(&self, purge: &Purge, step: &mut dyn FnMut(Step) -> io::Result<()>) -> io::Result<bool> {
+        let path = self.catalogue.path(purge.first);
+        let (fresh, old) = (path.with_extension(REWRITTEN), path.with_extension(REPLACED));
+        if fresh.exists() && !self.is_replacement(&fresh, purge) {
+            tracing::warn!(first = purge.first, "a partition written anew is not whole: all of it stays");
+            remove_folder(&fresh)?;
+            return Ok(true);
+        }
+        step(Step::Mark)?;
+        let mut swap = || {
+            if !fresh.exists() {
+                return Ok(());
+            }
+            fs::rename(&path, &old)?;
+            step(Step::Swap)?;
+            if let Err(error) = fs::rename(&fresh, &path) {
+                // The old one is whole.
+                fs::rename(&old, &path)?;
+                return Err(error);
+            }
+            sync_directory(&self.directory)
+        };
+        if !wait_for(|| self.catalogue.replace(purge.first, &mut swap))? {
+            return Ok(false);
+        }
+        step(Step::Remove)?;
+        remove_folder(&old)?;
+        sync_directory(&self.directory)?;
+        Ok(true)
+    }
+}
+
+impl Embedded {
+    fn is_replacement(&self, fresh: &Path, purge: &Purge) -> bool {
+        let notes = self.catalogue.notes();
+        notes.iter().find(|note| note.first == purge.first).is_some_and(|note| is_whole(fresh, note))
+    }
+}
+
+/// Ends the replacement of partitions that a crash has cut off between its two renames.
+pub(in crate::store::embedded) fn finish_replacements(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let old = entry?.path();
+        if old.extension().is_none_or(|extension| extension != REPLACED) {
+            continue;
+        }
+        let (path, fresh) = (old.with_extension(""), old.with_extension(REWRITTEN));
+        if path.exists() {
+            continue;
+        }
+        fs::rename(if fresh.exists() { &fresh } else { &old }, &path)?;
+        sync_directory(directory)?;
+    }
+    Ok(())
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes what holds events; the note and what else tells of them stays.
+pub(in crate::store::embedded) fn remove_contents(partition: &Path) -> io::Result<()> {
+    CONTENTS.iter().try_for_each(|name| remove_folder(&partition.join(name)))?;
+    sync_directory(partition)
+}
+
+/// True once it is so, false when it takes too long.
+fn wait_for(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let deadline = Instant::now() + READERS_MAX;
+    while !is_so()? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        thread::sleep(READERS_PAUSE);
+    }
+    Ok(true)
+}
+
+/// What a directory takes on the disk; what cannot be looked at counts nothing.
+pub(super) fn disk_bytes(path: &Path) -> u64 {
+    let Ok(data) = fs::symlink_metadata(path) else { return 0 };
+    let inside: u64 = match data.is_dir() {
+        true => fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(disk_bytes(&entry.ok()?.path())))
+            .sum(),
+        false => 0,
+    };
+    data.blocks().saturating_mul(512).saturating_add(inside)
+}
+
+/// The ending of a partition whose place another has taken.
+const REPLACED: &str = "replaced";
+const CONTENTS: [&str; 2] = ["events", "index"];
+/// Longer than a question may take.
+const READERS_MAX: Duration = Duration::from_secs(30);
+const READERS_PAUSE: Duration = Duration::from_millis(20);

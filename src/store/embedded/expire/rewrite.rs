@@ -1,0 +1,186 @@
+//! A purge prepared: what will be gone, computed from the stored bytes; and where others of the partition stay, the
+//! partition written anew beside the old one, with nothing but the leaf of what leaves.
+//!
+//! Nothing is purged that is not as it was recorded: that would remove the proof of it.
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::super::Embedded;
+use super::super::block::{Block, Facts, Packer};
+use super::super::catalogue::io_error;
+use super::super::note::Note;
+use super::super::partition::{Partition, Trouble, decoded, guarded, sync_directory};
+use super::plan::{Cut, Leaving};
+use super::terms::{DAY_MS, Terms};
+use super::{effective_day, marker::Kind};
+use crate::store::check::{Going, Gone, joined};
+use crate::store::sealed::Sealed;
+use crate::store::{StoreError, event_of};
+
+/// What a purge will leave behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// What will be gone from the partition, with what is gone already.
+    pub gone: Gone,
+    /// What events told that leave with it: to be told again.
+    pub earlier: Vec<Gone>,
+    pub(super) kind: Kind,
+}
+
+/// Where a rewritten partition grows.
+struct Target {
+    partition: Partition,
+    packer: Packer,
+    entries: Vec<Sealed>,
+    facts: Vec<Facts>,
+}
+
+impl Embedded {
+    /// Prepares what the plan says of one partition. Nothing is removed yet.
+    ///
+    /// # Errors
+    /// When the partition cannot be read, is not as it was recorded, or there is no room to write it anew.
+    pub fn prepare(&self, terms: &Terms, leaving: &Leaving) -> Result<Prepared, StoreError> {
+        let notes = self.catalogue.notes();
+        let note = notes.iter().find(|note| note.first == leaving.first).cloned();
+        let note = note.ok_or_else(|| StoreError::Io(format!("there is no partition {}", leaving.first)))?;
+        let partition = self.catalogue.open(note.first)?;
+        if leaving.is_whole {
+            let earlier = joined(self.walk(&note, &partition, |_, _| Ok(()))?);
+            if earlier.len() > EARLIER_MAX {
+                let why = "more was removed in pieces than one event can tell again: let whole days leave";
+                return Err(StoreError::Io(why.to_owned()));
+            }
+            let gone = Gone::whole(note.first, note.head().sequence);
+            return Ok(Prepared { gone, earlier, kind: Kind::Whole });
+        }
+        let (mut target, fresh) = self.target(&note, leaving.bytes_before)?;
+        let mut going = Going::default();
+        self.walk(&note, &partition, |block, entry| {
+            let (entry, facts) = kept(terms, &leaving.cut, &note, block, entry);
+            if entry.is_removed() {
+                going.take(entry.sequence);
+            }
+            target.take(entry, facts)
+        })?;
+        target.finish(&fresh, &note)?;
+        sync_directory(&self.directory).map_err(io_error)?;
+        let gone = going.of(note.first, note.head().sequence);
+        Ok(Prepared { gone, earlier: Vec::new(), kind: Kind::Rewritten })
+    }
+
+    /// Hands over every entry, and gives what events told of purges; compares the tree with the note's.
+    fn walk(
+        &self,
+        note: &Note,
+        partition: &Arc<Partition>,
+        mut take: impl FnMut(&Block, Sealed) -> Result<(), StoreError>,
+    ) -> Result<Vec<Gone>, StoreError> {
+        let refuse = |trouble| self.catalogue.refuse(note.first, trouble);
+        let mut blocks = guarded(|| partition.blocks_from(note.first)).map_err(refuse)?;
+        let (mut tree, mut told) = (note.tree_before(), Vec::new());
+        while let Some(pair) = guarded(|| blocks.next()).map_err(refuse)? {
+            let block = pair.and_then(|(first, value)| decoded(first, &value)).map_err(refuse)?;
+            for sequence in block.first()..=block.last() {
+                let entry = block.entry(sequence).filter(|entry| block.is_as_marked(entry));
+                let Some(entry) = entry else { return Err(not_as_recorded(note)) };
+                tree.push(entry.leaf);
+                told.extend(Gone::told_by(&entry.json));
+                take(&block, entry)?;
+            }
+        }
+        if tree == note.tree() { Ok(told) } else { Err(not_as_recorded(note)) }
+    }
+
+    /// A new partition beside the old one.
+    fn target(&self, note: &Note, bytes: u64) -> Result<(Target, PathBuf), StoreError> {
+        let free = (self.free_bytes)(&self.directory).map_err(io_error)?;
+        if free < bytes.saturating_add(ROOM_BYTES_MIN) {
+            let why = format!("the disk has {free} bytes left, too few to write a partition anew");
+            return Err(StoreError::Io(why));
+        }
+        let fresh = self.catalogue.path(note.first).with_extension(REWRITTEN);
+        match fs::remove_dir_all(&fresh) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(error)),
+            Ok(()) | Err(_) => {}
+        }
+        DirBuilder::new().mode(0o700).create(&fresh).map_err(io_error)?;
+        let partition = Partition::open(&fresh).map_err(told)?;
+        let packer = Packer::new().map_err(io_error)?;
+        Ok((Target { partition, packer, entries: Vec::new(), facts: Vec::new() }, fresh))
+    }
+}
+
+impl Target {
+    fn take(&mut self, entry: Sealed, facts: Facts) -> Result<(), StoreError> {
+        self.entries.push(entry);
+        self.facts.push(facts);
+        if self.entries.len() < WRITE_ENTRIES { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        self.partition.write(&mut self.packer, &self.entries, &self.facts).map_err(told)?;
+        self.entries.clear();
+        self.facts.clear();
+        Ok(())
+    }
+
+    /// Waits until it is on the disk.
+    fn finish(mut self, path: &Path, note: &Note) -> Result<(), StoreError> {
+        if !self.entries.is_empty() {
+            self.write()?;
+        }
+        self.partition.sync(path, note).map_err(told)
+    }
+}
+
+/// True when a partition that was written anew is what the old one's note says. A copy of a data directory may hold
+/// one that was not finished.
+pub(super) fn is_whole(fresh: &Path, note: &Note) -> bool {
+    Partition::open_checked(fresh, note).is_ok_and(|(_, found)| found.note == *note)
+}
+
+/// An entry as it is from now on.
+fn kept(terms: &Terms, cut: &Cut, note: &Note, block: &Block, entry: Sealed) -> (Sealed, Facts) {
+    // What was removed tells nothing of itself any more.
+    let day_ms = note.day.unwrap_or_default().saturating_mul(DAY_MS);
+    let nothing = Facts { id: Uuid::nil(), time_ms: day_ms };
+    let Some(facts) = block.facts(entry.sequence).filter(|_| !entry.is_removed()) else {
+        return (entry, nothing);
+    };
+    let event = event_of(entry.sequence, &entry.json);
+    let day = effective_day(note, cut.floor, facts.time_ms);
+    match event.and_then(|event| cut.policy(terms, &event, day)) {
+        Some(_) => (Sealed::removed(entry.sequence, entry.leaf), nothing),
+        None => (entry, facts),
+    }
+}
+
+fn not_as_recorded(note: &Note) -> StoreError {
+    let partition = format!("{:020}", note.first);
+    StoreError::Damaged {
+        partition,
+        why: "it is not as it was recorded, so nothing of it is removed".to_owned(),
+    }
+}
+
+/// Trouble with the new partition is none of the old one's.
+fn told(trouble: Trouble) -> StoreError {
+    match trouble {
+        Trouble::Damaged(why) | Trouble::Io(why) => StoreError::Io(why),
+    }
+}
+
+/// The ending of a partition that was written anew and is not in its place yet.
+pub(in crate::store::embedded) const REWRITTEN: &str = "rewritten";
+/// So many blocks make a batch that is neither small nor large.
+const WRITE_ENTRIES: usize = 4_096;
+/// Far below what an event may be long.
+const EARLIER_MAX: usize = 2_000;
+const ROOM_BYTES_MIN: u64 = 64 << 20;
