@@ -61,7 +61,8 @@ pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next
             };
             let answer = tokio::time::timeout(time_max, next.run(Request::from_parts(parts, body))).await;
             let answer = answer.unwrap_or_else(|_| busy().into_response());
-            if let Some(asked) = asked.filter(|_| answer.status().is_success()) {
+            // Whatever came of it: who tries one identifier after the other reads, too.
+            if let Some(asked) = asked {
                 asked.note(&state, &caller, answer.extensions().get());
             }
             answer
@@ -102,7 +103,7 @@ impl Asked {
     fn note(&self, state: &State, caller: &Caller, shown: Option<&Shown>) {
         let events = shown.map_or(0, |Shown(count)| *count as u64);
         let Asked { path, query, ip } = self;
-        state.note_read(&Read { caller, ip: *ip, path, query, events });
+        state.note_read(&Read { caller, ip: *ip, path, query, requests: 1, events });
     }
 }
 
@@ -111,7 +112,14 @@ fn note_refusal(state: &State, request: &Parts, refusal: &Refusal) {
     let has_shown = refusal.caller.id.is_some() || request.headers.contains_key(AUTHORIZATION);
     if has_shown && refusal.problem.is_refusal() {
         let (path, query) = (request.uri.path(), request.uri.query().unwrap_or(""));
-        state.note_refused(&Read { caller: &refusal.caller, ip: ip(request), path, query, events: 0 });
+        state.note_refused(&Read {
+            caller: &refusal.caller,
+            ip: ip(request),
+            path,
+            query,
+            requests: 1,
+            events: 0,
+        });
     }
 }
 

@@ -56,6 +56,8 @@ pub async fn serve(
             (permit, accepted) = accepted => (permit, accepted),
             () = &mut shutdown => break,
             _ = sweep.tick() => {
+                // Also where nobody asks: an answer that goes on for long looks only at what is known.
+                state.look_at_tokens().await;
                 state.tell_of_due_reads();
                 continue;
             }
@@ -141,7 +143,7 @@ const BUFFER_BYTES_MIN: usize = 8_192;
 const CONNECTION_MAX: Duration = Duration::from_secs(600);
 /// The longest answer of all.
 const ANSWER_MAX: Duration = Duration::from_hours(6);
-/// How often it is looked whether reads are to be told.
+/// How often it is looked whether reads are to be told, or tokens have changed.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What an answer may take beyond its query.

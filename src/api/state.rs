@@ -188,7 +188,7 @@ impl State {
         let (path, query) = (request.uri.path(), request.uri.query().unwrap_or(""));
         if let Some(caller) = request.extensions.get::<Caller>() {
             let ip = request.extensions.get::<Peer>().map(|Peer(ip)| *ip);
-            self.note_read(&Read { caller, ip, path, query, events });
+            self.note_read(&Read { caller, ip, path, query, requests: 0, events });
         }
     }
 

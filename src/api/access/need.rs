@@ -36,7 +36,9 @@ impl Need {
     /// True where the answer shows the log or what passed it by: who got it is told (THREATS Q18).
     pub(in crate::api) fn is_told(self, route: Option<&str>) -> bool {
         match self {
-            Need::Events | Need::Everything => route.is_some(),
+            // A reader's own searches hold none of it.
+            Need::Events => route.is_some_and(|route| !route.starts_with("/audit/v1/searches")),
+            Need::Everything => route.is_some(),
             Need::Staff => route == Some("/audit/v1/blind-spots"),
             Need::Nothing | Need::Caller | Need::Operator => false,
         }

@@ -32,6 +32,8 @@ pub(in crate::api) struct Read<'a> {
     /// The route, with its path as asked for.
     pub(in crate::api) path: &'a str,
     pub(in crate::api) query: &'a str,
+    /// One; none for more of an answer whose request was noted.
+    pub(in crate::api) requests: u64,
     /// Events in the answer, as far as it says.
     pub(in crate::api) events: u64,
 }
@@ -112,20 +114,20 @@ impl Tally {
     }
 
     fn add(&mut self, read: &Read<'_>) {
-        self.requests += 1;
+        self.requests += read.requests;
         self.events += read.events;
         let (path, query) = (cut(read.path), cut(&without_pages(read.query)));
         let known = self.asked.iter().position(|asked| asked.path == path && asked.query == query);
         match known {
             Some(at) => {
                 let asked = &mut self.asked[at];
-                asked.requests += 1;
+                asked.requests += read.requests;
                 asked.events += read.events;
             }
             None if self.asked.len() < ASKED_MAX => {
-                self.asked.push(Asked { path, query, requests: 1, events: read.events });
+                self.asked.push(Asked { path, query, requests: read.requests, events: read.events });
             }
-            None => self.more += 1,
+            None => self.more += read.requests,
         }
     }
 }
@@ -156,7 +158,7 @@ mod tests {
     }
 
     fn read<'a>(caller: &'a Caller, path: &'a str, query: &'a str, events: u64) -> Read<'a> {
-        Read { caller, ip: None, path, query, events }
+        Read { caller, ip: None, path, query, requests: 1, events }
     }
 
     #[test]

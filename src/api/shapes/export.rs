@@ -214,6 +214,7 @@ impl Exporting {
                 true => page.next.or(self.after).or(Some(self.order.start())),
                 false => page.next,
             };
+            self.state.note_followed(&self.parts, page.events.len() as u64);
             file = blocking(move || file.with(&page.events)).await?;
             let bytes = Bytes::from(std::mem::take(&mut file.bytes));
             if !bytes.is_empty() && sender.send(Ok(bytes)).await.is_err() {

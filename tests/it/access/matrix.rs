@@ -15,7 +15,7 @@ const ROLES: [(&str, &[&str], &[&str]); 7] = [
 ];
 
 /// The rows of the program's own table.
-fn needs() -> Vec<(String, String)> {
+pub(super) fn needs() -> Vec<(String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/access/need.rs");
     let text = std::fs::read_to_string(path).unwrap();
     let row = |line: &str| {
@@ -28,7 +28,7 @@ fn needs() -> Vec<(String, String)> {
 }
 
 /// A route with its places filled in.
-fn target(route: &str, id: &str) -> String {
+pub(super) fn target(route: &str, id: &str) -> String {
     let mut route =
         route.replace("{*path}", "none.js").replace("{application}", "calendar").replace("{type}", "note");
     for place in ["{id}", "{name}", "{uid}", "{user}"] {
@@ -67,7 +67,7 @@ fn tokens<const N: usize>(office: &Office, all: [&[&str]; N]) -> [String; N] {
     made
 }
 
-const ABSENT: &str = "00000000-0000-0000-0000-00000000000f";
+pub(super) const ABSENT: &str = "00000000-0000-0000-0000-00000000000f";
 
 // THREATS Q01, O05, O10
 #[test]

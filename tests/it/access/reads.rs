@@ -1,5 +1,6 @@
 //! Who has read what stands in the log, and who was kept out of it.
 
+use super::matrix::{ABSENT, needs, target};
 use super::*;
 
 // THREATS Q18
@@ -44,4 +45,34 @@ fn who_reads_the_log_and_who_is_refused_stands_in_it_for_auditors() {
     assert!(told("ACCESS_REFUSED", &Value::Null)["details"]["requests"].as_u64() >= Some(1));
     let of_team = office.get("/audit/v1/events?category=ACCESS", &team).1;
     assert!(of_team.contains("\"data\":[]"), "{of_team}");
+}
+
+// THREATS Q18
+#[test]
+fn every_route_that_shows_the_log_leaves_its_event_and_an_export_says_how_many_it_held() {
+    let office = Office::open(&format!("token: {HOLDER}"));
+    for n in 0..7 {
+        office.note("acme/t1", &format!("n{n}"));
+    }
+    let auditor = office.token("Alma", &["--grant", "auditor"]);
+    office.until(&auditor, 200);
+    let is_told = |(route, need): &(String, String)| {
+        ["Events", "Everything"].contains(&need.as_str()) && !route.starts_with("/audit/v1/searches")
+    };
+    let routes: Vec<String> =
+        needs().iter().filter(|row| is_told(row)).map(|(route, _)| target(route, ABSENT)).collect();
+    for route in &routes {
+        status_of(office.process.audit, "GET", route, &bearer(&auditor));
+    }
+    let (status, file) = office.get("/audit/v1/export?format=ndjson&action=NOTE_ADDED", &auditor);
+    assert_eq!(status, 200, "{file}");
+    let office = office.restarted();
+    let told = office.told("LOG_READ", 1, HOLDER);
+    let asked = told.iter().flat_map(|event| event["details"]["asked"].as_array().unwrap().clone());
+    let asked: Vec<Value> = asked.collect();
+    for route in &routes {
+        assert!(asked.iter().any(|asked| asked["path"] == *route), "{route} is not told: {asked:?}");
+    }
+    let export = asked.iter().find(|asked| asked["query"] == "format=ndjson&action=NOTE_ADDED").unwrap();
+    assert_eq!((&export["requests"], &export["events"]), (&json!(1), &json!(7)), "{export}");
 }
