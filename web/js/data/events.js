@@ -31,7 +31,7 @@ export function kindOf(event) {
   return 'other';
 }
 
-const OWN = /^(RECORDING_|CLOCK_MOVED$|RULE_FAILING$|RULES_RELOADED$|CHANGED_UNSEEN$)/;
+const OWN = /^(RECORDING_|CLOCK_MOVED$|RULE_FAILING$|RULES_RELOADED$|CHANGED_UNSEEN$|LOG_(READ|NOT_AS_SIGNED|RESTORED)$|ACCESS_REFUSED$|EVENTS_PURGED$|DISK_FILLING$|IMPORT_(BEGUN|ENDED)$|TOKEN_(CREATED|REVOKED|REMOVED)$)/;
 
 /** The kind of an action of which no more is known. */
 export const kindOfAction = (action) => (OWN.test(action) ? 'record' : kindOf({ action }));
