@@ -59,7 +59,8 @@ function everywhere(size, scheme) {
       await look(name, address + where, where.includes('overview') ? 'section[aria-label="The log itself"]' : '[data-id], .entry', act, answers);
     }
     await look('sign-in', guarded, '#token');
-    await look('nothing found', `${address}?q=nobodywrotethis`, '.state');
+    // Not by a word: the log keeps what it was asked, and would find that.
+    await look('nothing found', `${address}?action=NOBODY_DID_THIS`, '.state');
   };
 }
 
