@@ -101,7 +101,10 @@ formats:
   - { at: POST /batch, as: http-batch }
   - { at: POST /soap, as: soap }
 resources:
-  booking: { read: "GET /bookings/{id}", at: $.body }
+  booking:
+    read: GET /bookings/{id}
+    id: $.id
+    fields: { guests: { label: Guests, key: email } }
 rules:
   - id: changed
     match: "PUT|PATCH /bookings/{id}"
@@ -109,14 +112,14 @@ rules:
     after: $.response.body
     action: CHANGED
     target: { type: booking, id: $.path.id }
-    changes: [title, { field: guests, key: email }]
+    changes: [title, guests]
     message: "Changed {{ before.title }} to {{ after.title | default('nothing') }}"
   - id: created
     match: POST /bookings
     for_each: $.request.body.items
     action: CREATED
     target: { type: booking, id: $.item.id }
-    details: { all: $.request.body, first: "$.request.body..id" }
+    details: { all: $.request.body, first: { first: "$.request.body..id" } }
   - { id: called, match: "POST /trpc/bookings/create", action: CALLED, details: { input: $.request.body } }
   - { id: mutated, match: { request: POST /graphql, operation: cancel }, action: CANCELLED, details: { arguments: $.request.body.arguments } }
   - { id: asked, match: { request: POST /rpc, operation: cancel }, action: CANCELLED, details: { params: $.request.body } }
