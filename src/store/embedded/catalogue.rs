@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use super::expire::marker::{PURGED, Purge};
 use super::expire::remove::{finish_replacements, remove_contents};
-use super::index::{self, Extent, Index, Indexes, Unmade};
+use super::index::Indexes;
 use super::listed::Notes;
 use super::note::{Grown, Note, Unreadable};
-use super::partition::{Partition, Trouble, guarded, sync_directory};
+use super::partition::{Partition, Trouble, sync_directory};
 use super::tiles::Tiles;
 use crate::store::StoreError;
 use crate::store::sealed::{Hash, Head};
@@ -213,78 +213,6 @@ impl Catalogue {
             None => cache.checked.clear(),
         }
         self.indexes.forget(which);
-    }
-
-    /// The index of a partition, opened if it is not; `None` when there is none that can be trusted.
-    pub(super) fn index(&self, note: &Note) -> Option<Arc<Index>> {
-        if let Some(index) = self.indexes.open(note.first) {
-            return Some(index);
-        }
-        if self.indexes.is_distrusted(note.first) {
-            return None;
-        }
-        let opened = Index::open(&self.path(note.first)).and_then(|index| match index {
-            Some(index) if !self.is_of(&index, note) => Err("it is of other events".to_owned()),
-            Some(index) => Ok(Some(Arc::new(index))),
-            None => Ok(None),
-        });
-        match opened {
-            Ok(Some(index)) => {
-                self.indexes.put(note.first, Arc::clone(&index));
-                Some(index)
-            }
-            Ok(None) => None,
-            Err(why) => {
-                self.distrust_index(note, &why);
-                None
-            }
-        }
-    }
-
-    /// An index turned out to be unusable: events are looked at one by one until it was made anew.
-    pub(super) fn distrust_index(&self, note: &Note, why: &str) {
-        if self.indexes.distrust(note.first) {
-            tracing::warn!(
-                partition = note.first,
-                why,
-                "an index is to be made anew; queries are slower until then"
-            );
-        }
-    }
-
-    /// Extends the index of a partition to what its note says; makes it if there is none.
-    ///
-    /// # Errors
-    /// When it is stopped, or the disk refuses.
-    pub(super) fn extend_index(
-        &self,
-        note: &Note,
-        extent: Extent,
-        is_stopped: &dyn Fn() -> bool,
-    ) -> Result<(), Unmade> {
-        let failed = |error: StoreError| Unmade::Failed(error.to_string());
-        let path = self.path(note.first);
-        let covered = self.index(note).map(|index| index.covered());
-        let partition = self.open(note.first).map_err(failed)?;
-        let index = index::extend(&partition, &path, note, covered, extent, is_stopped)?;
-        self.indexes.put(note.first, index);
-        if extent == Extent::Sealed {
-            self.indexes.finish(note.first);
-        }
-        Ok(())
-    }
-
-    /// True when the events of a partition say the same as its index about where that ends.
-    fn is_of(&self, index: &Index, note: &Note) -> bool {
-        let head = note.head();
-        if index.covered() >= head.sequence {
-            return index.is_of(note.first, head);
-        }
-        let block = self.open(note.first).ok().and_then(|partition| {
-            guarded(|| partition.block_of(index.covered())).and_then(|block| block).ok().flatten()
-        });
-        let entry = block.and_then(|block| block.entry(index.covered()));
-        entry.is_some_and(|entry| index.is_of(note.first, entry.head()))
     }
 
     /// Lets go of a partition whose database failed. On a thread of its own, because after an error sled's

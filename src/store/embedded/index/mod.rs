@@ -14,6 +14,7 @@ mod drive;
 mod kept;
 mod plan;
 mod schema;
+mod trust;
 
 use build::peek;
 pub(super) use build::{Extent, Unmade, extend};

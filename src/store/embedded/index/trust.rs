@@ -1,0 +1,83 @@
+//! Which index of a partition is used: one that was compared with what it is the index of.
+
+use std::sync::Arc;
+
+use super::{Extent, Index, Unmade, extend};
+use crate::store::StoreError;
+use crate::store::embedded::catalogue::Catalogue;
+use crate::store::embedded::note::Note;
+use crate::store::embedded::partition::guarded;
+
+impl Catalogue {
+    /// The index of a partition, opened if it is not; `None` when there is none that can be trusted.
+    pub(in crate::store::embedded) fn index(&self, note: &Note) -> Option<Arc<Index>> {
+        if let Some(index) = self.indexes.open(note.first) {
+            return Some(index);
+        }
+        if self.indexes.is_distrusted(note.first) {
+            return None;
+        }
+        let opened = Index::open(&self.path(note.first)).and_then(|index| match index {
+            Some(index) if !self.is_of(&index, note) => Err("it is of other events".to_owned()),
+            Some(index) => Ok(Some(Arc::new(index))),
+            None => Ok(None),
+        });
+        match opened {
+            Ok(Some(index)) => {
+                self.indexes.put(note.first, Arc::clone(&index));
+                Some(index)
+            }
+            Ok(None) => None,
+            Err(why) => {
+                self.distrust_index(note, &why);
+                None
+            }
+        }
+    }
+
+    /// An index turned out to be unusable: events are looked at one by one until it was made anew.
+    pub(in crate::store::embedded) fn distrust_index(&self, note: &Note, why: &str) {
+        if self.indexes.distrust(note.first) {
+            tracing::warn!(
+                partition = note.first,
+                why,
+                "an index is to be made anew; queries are slower until then"
+            );
+        }
+    }
+
+    /// Extends the index of a partition to what its note says; makes it if there is none.
+    ///
+    /// # Errors
+    /// When it is stopped, or the disk refuses.
+    pub(in crate::store::embedded) fn extend_index(
+        &self,
+        note: &Note,
+        extent: Extent,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), Unmade> {
+        let failed = |error: StoreError| Unmade::Failed(error.to_string());
+        let path = self.path(note.first);
+        let covered = self.index(note).map(|index| index.covered());
+        let partition = self.open(note.first).map_err(failed)?;
+        let index = extend(&partition, &path, note, covered, extent, is_stopped)?;
+        self.indexes.put(note.first, index);
+        if extent == Extent::Sealed {
+            self.indexes.finish(note.first);
+        }
+        Ok(())
+    }
+
+    /// True when the events of a partition say the same as its index about where that ends.
+    fn is_of(&self, index: &Index, note: &Note) -> bool {
+        let head = note.head();
+        if index.covered() >= head.sequence {
+            return index.is_of(note.first, head);
+        }
+        let block = self.open(note.first).ok().and_then(|partition| {
+            guarded(|| partition.block_of(index.covered())).and_then(|block| block).ok().flatten()
+        });
+        let entry = block.and_then(|block| block.entry(index.covered()));
+        entry.is_some_and(|entry| index.is_of(note.first, entry.head()))
+    }
+}
