@@ -16,6 +16,7 @@ pub(super) struct RetentionSummary {
     keep_days: Option<u64>,
     bytes_max: Option<u64>,
     share_max: u64,
+    disk_max: u64,
 }
 
 impl RetentionSummary {
@@ -44,7 +45,13 @@ impl RetentionSummary {
             Keep::Forever => None,
             Keep::For(time) => Some(time.as_secs() / 86_400),
         };
-        RetentionSummary { holds, keep_days, bytes_max: retention.bytes_max, share_max: retention.share_max }
+        RetentionSummary {
+            holds,
+            keep_days,
+            bytes_max: retention.bytes_max,
+            share_max: retention.share_max,
+            disk_max: retention.disk_max,
+        }
     }
 
     /// Numbers by which more leaves than before; what is gone of the lists is for whoever compares those.
@@ -66,6 +73,7 @@ impl RetentionSummary {
                 self.share_max.to_string(),
                 new.share_max.to_string(),
             ),
+            (new.disk_max > self.disk_max, "disk_max", self.disk_max.to_string(), new.disk_max.to_string()),
         ];
         let weakened = all.into_iter().filter(|(is_weaker, ..)| *is_weaker);
         let weakened = weakened.map(|(_, key, before, now)| Weakened {
@@ -132,12 +140,13 @@ mod tests {
         check(&guarded, &swapped, &["retention.policies:  -> a {} 3d"]);
         let tight = with(&[], &[], |retention| {
             retention.keep = Keep::For(Duration::from_secs(86_400));
-            (retention.bytes_max, retention.share_max) = (Some(1 << 30), 90);
+            (retention.bytes_max, retention.share_max, retention.disk_max) = (Some(1 << 30), 90, 95);
         });
         let told = [
             "retention.keep: forever -> 1d",
             "retention.bytes_max: none -> 1073741824",
             "retention.share_max: 50 -> 90",
+            "retention.disk_max: 80 -> 95",
         ];
         check(&plain, &tight, &told);
         check(&tight, &plain, &[]);

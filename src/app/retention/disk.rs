@@ -1,11 +1,11 @@
-//! The disk that the log is on: when four fifths of it are used, somebody should know before nothing can be recorded
+//! The disk that the log is on: when most of it is used, somebody should know before nothing can be recorded
 //! (THREATS E44, E46).
 
 use std::path::Path;
 
 use serde::Serialize;
 
-/// How full the disk is.
+/// How full the disk is, for us: what is kept for the system or by a quota is neither used nor free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Disk {
@@ -25,33 +25,35 @@ pub(super) enum Alarm {
 impl Disk {
     /// Of the disk that this directory is on; `None` where the system does not tell.
     pub(super) fn of(directory: &Path) -> Option<Disk> {
-        let (free, total) = (fs2::available_space(directory).ok()?, fs2::total_space(directory).ok()?);
-        Some(Disk::with(free, total))
+        let of = fs2::statvfs(directory).ok()?;
+        Some(Disk::with(of.total_space() - of.free_space(), of.available_space()))
     }
 
-    fn with(free_bytes: u64, total_bytes: u64) -> Disk {
-        let used = u128::from(total_bytes.saturating_sub(free_bytes)) * 100 / u128::from(total_bytes.max(1));
+    /// The percentage is the one that `df` shows.
+    fn with(used_bytes: u64, free_bytes: u64) -> Disk {
+        let total_bytes = used_bytes + free_bytes;
+        let used = u128::from(used_bytes) * 100 / u128::from(total_bytes.max(1));
         Disk { free_bytes, total_bytes, used_percent: u64::try_from(used).unwrap_or(100) }
     }
 
-    /// True when somebody should know.
-    pub(super) fn is_filling(self) -> bool {
-        self.used_percent >= FILLING_PERCENT
+    /// True when somebody should know: so many percent are used.
+    pub(super) fn is_filling(self, max_percent: u64) -> bool {
+        self.used_percent >= max_percent
     }
 
     /// What follows from the last state of the alarm: the state now, and whether it is to be told. It is told again
     /// only after there was room in between.
-    pub(super) fn alarm(self, before: Alarm) -> (Alarm, bool) {
+    pub(super) fn alarm(self, before: Alarm, max_percent: u64) -> (Alarm, bool) {
         match before {
-            Alarm::Quiet if self.is_filling() => (Alarm::Told, true),
-            Alarm::Told if self.used_percent < ROOM_PERCENT => (Alarm::Quiet, false),
+            Alarm::Quiet if self.is_filling(max_percent) => (Alarm::Told, true),
+            Alarm::Told if self.used_percent + ROOM_PERCENT < max_percent => (Alarm::Quiet, false),
             Alarm::Quiet | Alarm::Told => (before, false),
         }
     }
 }
 
-const FILLING_PERCENT: u64 = 80;
-const ROOM_PERCENT: u64 = 75;
+/// So far under the limit, there is room again.
+const ROOM_PERCENT: u64 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +65,7 @@ mod tests {
         let told: Vec<bool> = [50, 79, 80, 99, 78, 81, 74, 85]
             .into_iter()
             .map(|used| {
-                let (next, is_told) = Disk::with(100 - used, 100).alarm(alarm);
+                let (next, is_told) = Disk::with(used, 100 - used).alarm(alarm, 80);
                 alarm = next;
                 is_told
             })

@@ -240,8 +240,12 @@ impl Worker {
         let free = i64::try_from(disk.free_bytes).unwrap_or(i64::MAX);
         self.metrics.disk_free_bytes.set(free);
         self.metrics.disk_bytes.set(i64::try_from(disk.total_bytes).unwrap_or(i64::MAX));
-        self.told.write().disk = Some(disk);
-        let (alarm, is_told) = disk.alarm(self.alarm);
+        let disk_max = {
+            let mut told = self.told.write();
+            told.disk = Some(disk);
+            told.retention.disk_max
+        };
+        let (alarm, is_told) = disk.alarm(self.alarm, disk_max);
         self.alarm = alarm;
         if is_told {
             tracing::warn!(used_percent = disk.used_percent, free, "the disk of the log is filling");

@@ -73,7 +73,7 @@ impl Told {
             .iter()
             .map(|why| format!("retention removes nothing until somebody confirms it: {why}"));
         let failed = self.failed.iter().map(|why| format!("retention: {why}"));
-        let disk = self.disk.filter(|disk| disk.is_filling());
+        let disk = self.disk.filter(|disk| disk.is_filling(self.retention.disk_max));
         let disk = disk.map(|disk| format!("{} % of the disk of the log are used", disk.used_percent));
         asks.chain(failed).chain(disk).collect()
     }

@@ -83,6 +83,7 @@ pub(super) fn told(retention: &Retention) -> Value {
         "bytesMax": retention.bytes_max,
         "at": format!("{:02}:{:02}", retention.at.hour(), retention.at.minute()),
         "shareMax": retention.share_max,
+        "diskMax": retention.disk_max,
     })
 }
 

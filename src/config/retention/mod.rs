@@ -34,6 +34,8 @@ pub struct Retention {
     pub at: Time,
     /// A pass that would remove more of all events than so many percent asks first.
     pub share_max: u64,
+    /// A disk of which so many percent are used is told.
+    pub disk_max: u64,
 }
 
 impl Default for Retention {
@@ -45,6 +47,7 @@ impl Default for Retention {
             bytes_max: None,
             at: AT,
             share_max: SHARE_MAX.1,
+            disk_max: DISK_MAX.1,
         }
     }
 }
@@ -73,17 +76,22 @@ pub(super) fn retention(settings: &Settings, problems: &mut Problems) -> Retenti
         let cure = format!("{}; without it there is no limit", BYTES_MAX.cure());
         number(&setting, BYTES_MAX, &cure, problems)
     });
-    let share_max = settings.get("retention.share_max", problems).and_then(|setting| {
-        let cure = format!("write percent, from 1 to 100; the default is {}", SHARE_MAX.1);
-        number(&setting, SHARE_MAX.0, &cure, problems)
-    });
+    let mut percent = |name: &str, (range, default): (Range, u64)| {
+        let cure = format!("write percent, from 1 to 100; the default is {default}");
+        let number =
+            settings.get(name, problems).and_then(|setting| number(&setting, range, &cure, problems));
+        number.unwrap_or(default)
+    };
+    let (share_max, disk_max) =
+        (percent("retention.share_max", SHARE_MAX), percent("retention.disk_max", DISK_MAX));
     Retention {
         policies,
         keep: keep.unwrap_or(default.keep),
         holds,
         bytes_max,
         at: at(settings, problems).unwrap_or(default.at),
-        share_max: share_max.unwrap_or(default.share_max),
+        share_max,
+        disk_max,
     }
 }
 
@@ -102,9 +110,12 @@ fn at(settings: &Settings, problems: &mut Problems) -> Option<Time> {
 }
 
 /// The keys of the section.
-pub(super) const KEYS: [&str; 6] = ["policies", "keep", "holds", "bytes_max", "at", "share_max"];
+pub(super) const KEYS: [&str; 7] = ["policies", "keep", "holds", "bytes_max", "at", "share_max", "disk_max"];
 /// At night where most of the world's calendars are.
 const AT: Time = Time::constant(3, 0, 0, 0);
 const BYTES_MAX: Range = Range { unit: Unit::Bytes, least: 1 << 20, most: 1 << 50 };
 /// And the default.
-const SHARE_MAX: (Range, u64) = (Range { unit: Unit::Count, least: 1, most: 100 }, 50);
+const SHARE_MAX: (Range, u64) = (PERCENT, 50);
+/// And the default.
+const DISK_MAX: (Range, u64) = (PERCENT, 80);
+const PERCENT: Range = Range { unit: Unit::Count, least: 1, most: 100 };

@@ -37,7 +37,7 @@ fn policies_and_holds_are_read_in_their_order() {
         "retention:\n  policies:\n    - { name: plan-free, filter: { tag: free, result: [Success] }, keep: 3d }\n    \
          - { name: security, filter: { category: [SECURITY, ACCESS] }, keep: forever }\n  keep: 90d\n  \
          holds:\n    - { name: case-17, filter: { actor: u4, from: 2026-01-01 }, until: 2027-01-01T08:00:00Z }\n    \
-         - { name: all, filter: {} }\n  bytes_max: 2GiB\n  at: 04:30\n  share_max: 100\n",
+         - { name: all, filter: {} }\n  bytes_max: 2GiB\n  at: 04:30\n  share_max: 100\n  disk_max: 95\n",
         &[],
     )
     .unwrap();
@@ -50,7 +50,7 @@ fn policies_and_holds_are_read_in_their_order() {
     assert_eq!(retention.holds[0].filter.from.unwrap().to_string(), "2026-01-01T00:00:00Z");
     assert_eq!(retention.holds[0].until.unwrap().to_string(), "2027-01-01T08:00:00Z");
     assert_eq!(retention.holds[1].filter, Selection::default());
-    assert_eq!((retention.bytes_max, retention.share_max), (Some(2 << 30), 100));
+    assert_eq!((retention.bytes_max, retention.share_max, retention.disk_max), (Some(2 << 30), 100, 95));
 }
 
 #[test]

@@ -77,6 +77,8 @@ impl Process {
     /// Runs this command, and waits until it listens.
     pub(crate) fn run(mut command: Command, folder: &Path) -> Process {
         let log = std::fs::File::create(folder.join("log")).unwrap();
+        // How full the disk of the tests is, is not to be told.
+        command.env("EARWITNESS_RETENTION_DISK_MAX", "100");
         Process::listening(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap(), folder)
     }
 
