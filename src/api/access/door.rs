@@ -38,7 +38,7 @@ pub(in crate::api) struct Door {
     failures: Rate<IpAddr>,
     requests: Rate<String>,
     sessions: Sessions,
-    provider: Option<Provider>,
+    provider: Option<Arc<Provider>>,
 }
 
 impl Lock {
@@ -63,7 +63,7 @@ impl Door {
             failures: Rate::new(FAILURES_PER_S, FAILURES_MAX),
             requests: Rate::new(requests, requests * BURST_S),
             sessions: Sessions::default(),
-            provider: admin.oidc.clone().map(Provider::new),
+            provider: admin.oidc.clone().map(Provider::new).map(Arc::new),
         }
     }
 

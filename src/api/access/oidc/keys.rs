@@ -65,6 +65,10 @@ impl Keys {
         Keys(keys)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn has(&self, id: &str) -> bool {
         self.0.iter().any(|key| key.id == id)
     }
