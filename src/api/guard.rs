@@ -25,7 +25,7 @@ use crate::config::Admin;
 use crate::store::Visible;
 
 use super::RELOAD;
-use super::access::{Caller, Door, Lock, Need, Read};
+use super::access::{CALLBACK, Caller, Door, Lock, Need, Read};
 use super::problem::Problem;
 use super::reload::From as Peer;
 use super::state::{State, busy};
@@ -57,6 +57,7 @@ pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next
             let asked = Asked::of(&parts);
             let time_max = match parts.uri.path() {
                 RELOAD => RELOAD_MAX,
+                CALLBACK => SIGN_IN_MAX,
                 _ => Duration::from_millis(state.inner.limits.query_ms) + GRACE,
             };
             let answer = tokio::time::timeout(time_max, next.run(Request::from_parts(parts, body))).await;
@@ -214,6 +215,8 @@ fn check_body(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// What an answer may take beyond its query.
 const RELOAD_MAX: Duration = Duration::from_secs(60);
+/// A provider is asked for its addresses, for a token and for its keys.
+const SIGN_IN_MAX: Duration = Duration::from_secs(25);
 const GRACE: Duration = Duration::from_secs(1);
 /// On every answer, unless its handler says otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [

@@ -20,6 +20,7 @@
 //! | `GET /audit/v1/histogram` | how many events there were when |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
+//! | `GET /audit/v1/session/oidc`, `…/callback` | sign in at a provider of identities |
 //! | `GET /audit/v1/retention` | what may leave the log, and what would leave it now |
 //! | `POST /audit/v1/retention/pass` | what may leave is removed now |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
@@ -119,6 +120,8 @@ pub fn router(state: State) -> Router {
                 .delete(session::end)
                 .fallback(async || Problem::method("GET,HEAD,POST,DELETE")),
         )
+        .route("/audit/v1/session/oidc", get(session::send))
+        .route("/audit/v1/session/oidc/callback", get(session::receive))
         .route("/metrics", get(status::metrics))
         .route("/healthz", get(status::health))
         .route("/readyz", get(status::ready))

@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::store::{StoreError, Visible};
 use crate::telemetry::Metrics;
 
-use super::access::{Caller, Door, Read, Reads, Tally, Turn, of_fate, of_reads, of_session};
+use super::access::{Caller, Door, Read, Reads, SignIn, Tally, Turn, of_fate, of_reads, of_session};
 use super::cursor::Cursors;
 use super::guard::Access;
 use super::problem::Problem;
@@ -116,6 +116,8 @@ pub(super) struct Inner {
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(super) access: ArcSwap<Access>,
     pub(super) door: Door,
+    /// The way in by a provider, where there is one.
+    pub(super) sign_in: Option<SignIn>,
     reads: Reads,
     tell: Tell,
     pub(super) limits: Limits,
@@ -140,6 +142,7 @@ impl State {
         let inner = Inner {
             access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
             door: Door::new(&setup.admin, &setup.limits),
+            sign_in: setup.admin.oidc.as_ref().and_then(|oidc| SignIn::new(oidc, &setup.key)),
             reads: Reads::default(),
             tell: setup.tell,
             cursors: Cursors::new(&setup.key),

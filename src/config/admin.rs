@@ -3,16 +3,27 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use http::Uri;
+
 use crate::yaml::Problems;
 
 use super::check::{address, beside, outside};
+use super::oidc::{bare_host, is_plain, is_safe};
 use super::settings::{Setting, Settings};
 use super::{Admin, Secret, oidc};
 
 impl Admin {
     /// A listener that asks nobody for anything, and so must stay on loopback.
     pub fn open(listen: SocketAddr) -> Admin {
-        Admin { listen, token: None, hosts: Vec::new(), tokens_file: None, oidc: None, is_closed: false }
+        Admin {
+            listen,
+            token: None,
+            hosts: Vec::new(),
+            address: None,
+            tokens_file: None,
+            oidc: None,
+            is_closed: false,
+        }
     }
 }
 
@@ -20,10 +31,13 @@ impl Admin {
 pub(super) fn admin(settings: &Settings, data_dir: &Path, problems: &mut Problems) -> Admin {
     let given = settings.get("admin.listen", problems);
     let listen = given.as_ref().and_then(|setting| address(setting, problems)).unwrap_or(LISTEN);
+    let hosts = hosts(settings, problems);
+    let address =
+        settings.get("admin.address", problems).and_then(|setting| home(&setting, &hosts, problems));
     let errors_before = problems.error_count();
     let token = settings.get("admin.token", problems).and_then(|setting| token(&setting, problems));
     let tokens = settings.get("admin.tokens_file", problems);
-    let oidc = oidc::oidc(settings, problems);
+    let oidc = oidc::oidc(settings, address.as_deref(), problems);
     let is_closed =
         token.is_some() || tokens.is_some() || oidc.is_some() || problems.error_count() > errors_before;
     if let (Some(setting), false, false) = (given, listen.ip().is_loopback(), is_closed) {
@@ -32,7 +46,7 @@ pub(super) fn admin(settings: &Settings, data_dir: &Path, problems: &mut Problem
             .cure("set admin.token or admin.tokens_file, or listen on 127.0.0.1");
     }
     let tokens_file = tokens_file(tokens.as_ref(), data_dir, problems);
-    Admin { listen, token, hosts: hosts(settings, problems), tokens_file, oidc, is_closed }
+    Admin { listen, token, hosts, address, tokens_file, oidc, is_closed }
 }
 
 fn token(setting: &Setting<'_>, problems: &mut Problems) -> Option<Secret> {
@@ -68,6 +82,30 @@ fn hosts(settings: &Settings, problems: &mut Problems) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// Where people's browsers find the viewer: people are sent there, so that a request has no say in it.
+fn home(setting: &Setting<'_>, hosts: &[String], problems: &mut Problems) -> Option<String> {
+    let cure = "write where people open the viewer: `https://audit.example.org`; `http://` is for this machine alone";
+    let text = setting.text(problems, cure)?.trim_end_matches('/');
+    let uri = text.parse::<Uri>().ok().filter(|uri| {
+        let is_here = uri.scheme_str() == Some("http") && bare_host(uri).eq_ignore_ascii_case("localhost");
+        is_plain(text, uri) && (is_safe(uri) || is_here)
+    });
+    let Some(uri) = uri else {
+        setting.wrong(problems, "is not an address that browsers keep a session for", cure);
+        return None;
+    };
+    let host = bare_host(&uri).to_ascii_lowercase();
+    let is_name = host.parse::<IpAddr>().is_err() && host != "localhost";
+    if is_name && !hosts.contains(&host) {
+        setting.wrong(
+            problems,
+            "has a host that the audit listener does not answer to",
+            "add it to `admin.hosts`",
+        );
+    }
+    Some(text.to_owned())
 }
 
 /// Tokens live apart from data: a log that is restored from a backup must not bring back those that were revoked since.

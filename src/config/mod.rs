@@ -26,7 +26,7 @@ pub use credentials::Credential;
 pub use env::environment;
 pub use grant::{GRANTS, Grant};
 pub use limits::Limits;
-pub use oidc::{ClaimGrant, Oidc};
+pub use oidc::{ClaimGrant, Oidc, SignIn};
 pub use packs::PackPlace;
 pub use retention::{Hold, Keep, Policy, Retention, Selection};
 pub use secret::Secret;
@@ -102,6 +102,8 @@ pub struct Admin {
     /// Host names (lower case, no port) by which the audit listener may be addressed, beside loopback names and
     /// its address.
     pub hosts: Vec<String>,
+    /// Where people's browsers find the viewer, without a slash at its end: `https://audit.example.org`.
+    pub address: Option<String>,
     /// The file of the tokens that `earwitness token` makes; where it is there, readers must show one.
     pub tokens_file: Option<PathBuf>,
     /// Whose tokens readers may show, too.

@@ -119,15 +119,17 @@ def of_its_own_life(event):
 class Earwitness:
     """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
 
-    def __init__(self, folder, upstream_port, pack, more="", token=None):
+    def __init__(self, folder, upstream_port, pack, more="", token=None, has_address=False):
         self.port = free_port()
         self.admin_port = free_port()
         self._folder = folder
         self._config = folder / "earwitness.yaml"
+        own = f", token: {token}" if token else ""
+        own += f", address: 'http://127.0.0.1:{self.admin_port}'" if has_address else ""
         self._config.write_text(
             f"listen: 127.0.0.1:{self.port}\n"
             f"upstream: http://127.0.0.1:{upstream_port}\n"
-            f"admin: {{ listen: '127.0.0.1:{self.admin_port}'{f', token: {token}' if token else ''} }}\n"
+            f"admin: {{ listen: '127.0.0.1:{self.admin_port}'{own} }}\n"
             f"data_dir: {folder / 'data'}\n"
             f"rules: [{pack}]\n{more}"
         )

@@ -10,7 +10,7 @@ import { entry, missing } from './views/entry/entry.js';
 import { Find } from './views/find.js';
 import { head } from './views/head.js';
 import { Overview } from './views/overview/overview.js';
-import { band, button, empty, failed, loading, signIn } from './views/states.js';
+import { REFUSED, band, button, empty, failed, loading, signIn } from './views/states.js';
 import { Table } from './views/table.js';
 import { Timeline } from './views/timeline.js';
 import { h, named, tell } from './ui/dom.js';
@@ -77,6 +77,7 @@ class Page {
   heard(what) {
     if (what === 'failed' && (this.feed.failure ?? this.feed.lost)?.kind === 'signIn') return this.askToken(this.feed.failure ?? this.feed.lost);
     if (what === 'more') {
+      refused = null;
       learn(this.feed.events.slice(this.shown));
       if (!this.view) this.showList();
       else this.view.append(this.feed.events.slice(this.shown));
@@ -296,9 +297,21 @@ class Page {
     this.panel = null;
     document.getElementById('page').classList.add('is-out');
     this.place.band.replaceChildren();
-    this.place.list.replaceChildren(h('h1', { class: 'unseen' }, t('signIn.title')), signIn({ wasTried, problem }, (token) => this.enter(token)));
-    document.getElementById('token')?.focus();
+    this.showSignIn({ wasTried, problem, refused: REFUSED.find((word) => word === refused) });
+    refused = null;
     this.place.head.replaceChildren(head(this));
+  }
+
+  /** Where one can sign in is known once the listener has said it. */
+  async showSignIn(why) {
+    const show = () => {
+      this.place.list.replaceChildren(h('h1', { class: 'unseen' }, t('signIn.title')), signIn({ ...why, provider: session.provider() }, (token) => this.enter(token)));
+      document.getElementById(session.provider() ? 'sign-in-at' : 'token')?.focus();
+    };
+    show();
+    const before = session.provider();
+    await session.learn();
+    if (this.isAsking && session.provider() !== before && !document.getElementById('token')?.value) show();
   }
 
   async enter(token) {
@@ -352,6 +365,7 @@ function turnTheme() {
   kept.write('theme', next);
 }
 
+let refused = session.refusal();
 const page = new Page();
 listenToKeys(page);
 take();

@@ -162,6 +162,23 @@ impl Door {
         Some(now?.by_session(key))
     }
 
+    /// The provider whose word lets people in.
+    pub(in crate::api) fn provider(&self) -> Option<&Arc<Provider>> {
+        self.provider.as_ref()
+    }
+
+    /// True unless too much that was of no use came from there.
+    pub(in crate::api) fn has_turn(&self, ip: Option<IpAddr>) -> bool {
+        ip.is_none_or(|ip| self.failures.has_turn(&network_of(ip), Instant::now()))
+    }
+
+    /// Notes that what came from there was of no use.
+    pub(in crate::api) fn note_failure(&self, ip: Option<IpAddr>) {
+        if let Some(ip) = ip {
+            self.failures.take(network_of(ip), Instant::now());
+        }
+    }
+
     /// Signs somebody in; the secret of his session.
     pub(in crate::api) fn sign_in(&self, caller: Caller) -> Option<Secret> {
         let started = self.sessions.start(caller, Instant::now());

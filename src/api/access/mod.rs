@@ -18,6 +18,7 @@ pub(super) use door::{Door, Lock};
 #[cfg(test)]
 pub(super) use need::NEEDS;
 pub(super) use need::Need;
+pub(super) use oidc::{CALLBACK, SignIn};
 pub(super) use reads::{Read, Reads, Tally};
 pub use tokens::{NewToken, Token, TokenFault, TokenFile, fresh as fresh_token, last_used};
 pub(super) use told::{Turn, of_fate, of_reads, of_session};

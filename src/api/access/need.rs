@@ -95,6 +95,8 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1/blind-spots", Need::Staff),
     // Who am I? Anybody may ask that, and sign in.
     ("/audit/v1/session", Need::Nothing),
+    ("/audit/v1/session/oidc", Need::Nothing),
+    ("/audit/v1/session/oidc/callback", Need::Nothing),
     ("/audit/v1/retention", Need::Staff),
     ("/audit/v1/retention/pass", Need::Operator),
     ("/audit/v1/reload", Need::Operator),

@@ -40,6 +40,8 @@ enum Answer {
     File,
     /// Nothing.
     Empty,
+    /// An address to go to.
+    Elsewhere,
 }
 
 impl Row {
@@ -90,6 +92,9 @@ impl Row {
                 operation.response("200", file.build())
             }
             Answer::Empty => operation.response("204", done.build()),
+            Answer::Elsewhere => {
+                operation.response("303", ResponseBuilder::new().description("Go there").build())
+            }
         };
         // Not ready is an answer, too.
         if self.path == "/readyz" {
@@ -229,6 +234,11 @@ pub(super) const ALL: &[Row] = &[
         ..get("/audit/v1/session", "Signs in: a cookie for the token that is shown", Answer::Json("Object"))
     },
     Row { method: Method::Delete, ..get("/audit/v1/session", "Signs out", Answer::Empty) },
+    Row {
+        query: &[&[("to", "what stands behind `?` in the page's address, once")]],
+        ..get("/audit/v1/session/oidc", "Sends a browser to the provider", Answer::Elsewhere)
+    },
+    get("/audit/v1/session/oidc/callback", "Where the provider sends it back to", Answer::Elsewhere),
     Row {
         method: Method::Post,
         ..get("/audit/v1/reload", "Loads rules and configuration anew", Answer::Json("Object"))

@@ -15,8 +15,8 @@ class Browser {
     this.program = program;
   }
 
-  /** A page of a browser that has kept nothing. `answers` takes the place of the query endpoint. */
-  async open(address, { size = 'desktop', scheme = 'light', locale = 'en-GB', answers = null, before = null, motion = 'reduce' } = {}) {
+  /** A page of a browser that has kept nothing. `answers` takes the place of the query endpoint; `also` are further places that it may ask. */
+  async open(address, { size = 'desktop', scheme = 'light', locale = 'en-GB', answers = null, before = null, motion = 'reduce', also = [] } = {}) {
     const context = await this.program.newContext({ viewport: SIZES[size], colorScheme: scheme, locale, timezoneId: 'Europe/Berlin', reducedMotion: motion, acceptDownloads: true, hasTouch: size === 'phone' });
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(address).origin });
     const page = await context.newPage();
@@ -24,7 +24,8 @@ class Browser {
     const wrong = [];
     page.on('pageerror', (error) => wrong.push(`script error: ${error.stack}`));
     page.on('console', (line) => /Content Security Policy|Trusted/i.test(line.text()) && wrong.push(line.text()));
-    page.on('request', (request) => new URL(request.url()).origin !== new URL(address).origin && !/^(blob|data):/.test(request.url()) && wrong.push(`a request to ${request.url()}`));
+    const known = [address, ...also].map((one) => new URL(one).origin);
+    page.on('request', (request) => !known.includes(new URL(request.url()).origin) && !/^(blob|data):/.test(request.url()) && wrong.push(`a request to ${request.url()}`));
     if (answers) await answer(page, answers);
     if (before) await before(page);
     await page.goto(address);

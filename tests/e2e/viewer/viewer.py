@@ -21,7 +21,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from sidecar import ROOT, Earwitness, Process, binary  # noqa: E402
+from sidecar import ROOT, Earwitness, Process, binary, free_port  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 TOKEN = "viewer-token-0123456789abcdef"
@@ -79,20 +79,27 @@ def main():
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         folder = pathlib.Path(name)
         demonstration = Process("demonstration", [binary(), "demo"], folder)
-        sidecar = None
+        sidecar = provider = None
         try:
             application, proxy, audit = addresses(demonstration)
             a_day_in_the_office(proxy)
             port = urllib.parse.urlsplit(application).port
-            sidecar = Earwitness(folder, port, ROOT / "examples" / "legacy" / "rules" / "legacy", token=TOKEN)
+            issuer = f"http://127.0.0.1:{free_port()}"
+            oidc = f"oidc: {{ issuer: '{issuer}', audience: earwitness, client_id: viewer, grants: ['groups=audit -> auditor'] }}\n"
+            sidecar = Earwitness(folder, port, ROOT / "examples" / "legacy" / "rules" / "legacy", oidc, token=TOKEN, has_address=True)
             guarded = f"http://127.0.0.1:{sidecar.admin_port}/"
-            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy]
+            callback = f"{guarded}audit/v1/session/oidc/callback"
+            provider = Process("provider", ["node", HERE / "provider.cjs", urllib.parse.urlsplit(issuer).port, callback], folder)
+            provider.wait_until("it listens", lambda: "listens" in provider.output())
+            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy, issuer]
             code = subprocess.run(command, env={**os.environ, "NODE_PATH": str(packages)}, timeout=880).returncode
             if code:
                 print(demonstration.log(), sidecar.process.log(), sep="\n", flush=True)
             return code
         finally:
             demonstration.stop()
+            if provider:
+                provider.stop()
             if sidecar:
                 sidecar.process.stop()
 

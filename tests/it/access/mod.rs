@@ -3,6 +3,8 @@
 
 mod matrix;
 mod oidc;
+mod people;
+mod provider;
 mod reads;
 mod sessions;
 mod tokens;

@@ -6,7 +6,7 @@ use super::*;
 const OWN_PAGE: &str = "earwitness-request: 1\r\nsec-fetch-site: same-origin\r\n";
 
 /// The whole answer, for its headers.
-fn raw(office: &Office, method: &str, target: &str, headers: &str) -> String {
+pub(super) fn raw(office: &Office, method: &str, target: &str, headers: &str) -> String {
     let address = office.process.audit;
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -28,6 +28,16 @@ export async function signIn(token) {
   if (!(await learn())?.hasCookie) api.takeToken(kept);
 }
 
+/** Why a sign-in elsewhere came to nothing; said once, and then out of the address. */
+export function refusal() {
+  const word = new URLSearchParams(location.hash.slice(1)).get('signIn');
+  if (word) history.replaceState(null, '', location.pathname + location.search);
+  return word;
+}
+
+/** Where people sign in elsewhere; null where they do not. */
+export const provider = () => (who?.ways?.includes('oidc') ? who.provider : null);
+
 export async function signOut() {
   if (who?.hasCookie) await api.session('DELETE').catch(() => null);
   api.dropToken();

@@ -2,7 +2,7 @@
 // none is a bare spinner.
 
 import { FIELDS, isEmpty, withFilter } from '../data/search.js';
-import { h, value } from '../ui/dom.js';
+import { h, named, value } from '../ui/dom.js';
 import { icon } from '../ui/icons.js';
 import { t } from '../ui/lang.js';
 import { go, state } from '../state.js';
@@ -40,17 +40,22 @@ export function failed(error, again) {
   return block(t(`error.${kind}.title`), [told ? value(told, 600) : null, t(`error.${kind}.text`)], button(t('error.again'), again, true), report);
 }
 
-/** An answer of this listener without a token that it knows: the page asks for one. */
+/** An answer of this listener without a token that it knows: the page asks for one, or sends people to their provider. */
 export function signIn(error, enter) {
   const field = h('input', { type: 'password', id: 'token', autocomplete: 'off', spellcheck: 'false', required: true, 'aria-describedby': 'token-hint' });
-  const why = error?.wasTried ? t('signIn.wrong') : error?.problem?.detail;
+  const why = error?.refused ? t(`signIn.refused.${error.refused}`) : error?.wasTried ? t('signIn.wrong') : error?.problem?.detail;
   const wasWrong = why && h('p', { class: 'wrong', role: 'alert' }, icon('failure'), value(why, 300));
   const form = h('form', { class: 'sign-in', onsubmit: (event) => {
     event.preventDefault();
     if (field.value) enter(field.value.trim());
-  } }, h('label', { for: 'token' }, t('signIn.token')), field, wasWrong, h('p', { class: 'hint', id: 'token-hint' }, t('signIn.hint')), h('button', { class: 'button is-main' }, t('signIn.enter')));
-  return h('div', { class: 'line state' }, h('div', {}), h('div', {}, h('h2', {}, t('signIn.title')), h('p', {}, t('signIn.text')), form));
+  } }, h('label', { for: 'token' }, t('signIn.token')), field, h('p', { class: 'hint', id: 'token-hint' }, t('signIn.hint')), h('button', { class: error?.provider ? 'button' : 'button is-main' }, t('signIn.enter')));
+  const to = new URLSearchParams({ to: location.search.slice(1) });
+  const provider = error?.provider && h('p', { class: 'sign-in-at' }, h('a', { class: 'button is-main', id: 'sign-in-at', href: `audit/v1/session/oidc?${to}` }, t('signIn.at', { name: named(error.provider, 60) })));
+  return h('div', { class: 'line state' }, h('div', {}), h('div', {}, h('h2', {}, t('signIn.title')), h('p', {}, t(error?.provider ? 'signIn.textAt' : 'signIn.text')), wasWrong, provider, form));
 }
+
+/** Why the provider's answer has signed nobody in: words that the listener puts behind `#`. */
+export const REFUSED = ['denied', 'lost', 'unreachable', 'unsound', 'nothing', 'busy'];
 
 /** A line above the list: the connection is lost, or there is news. */
 export function band(mark, ...children) {

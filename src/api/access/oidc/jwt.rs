@@ -41,6 +41,29 @@ pub(super) fn key_id(text: &[u8]) -> Option<String> {
 
 /// Whom a token is about, when it is sound, signed, for us, and of now.
 pub(super) fn read(text: &[u8], oidc: &Oidc, keys: &Keys, now: Timestamp) -> Option<Person> {
+    person(&signed(text, keys)?, oidc, &oidc.audience, now)
+}
+
+/// The same of an ID token (OpenID Connect Core 1.0 section 3.1.3.7): made for this client, and for the very sign-in that
+/// has sent this nonce.
+pub(super) fn read_id_token(
+    text: &[u8],
+    oidc: &Oidc,
+    client_id: &str,
+    nonce: &str,
+    keys: &Keys,
+    now: Timestamp,
+) -> Option<Person> {
+    let claims = signed(text, keys)?;
+    let is = |name: &str, wanted: &str| claims.get(name).and_then(Value::as_str) == Some(wanted);
+    if !is("nonce", nonce) || (claims.contains_key("azp") && !is("azp", client_id)) {
+        return None;
+    }
+    person(&claims, oidc, client_id, now)
+}
+
+/// What a token claims, when one of the provider's keys has signed it.
+fn signed(text: &[u8], keys: &Keys) -> Option<Map<String, Value>> {
     if !is_jwt(text) {
         return None;
     }
@@ -49,10 +72,7 @@ pub(super) fn read(text: &[u8], oidc: &Oidc, keys: &Keys, now: Timestamp) -> Opt
     let message = &text[..head.len() + 1 + claims.len()];
     let Head { algorithm, key_id } = Head::read(&part(head)?)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    if !keys.have_signed(&key_id, algorithm, message, &signature) {
-        return None;
-    }
-    person(&part(claims)?, oidc, now)
+    keys.have_signed(&key_id, algorithm, message, &signature).then(|| part(claims))?
 }
 
 struct Head {
@@ -74,9 +94,9 @@ impl Head {
     }
 }
 
-fn person(claims: &Map<String, Value>, oidc: &Oidc, now: Timestamp) -> Option<Person> {
+fn person(claims: &Map<String, Value>, oidc: &Oidc, audience: &str, now: Timestamp) -> Option<Person> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if text("iss")? != oidc.issuer || !is_for_us(claims, &oidc.audience) {
+    if text("iss")? != oidc.issuer || !is_for_us(claims, audience) {
         return None;
     }
     let subject = text("sub").filter(|sub| (1..=SUBJECT_BYTES_MAX).contains(&sub.len()))?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::config::Oidc;
@@ -70,23 +71,34 @@ impl Provider {
         jwt::read(token, &self.oidc, &known.keys, Timestamp::now())
     }
 
+    /// Whom an ID token is about, that was made for this client and this sign-in: when it is sound and of now.
+    pub(super) fn signed_in(&self, token: &[u8], client_id: &str, nonce: &str) -> Option<Person> {
+        let known = self.keys.load();
+        known.since.filter(|at| at.elapsed() < KEYS_LAST)?;
+        jwt::read_id_token(token, &self.oidc, client_id, nonce, &known.keys, Timestamp::now())
+    }
+
     fn wants(&self, id: &str) -> bool {
         let known = self.keys.load();
         !known.keys.has(id) || known.since.is_none_or(|at| at.elapsed() >= KEYS_FRESH)
     }
 
-    /// OpenID Connect Discovery 1.0, section 4: the metadata must name the issuer that was asked.
     async fn fetch(&self) -> Result<Keys, FetchError> {
-        let issuer = self.oidc.issuer.as_str();
-        let metadata = fetch::get(&format!("{}{METADATA}", issuer.trim_end_matches('/'))).await?;
-        if metadata["issuer"] != issuer {
-            return Err(FetchError::Other("its metadata is that of another issuer"));
-        }
+        let metadata = metadata(&self.oidc.issuer).await?;
         let place = metadata["jwks_uri"].as_str().ok_or(FetchError::Other("its metadata names no keys"))?;
         let keys = Keys::read(&fetch::get(place).await?);
         // A set without any is a mistake of the provider's, and must not take the place of good ones.
         if keys.is_empty() { Err(FetchError::Other("it has no keys that are of use here")) } else { Ok(keys) }
     }
+}
+
+/// What a provider says of itself (OpenID Connect Discovery 1.0, section 4): it must name the issuer that was asked.
+pub(super) async fn metadata(issuer: &str) -> Result<Value, FetchError> {
+    let metadata = fetch::get(&format!("{}{METADATA}", issuer.trim_end_matches('/'))).await?;
+    if metadata["issuer"] == issuer {
+        return Ok(metadata);
+    }
+    Err(FetchError::Other("its metadata is that of another issuer"))
 }
 
 const METADATA: &str = "/.well-known/openid-configuration";
@@ -108,7 +120,7 @@ mod tests {
     async fn silent() -> (Arc<Provider>, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let oidc = Oidc { issuer, audience: "earwitness".to_owned(), grants: Vec::new() };
+        let oidc = Oidc { issuer, audience: "earwitness".to_owned(), grants: Vec::new(), sign_in: None };
         (Arc::new(Provider::new(oidc)), listener)
     }
 

@@ -7,7 +7,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
-use super::jwt::{Person, is_jwt, read};
+use super::jwt::{Person, is_jwt, read, read_id_token};
 use super::keys::{Algorithm, Keys};
 use crate::config::{ClaimGrant, Oidc};
 
@@ -59,6 +59,7 @@ fn oidc() -> Oidc {
         issuer: "https://id.example.org".to_owned(),
         audience: "earwitness".to_owned(),
         grants: grants.map(|text| ClaimGrant::parse(text).unwrap()).to_vec(),
+        sign_in: None,
     }
 }
 
@@ -190,6 +191,37 @@ fn a_token_that_is_unsound_in_any_way_says_nothing() {
     refused(&Signer::new().sign(&head(), &claims()), "another's signature");
     refused(&signer.sign(&json!([1]), &claims()), "a head that is a list");
     refused(&signer.sign(&head(), &json!("u4")), "claims that are a text");
+}
+
+// THREATS Q12
+#[test]
+fn an_id_token_is_for_this_client_and_this_sign_in() {
+    let signer = Signer::new();
+    let now = Timestamp::from_second(NOW).unwrap();
+    let check = |changes: &Value, expected: bool| {
+        let mine = with(&claims(), &json!({ "aud": "viewer", "nonce": "n1" }));
+        let token = signer.sign(&head(), &with(&mine, changes));
+        let keys = Keys::read(&signer.set());
+        let person = read_id_token(token.as_bytes(), &oidc(), "viewer", "n1", &keys, now);
+        assert_eq!(person.is_some(), expected, "{changes}");
+    };
+    check(&json!({}), true);
+    check(&json!({ "azp": "viewer" }), true);
+    check(&json!({ "aud": ["viewer", "other"], "azp": "viewer" }), true);
+    for wrong in [
+        json!({ "nonce": "n2" }),
+        json!({ "nonce": null }),
+        json!({ "nonce": ["n1"] }),
+        json!({ "azp": "other" }),
+        json!({ "azp": null }),
+        json!({ "aud": "earwitness" }),
+        json!({ "aud": ["viewer", "other"] }),
+        json!({ "iss": "https://other.example.org" }),
+        json!({ "exp": NOW - 60 }),
+        json!({ "sub": null }),
+    ] {
+        check(&wrong, false);
+    }
 }
 
 #[test]

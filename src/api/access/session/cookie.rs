@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 
 use crate::exchange::OWN_COOKIE;
 
+use super::super::oidc::SIGN_IN_LASTS_S;
+
 /// Why a request that writes is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::api::access) enum Foreign {
@@ -28,11 +30,21 @@ impl Foreign {
     }
 }
 
-/// The secret in our cookie; two cookies of that name are none: one of them was planted.
+/// The secret in our cookie.
 pub(in crate::api::access) fn of_request(headers: &HeaderMap) -> Option<&str> {
+    named(headers, OWN_COOKIE)
+}
+
+/// What a browser keeps of a sign-in that it has begun.
+pub(super) fn of_sign_in(headers: &HeaderMap) -> Option<&str> {
+    named(headers, SIGN_IN_COOKIE)
+}
+
+/// What a cookie holds; two cookies of that name are none: one of them was planted.
+fn named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(name, _)| *name == OWN_COOKIE).map(|(_, value)| value);
+    let mut ours = pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value);
     match (ours.next(), ours.next()) {
         (Some(secret), None) => Some(secret),
         (Some(_), Some(_)) | (None, _) => None,
@@ -49,6 +61,19 @@ pub(super) fn set(secret: &str) -> Option<HeaderValue> {
 /// What makes a browser forget it.
 pub(super) fn forget() -> Option<HeaderValue> {
     HeaderValue::try_from(format!("{OWN_COOKIE}=; {RULES}; Max-Age=0")).ok()
+}
+
+/// The cookie of a sign-in that was begun.
+pub(super) fn set_sign_in(value: &str) -> Option<HeaderValue> {
+    let text = format!("{SIGN_IN_COOKIE}={value}; {RULES}; Max-Age={SIGN_IN_LASTS_S}");
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// What makes a browser forget that one.
+pub(super) fn forget_sign_in() -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{SIGN_IN_COOKIE}=; {RULES}; Max-Age=0")).ok()
 }
 
 /// Whether a request by cookie that changes something was made by our own page: a browser sends the cookie with what
@@ -76,6 +101,8 @@ pub(in crate::api::access) fn is_ours(method: &Method, headers: &HeaderMap) -> R
     is_same_origin.then_some(()).ok_or(Foreign::Elsewhere)
 }
 
+/// Begins as the other does, so that the proxy takes it out, too.
+const SIGN_IN_COOKIE: &str = "__Host-earwitness-sign-in";
 const RULES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
 /// A page of another origin cannot set it without being asked first, which nothing here allows.
 const OWN_HEADER: &str = "earwitness-request";
@@ -106,6 +133,7 @@ mod tests {
         check(&["a=b", "__Host-earwitness=x"], Some("x"));
         check(&["__Host-earwitness=x; __Host-earwitness=y"], None);
         check(&["__Host-earwitness=x", "__Host-earwitness=x"], None);
+        check(&["__Host-earwitness-sign-in=y; __Host-earwitness=x"], Some("x"));
         check(&["__Host-earwitness2=x; __host-earwitness=y; earwitness=z"], None);
     }
 

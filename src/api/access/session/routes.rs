@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::super::problem::Problem;
 use super::super::super::state::State;
-use super::super::{Caller, Proof};
+use super::super::{Caller, Proof, SignIn};
 use super::cookie;
 
 /// Who asks, and how one can sign in.
@@ -26,6 +26,9 @@ struct View<'a> {
     has_cookie: bool,
     /// What can be shown to sign in; empty where nobody needs to.
     ways: &'static [&'static str],
+    /// Where people sign in, for a button.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
 }
 
 /// `GET /audit/v1/session`: open, so that the page knows what to ask for.
@@ -80,12 +83,18 @@ pub(in crate::api) async fn end(
 
 fn view<'a>(state: &State, caller: &'a Caller) -> View<'a> {
     let is_closed = state.inner.door.is_closed(&state.inner.access.load().lock);
+    let provider = state.inner.sign_in.as_ref().map(SignIn::provider_name);
     View {
         is_signed_in: caller.id.is_some(),
         id: caller.id.as_deref(),
         name: caller.name.as_deref(),
         grants: caller.grants().iter().map(ToString::to_string).collect(),
         has_cookie: caller.session().is_some(),
-        ways: if is_closed { &["token"] } else { &[] },
+        ways: match (is_closed, &provider) {
+            (false, _) => &[],
+            (true, None) => &["token"],
+            (true, Some(_)) => &["oidc", "token"],
+        },
+        provider,
     }
 }

@@ -1,4 +1,9 @@
-//! The keys of `oidc`: whose tokens readers may show beside our own, and what its claims grant.
+//! The keys of `oidc`: whose tokens readers may show beside our own, what its claims grant, and (`sign_in`) whether people
+//! are sent there to sign in.
+
+mod sign_in;
+#[cfg(test)]
+mod tests;
 
 use http::Uri;
 
@@ -6,6 +11,7 @@ use crate::yaml::Problems;
 
 use super::settings::{Setting, Settings};
 use super::{GRANTS, Grant};
+pub use sign_in::SignIn;
 
 /// A provider of identities (OpenID Connect), and what its tokens say to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +22,8 @@ pub struct Oidc {
     pub audience: String,
     /// What claims grant.
     pub grants: Vec<ClaimGrant>,
+    /// How people sign in there; `None` where they bring tokens of it from elsewhere.
+    pub sign_in: Option<SignIn>,
 }
 
 /// What a claim grants.
@@ -64,11 +72,12 @@ impl ClaimGrant {
 }
 
 /// The provider, if there is one.
-pub(super) fn oidc(settings: &Settings, problems: &mut Problems) -> Option<Oidc> {
+pub(super) fn oidc(settings: &Settings, address: Option<&str>, problems: &mut Problems) -> Option<Oidc> {
+    let sign_in = sign_in::sign_in(settings, address, problems);
     let issuer = settings.get("oidc.issuer", problems);
     let audience = settings.get("oidc.audience", problems);
     let grants = settings.get("oidc.grants", problems);
-    if issuer.is_none() && audience.is_none() && grants.is_none() {
+    if issuer.is_none() && audience.is_none() && grants.is_none() && sign_in.is_none() {
         return None;
     }
     for (key, given, example) in [
@@ -84,25 +93,33 @@ pub(super) fn oidc(settings: &Settings, problems: &mut Problems) -> Option<Oidc>
     let audience =
         audience?.text(problems, "name the client by which the provider knows Earwitness")?.to_owned();
     let grants = self::grants(&grants?, problems);
-    Some(Oidc { issuer: issuer?, audience, grants })
+    Some(Oidc { issuer: issuer?, audience, grants, sign_in })
 }
 
 /// An address that is asked over TLS, or on this machine.
 fn issuer(setting: &Setting<'_>, problems: &mut Problems) -> Option<String> {
     let cure = "write it as the provider does: `https://id.example.org`; `http://` is for this machine alone";
     let text = setting.text(problems, cure)?;
-    let uri = text.parse::<Uri>().ok();
-    let is_sound = uri.as_ref().is_some_and(|uri| {
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let is_here = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let is_plain = uri.query().is_none() && !text.contains(['#', '@']);
-        let is_safe = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && is_here);
-        !host.is_empty() && is_plain && is_safe
-    });
+    let is_sound = text.parse::<Uri>().is_ok_and(|uri| is_plain(text, &uri) && is_safe(&uri));
     if !is_sound {
         setting.wrong(problems, "is not the address of a provider", cure);
     }
     is_sound.then(|| text.to_owned())
+}
+
+/// An address alone: nothing is asked of it, and nobody named.
+pub(super) fn is_plain(text: &str, uri: &Uri) -> bool {
+    !bare_host(uri).is_empty() && uri.query().is_none() && !text.contains(['#', '@'])
+}
+
+/// What nobody on the way can read or change.
+pub(super) fn is_safe(uri: &Uri) -> bool {
+    let is_here = bare_host(uri).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && is_here)
+}
+
+pub(super) fn bare_host(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
 }
 
 fn grants(setting: &Setting<'_>, problems: &mut Problems) -> Vec<ClaimGrant> {
@@ -118,44 +135,5 @@ fn grants(setting: &Setting<'_>, problems: &mut Problems) -> Vec<ClaimGrant> {
 }
 
 /// Keys of the section.
-pub(super) const KEYS: [&str; 3] = ["issuer", "audience", "grants"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claim_grants_what_is_written_for_its_value() {
-        let check = |text: &str, value: &str, expected: Option<&str>| {
-            let grant = ClaimGrant::parse(text).unwrap_or_else(|| panic!("{text}"));
-            assert_eq!(
-                grant.grant(value).map(|grant| grant.to_string()).as_deref(),
-                expected,
-                "{text} {value}"
-            );
-        };
-        check("groups=audit -> auditor", "audit", Some("auditor"));
-        check("groups=audit -> auditor", "Audit", None);
-        check("groups=a=b->team:t1", "a=b", Some("team:t1"));
-        check("owns=* -> organization:*", "acme", Some("organization:acme"));
-        check("owns=* -> organization:*", "", None);
-        check("owns=* -> organization:*", "a*", Some("organization:a*"));
-        check("sub=* -> actor:*", "u4", Some("actor:u4"));
-        for wrong in [
-            "",
-            "groups",
-            "groups=audit",
-            "groups -> auditor",
-            "=x -> auditor",
-            "g= -> auditor",
-            "g=x -> owner",
-            "g=* -> auditor",
-            "g=x -> team:*",
-            "g=* -> team:*:*",
-            "g=* -> te*m:x",
-            "g=* -> team:a*",
-        ] {
-            assert_eq!(ClaimGrant::parse(wrong), None, "{wrong}");
-        }
-    }
-}
+pub(super) const KEYS: [&str; 6] =
+    ["issuer", "audience", "grants", "client_id", "client_secret_file", "scopes"];
