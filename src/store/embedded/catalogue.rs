@@ -114,9 +114,14 @@ impl Catalogue {
         if let Some(note) = self.notes.write().remove(&first) {
             self.purged.write().insert(first, note);
         }
+        self.renew_readers();
+        self.forget(Some(first));
+    }
+
+    /// Whoever reads from now on is told from those who read before.
+    fn renew_readers(&self) {
         let before = std::mem::take(&mut *self.readers.lock());
         self.readers_before.lock().push(Arc::downgrade(&before));
-        self.forget(Some(first));
     }
 
     /// True when nobody reads a partition that was retired.
@@ -127,6 +132,18 @@ impl Catalogue {
         self.forget(Some(first));
         before.is_empty()
             && self.cache.lock().open.get(&first).is_none_or(|partition| partition.strong_count() == 0)
+    }
+
+    /// True when nobody reads any more who may have the partition in mind that was replaced. Nothing is known then
+    /// of what the one before it counted.
+    pub(super) fn is_forgotten(&self, first: u64) -> bool {
+        let mut before = self.readers_before.lock();
+        before.retain(|reader| reader.strong_count() > 0);
+        let is_so = before.is_empty();
+        if is_so {
+            self.indexes.forget(Some(first));
+        }
+        is_so
     }
 
     pub(super) fn newest(&self) -> Option<Note> {
@@ -190,7 +207,8 @@ impl Catalogue {
     }
 
     /// Does `work`, which puts another partition in the place of one, while nobody has it open; false when somebody
-    /// has. Whoever wants it meanwhile waits.
+    /// has. Whoever wants it meanwhile waits; who had its index before may still use that, see
+    /// [`Catalogue::is_forgotten`].
     pub(super) fn replace(&self, first: u64, work: &mut dyn FnMut() -> io::Result<()>) -> io::Result<bool> {
         let mut cache = self.cache.lock();
         cache.recent.retain(|(recent, _)| *recent != first);
@@ -201,6 +219,7 @@ impl Catalogue {
         cache.checked.remove(&first);
         self.indexes.forget(Some(first));
         work()?;
+        self.renew_readers();
         Ok(true)
     }
 

@@ -120,7 +120,9 @@ impl Embedded {
             }
             sync_directory(&self.directory)
         };
-        if !wait_for(|| self.catalogue.replace(purge.first, &mut swap))? {
+        if !wait_for(|| self.catalogue.replace(purge.first, &mut swap))?
+            || !wait_for(|| Ok(self.catalogue.is_forgotten(purge.first)))?
+        {
             return Ok(false);
         }
         step(Step::Remove)?;

@@ -1,5 +1,7 @@
 //! Terms, plans, and purges that are cut off after each of their steps.
 
+mod counts;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
