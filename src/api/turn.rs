@@ -19,7 +19,8 @@ pub(super) struct Turned {
     pub(super) next: Option<Place>,
     /// Where the page before it begins.
     pub(super) previous: Option<Place>,
-    is_cut: bool,
+    /// True when the time was over before the page was full, or it is not known of all events that they belong on it.
+    pub(super) is_cut: bool,
     is_scanned: bool,
 }
 

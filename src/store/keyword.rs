@@ -118,14 +118,22 @@ impl Keyword {
         }
     }
 
-    /// What an event counts for: of an actor that which tells him apart best, and not the one on whose behalf.
+    /// What an event counts for: of an actor that which tells him apart best, and not the one on whose behalf. Of a
+    /// long value the beginning.
     pub(super) fn facet(self, event: &Event) -> SmallVec<[&str; 8]> {
-        match self {
+        let mut values = match self {
             Keyword::Actor if is_claimed(event) => SmallVec::new(),
             Keyword::Actor => texts(&event.actor).take(1).collect(),
             keyword => keyword.values(event),
-        }
+        };
+        values.iter_mut().for_each(|value| *value = beginning(value));
+        values
     }
+}
+
+/// As much of a value as the index has.
+pub(super) fn beginning(value: &str) -> &str {
+    &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]
 }
 
 fn one(text: &Option<String>) -> SmallVec<[&str; 8]> {
@@ -144,3 +152,6 @@ fn names(event: &Event) -> SmallVec<[&str; 8]> {
 pub(super) fn texts(actor: &Actor) -> impl Iterator<Item = &str> {
     actor.id.iter().chain(&actor.email).chain(&actor.name).map(String::as_str)
 }
+
+/// Longer values are counted, and found in the index, by how they begin.
+pub(super) const VALUE_BYTES_MAX: usize = 300;

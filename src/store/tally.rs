@@ -63,7 +63,7 @@ pub struct Counts {
     /// Events by result, in the order of [`Outcome::ALL`], by when their piece of time begins, in milliseconds since
     /// 1970. Empty ones are not in it.
     pub pieces: BTreeMap<i64, [u64; Outcome::ALL.len()]>,
-    /// True when the time was over, or there were more values or pieces than are counted.
+    /// True when the time was over, or there were more pieces than are counted: all is at least so many then.
     pub is_cut: bool,
     /// True when there are more pieces than are counted: a longer interval is wanted.
     pub is_too_fine: bool,
@@ -71,26 +71,37 @@ pub struct Counts {
 
 /// Values and how often they stand, without case.
 #[derive(Clone, Debug, Default)]
-pub struct Values(HashMap<String, (String, u64)>);
+pub struct Values {
+    held: HashMap<String, (String, u64)>,
+    has_more: bool,
+}
 
 impl Values {
-    /// Adds so many of a value; false when there is no room for another value.
-    pub(super) fn add(&mut self, value: &str, count: u64) -> bool {
-        if let Some((_, sum)) = self.0.get_mut(folded(value).as_str()) {
+    /// Adds so many of a value, if there is room for another value.
+    pub(super) fn add(&mut self, value: &str, count: u64) {
+        if let Some((_, sum)) = self.held.get_mut(folded(value).as_str()) {
             *sum += count;
-            return true;
+        } else if self.held.len() < VALUES_MAX {
+            self.held.insert(folded(value), (value.to_owned(), count));
+        } else {
+            self.has_more = true;
         }
-        if self.0.len() >= VALUES_MAX {
-            return false;
-        }
-        self.0.insert(folded(value), (value.to_owned(), count));
-        true
+    }
+
+    /// Tells that there are values which were not added.
+    pub(super) fn leave_out(&mut self) {
+        self.has_more = true;
+    }
+
+    /// True when there are more values than are counted: some are missing, or stand less often than they should.
+    pub fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// The most frequent, and equally frequent ones by name.
     pub fn top(&self, limit: usize) -> Vec<(&str, u64)> {
         let mut values: Vec<(&str, u64)> =
-            self.0.values().map(|(value, count)| (value.as_str(), *count)).collect();
+            self.held.values().map(|(value, count)| (value.as_str(), *count)).collect();
         values.sort_unstable_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
         values.truncate(limit);
         values
@@ -109,9 +120,8 @@ impl Counts {
         self.is_cut |= other.is_cut;
         self.is_too_fine |= other.is_too_fine;
         for (values, others) in self.facets.iter_mut().zip(&other.facets) {
-            for (value, count) in others.0.values() {
-                self.is_cut |= !values.add(value, *count);
-            }
+            others.held.values().for_each(|(value, count)| values.add(value, *count));
+            values.has_more |= others.has_more;
         }
         for (start, counts) in &other.pieces {
             self.add_piece(*start, counts);
@@ -120,16 +130,14 @@ impl Counts {
 
     /// How many values and pieces there are.
     pub(super) fn len(&self) -> usize {
-        self.facets.iter().map(|values| values.0.len()).sum::<usize>() + self.pieces.len()
+        self.facets.iter().map(|values| values.held.len()).sum::<usize>() + self.pieces.len()
     }
 
     /// Counts an event.
     pub fn add_event(&mut self, tally: &Tally, clock: &mut Clock, event: &Event) {
         self.total += 1;
         for (facet, values) in tally.facets.iter().zip(&mut self.facets) {
-            for value in facet.facet(event) {
-                self.is_cut |= !values.add(value, 1);
-            }
+            facet.facet(event).into_iter().for_each(|value| values.add(value, 1));
         }
         if clock.is_asked() {
             let mut counts = [0; Outcome::ALL.len()];
@@ -324,11 +332,15 @@ mod tests {
     fn values_are_counted_without_case_up_to_a_limit() {
         let mut values = Values::default();
         for (value, count) in [("Moved", 2), ("MOVED", 3), ("a", 4), ("b", 4)] {
-            assert!(values.add(value, count));
+            values.add(value, count);
         }
         assert_eq!(values.top(9), [("Moved", 5), ("a", 4), ("b", 4)]);
         assert_eq!(values.top(2), [("Moved", 5), ("a", 4)]);
-        let has_room = (0..VALUES_MAX).all(|n| values.add(&format!("x{n}"), 1));
-        assert!(!has_room && values.0.len() == VALUES_MAX && values.add("moved", 1));
+        (3..VALUES_MAX).for_each(|n| values.add(&format!("x{n}"), 1));
+        assert!(!values.has_more());
+        values.add("moved", 1);
+        assert_eq!((values.top(1), values.has_more()), (vec![("Moved", 6)], false));
+        values.add("another", 1);
+        assert_eq!((values.held.len(), values.has_more()), (VALUES_MAX, true));
     }
 }

@@ -10,7 +10,7 @@ use axum::extract::{RawQuery, State as Extract};
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::store::{Counts, Filter, Keyword, Order, Query, StoreError, Tally};
+use crate::store::{Counts, Filter, Keyword, Order, Query, StoreError, Tally, Values};
 
 use super::super::access::Caller;
 use super::super::events::json;
@@ -97,8 +97,9 @@ impl Question {
             self.facets.iter().partition(|facet| filtered(facet));
         let counts = tally(self.filter.clone(), &plain)?;
         let total = Total { count: counts.total, at_least: counts.is_cut };
-        let (mut is_cut, mut data) = (counts.is_cut, BTreeMap::new());
+        let (mut is_cut, mut data) = (false, BTreeMap::new());
         let mut put = |facets: &[Keyword], counts: &Counts| {
+            is_cut |= counts.is_cut || counts.facets.iter().any(Values::has_more);
             for (facet, values) in facets.iter().zip(&counts.facets) {
                 let value =
                     |(value, count): (&str, u64)| ValueView { value: value.to_owned(), name: None, count };
@@ -108,7 +109,6 @@ impl Question {
         put(&plain, &counts);
         for facet in own {
             let counts = tally(self.filter.without(facet), &[facet])?;
-            is_cut |= counts.is_cut;
             put(&[facet], &counts);
         }
         for actor in data.get_mut(Keyword::Actor.as_str()).into_iter().flatten() {

@@ -98,7 +98,7 @@ fn view(
     let began = Instant::now();
     let family = Family::of(reader, thing, &filter, time_max / 2)?;
     let filter = Filter { things: family.things, result: vec![Outcome::Success], ..filter };
-    let mut state = Fields { at, fields: BTreeMap::new(), last: None };
+    let mut state = Fields::at(at);
     let (mut after, mut is_cut) = (None, family.is_cut);
     loop {
         let time_max = time_max.saturating_sub(began.elapsed());
@@ -115,7 +115,7 @@ fn view(
     }
     let fields = state.fields.into_iter().filter_map(|(name, field)| Some((name, field?))).collect();
     let last_event = state.last.map(|(id, action)| LastView { id, action });
-    Ok(View { at: at.to_string(), fields, last_event, is_cut })
+    Ok(View { at: at.to_string(), fields, last_event, is_cut: is_cut || state.is_cut })
 }
 
 /// What is known of fields at a time; told by events in the order of the log.
@@ -124,9 +124,15 @@ struct Fields {
     /// `None` where a field was absent.
     fields: BTreeMap<String, Option<FieldView>>,
     last: Option<(Uuid, String)>,
+    /// True when there were more names than are kept.
+    is_cut: bool,
 }
 
 impl Fields {
+    fn at(at: Timestamp) -> Fields {
+        Fields { at, fields: BTreeMap::new(), last: None, is_cut: false }
+    }
+
     fn take(&mut self, event: &Event) {
         if event.attempted {
             return;
@@ -150,6 +156,8 @@ impl Fields {
     fn put(&mut self, field: &str, view: Option<FieldView>) {
         if self.fields.len() < FIELDS_MAX || self.fields.contains_key(field) {
             self.fields.insert(field.to_owned(), view);
+        } else {
+            self.is_cut = true;
         }
     }
 }
@@ -183,7 +191,7 @@ mod tests {
             Event { attempted: true, ..changed(5, "title", None, Some(json!("never"))) },
         ];
         let check = |n: u64, expected: &[(&str, &str, &str)]| {
-            let mut state = Fields { at: event(n).time, fields: BTreeMap::new(), last: None };
+            let mut state = Fields::at(event(n).time);
             events.iter().for_each(|event| state.take(event));
             let told: Vec<_> = state
                 .fields
@@ -200,5 +208,15 @@ mod tests {
         check(2, &[("start", "11:00", "after"), ("title", "Review", "before")]);
         check(3, &[("start", "11:00", "after"), ("title", "Talk", "after")]);
         check(4, &[("title", "Talk", "after")]);
+    }
+
+    #[test]
+    fn names_beyond_the_limit_are_told_of() {
+        let mut state = Fields::at(event(1).time);
+        (0..FIELDS_MAX).for_each(|n| state.take(&changed(1, &format!("f{n}"), None, Some(json!(n as i64)))));
+        state.take(&changed(1, "f0", None, Some(json!(7))));
+        assert!(!state.is_cut);
+        state.take(&changed(1, "another", None, Some(json!(7))));
+        assert!(state.is_cut && state.fields.len() == FIELDS_MAX);
     }
 }

@@ -47,7 +47,9 @@ pub(super) async fn history(
             let family = Family::of(reader, &thing, &question.filter, time_max / 2)?;
             let filter = Filter { things: family.things, ..question.filter };
             let left = time_max.saturating_sub(began.elapsed());
-            Turned::read(reader, &Question { filter, ..question }, left)
+            let mut turned = Turned::read(reader, &Question { filter, ..question }, left)?;
+            turned.is_cut |= family.is_cut;
+            Ok(turned)
         })
         .await?;
     let seal = |place| state.inner.cursors.seal(place, &filter, order);

@@ -1,6 +1,7 @@
 //! The audit listener over a log in memory: requests in, answers out.
 
 mod access;
+mod counts;
 mod exports;
 mod pages;
 mod socket;

@@ -121,7 +121,7 @@ impl Counting<'_> {
                 };
                 let bounds = Bounds { below: note.head().sequence + 1, deadline: self.deadline };
                 let counts = index.count(&Plan::of(&tally.filter), &tally, &bounds, &mut |_| true).ok()?;
-                let is_whole = counts.total > 0 && !counts.is_too_fine && !self.is_late();
+                let is_whole = counts.total > 0 && !counts.is_too_fine && !counts.is_cut;
                 let whole = Arc::new(counts);
                 if !is_whole {
                     return None;
@@ -130,7 +130,7 @@ impl Counting<'_> {
                 whole
             }
         };
-        let mut counts = Counts { total: whole.total, is_cut: whole.is_cut, ..Counts::default() };
+        let mut counts = Counts { total: whole.total, ..Counts::default() };
         for facet in &self.tally.facets {
             let at = Keyword::FACETS.iter().position(|one| one == facet)?;
             counts.facets.push(whole.facets.get(at)?.clone());

@@ -168,12 +168,12 @@ impl<'a> Counting<'a> {
                 held.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
                 held.truncate(VALUES_MAX);
                 held.sort_unstable();
-                sum.is_cut = true;
+                values.leave_out();
             }
             let mut value = String::new();
             for (ord, count) in held {
                 if column.ord_to_str(ord, &mut value)? {
-                    sum.is_cut |= !values.add(&value, count);
+                    values.add(&value, count);
                 }
             }
         }

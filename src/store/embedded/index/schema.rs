@@ -23,6 +23,7 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
 use crate::event::Event;
 use crate::store::Keyword;
+use crate::store::keyword::{VALUE_BYTES_MAX, beginning};
 use crate::store::words::{Texts, folded};
 
 /// The fields; the same in every index.
@@ -97,7 +98,7 @@ impl Fields {
         document.add_text(self.pair, texts.lines());
         for (facet, field) in Keyword::FACETS.into_iter().zip(self.facets) {
             for value in facet.facet(event) {
-                document.add_text(field, cut(value));
+                document.add_text(field, value);
             }
         }
         document
@@ -132,7 +133,7 @@ pub(super) fn term(mark: Mark, value: &str) -> String {
         Mark::Team => ('T', value.to_owned()),
     };
     // A line break would make two terms of one.
-    format!("{letter}{}", cut(&value).replace('\n', REPLACED))
+    format!("{letter}{}", beginning(&value).replace('\n', REPLACED))
 }
 
 /// True when only that very value has its term.
@@ -186,10 +187,6 @@ pub(super) fn network_terms(network: &IpNet) -> Option<(Vec<String>, bool)> {
 /// Whole milliseconds since 1970, those before it downwards.
 pub(super) fn time_ms(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).unwrap_or(i64::MAX)
-}
-
-fn cut(value: &str) -> &str {
-    &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]
 }
 
 /// Ways of cutting a text into terms.
@@ -287,8 +284,6 @@ impl TokenStream for Terms<'_> {
 
 pub(super) const SEQUENCE: &str = "sequence";
 pub(super) const TIME: &str = "time";
-/// Longer values are found by how they begin.
-const VALUE_BYTES_MAX: usize = 300;
 const REPLACED: &str = "\u{fffd}";
 const IPV4_LENGTHS: [u8; 4] = [8, 16, 24, 32];
 const IPV6_LENGTHS: [u8; 5] = [16, 32, 48, 64, 128];
