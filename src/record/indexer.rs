@@ -1,29 +1,42 @@
 //! The indexer: makes the store's index cover what was handed over, on a thread of its own, so that the mover never
-//! waits for it. It begins once a thousand events wait, or a minute after the last time: what it has not reached is
-//! looked at one by one, and a thousand are looked at in a few milliseconds.
+//! waits for it. It begins once ten thousand events wait, or a minute after the last time: what it has not reached is
+//! looked at one by one, and so many are looked at quickly.
+//!
+//! While events come it takes a tenth of a core: after each piece of work it rests nine times as long. Only when so many
+//! wait that questions would become slow does it go on at once, with the priority that its threads have.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::{Inner, Log, RecordError, run_beside};
-use crate::store::StoreError;
+use crate::store::{Embedded, Pace, StoreError};
 
 /// Tells the indexer that there is something to do.
 #[derive(Default)]
 pub(super) struct Call {
-    is_wanted: Mutex<bool>,
+    wish: Mutex<Wish>,
     grown: Condvar,
     is_closing: AtomicBool,
+}
+
+#[derive(Default)]
+struct Wish {
+    is_wanted: bool,
+    /// How many events the index does not cover.
+    unindexed: u64,
 }
 
 impl Call {
     /// Says how many events the index does not cover.
     pub(super) fn tell(&self, unindexed: u64) {
-        if unindexed >= UNINDEXED_MIN {
-            *self.is_wanted.lock() = true;
+        let mut wish = self.wish.lock();
+        wish.unindexed = unindexed;
+        if unindexed >= Embedded::UNINDEXED_FEW {
+            wish.is_wanted = true;
             self.grown.notify_one();
         }
     }
@@ -31,7 +44,7 @@ impl Call {
     /// Asks the indexer to stop, whatever it does.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
-        *self.is_wanted.lock() = true;
+        self.wish.lock().is_wanted = true;
         self.grown.notify_one();
     }
 
@@ -39,12 +52,25 @@ impl Call {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    fn wait(&self, time_max: Duration) {
-        let mut is_wanted = self.is_wanted.lock();
-        if !*is_wanted {
-            self.grown.wait_for(&mut is_wanted, time_max);
+    /// Waits until it is wanted, a limited time. What was wished for before is done, if so few are left.
+    fn wait(&self, unindexed: u64, time_max: Duration) {
+        let mut wish = self.wish.lock();
+        wish.unindexed = unindexed;
+        wish.is_wanted &= unindexed >= Embedded::UNINDEXED_FEW || self.is_closing();
+        if !wish.is_wanted {
+            self.grown.wait_for(&mut wish, time_max);
         }
-        *is_wanted = false;
+        wish.is_wanted = false;
+    }
+
+    /// Waits so long, unless it closes or too many events wait.
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut wish = self.wish.lock();
+        while !self.is_closing()
+            && wish.unindexed < UNINDEXED_MANY
+            && !self.grown.wait_until(&mut wish, until).timed_out()
+        {}
     }
 }
 
@@ -71,20 +97,96 @@ impl Log {
 
 /// Indexes until the log closes.
 pub(super) fn run(inner: &Arc<Inner>) {
-    let call = &inner.call;
-    while !call.is_closing() {
-        let pause = match inner.store.index(&|| call.is_closing()) {
-            Ok(()) => PAUSE,
-            Err(error) => {
-                tracing::error!(%error, "the index cannot be made; queries are slower");
-                FAILED_PAUSE
-            }
-        };
-        inner.metrics.unindexed.set(i64::try_from(inner.store.unindexed()).unwrap_or(i64::MAX));
-        call.wait(pause);
+    while !inner.call.is_closing() {
+        let pacing = Pacing { inner, began: Cell::new((Instant::now(), inner.tail.head().sequence)) };
+        if let Err(error) = inner.store.index(&pacing) {
+            tracing::error!(%error, "the index cannot be made; queries are slower");
+        }
+        inner.call.wait(pacing.told(), PAUSE);
     }
 }
 
-const UNINDEXED_MIN: u64 = 1000;
+/// Works a tenth of the time, while events come.
+struct Pacing<'i> {
+    inner: &'i Inner,
+    /// When the piece of work began, and up to where the log went then.
+    began: Cell<(Instant, u64)>,
+}
+
+impl Pacing<'_> {
+    /// How many events the index does not cover, told to who watches.
+    fn told(&self) -> u64 {
+        let unindexed = self.inner.store.unindexed();
+        self.inner.metrics.unindexed.set(i64::try_from(unindexed).unwrap_or(i64::MAX));
+        unindexed
+    }
+}
+
+impl Pace for Pacing<'_> {
+    fn is_over(&self) -> bool {
+        self.inner.call.is_closing()
+    }
+
+    fn rest(&self) {
+        let head = || self.inner.tail.head().sequence;
+        let (began, before) = self.began.get();
+        let (took, came) = (began.elapsed(), head().saturating_sub(before));
+        self.inner.call.tell(self.told());
+        self.inner.call.rest(rest_after(took, came));
+        self.began.set((Instant::now(), head()));
+    }
+}
+
+/// How long to rest after a piece of work in which so many events came.
+fn rest_after(took: Duration, came: u64) -> Duration {
+    let is_quiet = u128::from(came) * 1000 < took.as_millis() * CAME_FEW_PER_SECOND;
+    if is_quiet || came == 0 { Duration::ZERO } else { took.saturating_mul(REST_FACTOR).min(REST_MAX) }
+}
+
+/// A search that looks at so many one by one takes about half a second.
+const UNINDEXED_MANY: u64 = 100_000;
 const PAUSE: Duration = Duration::from_secs(60);
-const FAILED_PAUSE: Duration = Duration::from_secs(10);
+const REST_FACTOR: u32 = 9;
+const REST_MAX: Duration = Duration::from_secs(60);
+/// So few make no load.
+const CAME_FEW_PER_SECOND: u128 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_works_a_tenth_of_the_time_while_events_come_and_all_of_it_else() {
+        let check = |took_ms: u64, came: u64, expected_ms: u64| {
+            let rest = rest_after(Duration::from_millis(took_ms), came);
+            assert_eq!(rest, Duration::from_millis(expected_ms), "{took_ms} ms, {came} events");
+        };
+        check(1000, 1000, 9000);
+        check(100, 2, 900);
+        check(1000, 19, 0);
+        check(1000, 0, 0);
+        check(0, 0, 0);
+        check(600_000, 600_000, 60_000);
+    }
+
+    #[test]
+    fn a_rest_ends_when_too_many_wait_or_the_log_closes() {
+        let call = Call::default();
+        call.tell(UNINDEXED_MANY);
+        call.rest(Duration::from_secs(3600));
+        call.tell(0);
+        call.close();
+        call.rest(Duration::from_secs(3600));
+        call.wait(0, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_was_wished_for_and_is_done_is_not_done_again() {
+        let call = Call::default();
+        call.tell(Embedded::UNINDEXED_FEW);
+        call.wait(7, Duration::ZERO);
+        assert!(!call.wish.lock().is_wanted);
+        call.tell(Embedded::UNINDEXED_FEW);
+        call.wait(Embedded::UNINDEXED_FEW, Duration::from_secs(3600));
+    }
+}

@@ -18,7 +18,7 @@ mod visible;
 mod words;
 
 pub use check::{Checked, Fault, Gone, LeafCheck, Looked, PURGED};
-pub use embedded::{Embedded, Ground, Hold, Leaving, Plan, Policy, Prepared, Purge, SledShelf, Terms};
+pub use embedded::{Embedded, Ground, Hold, Leaving, Pace, Plan, Policy, Prepared, Purge, SledShelf, Terms};
 pub use keyword::Keyword;
 pub use query::{Filter, Order, Page, Query, Thing};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};

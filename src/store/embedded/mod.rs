@@ -32,6 +32,7 @@ mod tally;
 mod tiles;
 
 pub use expire::{Hold, Leaving, Plan, Policy, Prepared, Purge, Terms};
+pub use index::Pace;
 pub use prove::Ground;
 pub use shelf::SledShelf;
 
@@ -56,6 +57,8 @@ pub struct Embedded {
     end: RwLock<End>,
     /// A partition that holds so many takes no more.
     partition_events_max: u64,
+    /// So many are indexed at once.
+    index_events_max: u64,
     directory: PathBuf,
     /// How many bytes the disk has left; a test puts a full one in its place.
     free_bytes: fn(&Path) -> io::Result<u64>,
@@ -112,6 +115,7 @@ impl Embedded {
             catalogue,
             end,
             partition_events_max,
+            index_events_max: INDEX_EVENTS_MAX,
             directory: directory.to_owned(),
             free_bytes: |path| fs2::available_space(path),
             writer: Mutex::new(Packer::new().map_err(|error| StoreError::Io(error.to_string()))?),
@@ -341,6 +345,8 @@ impl Store for Embedded {
 }
 
 const PARTITION_EVENTS_MAX: u64 = 1_000_000;
+/// About a second's work; what is not committed is read again after a stop.
+const INDEX_EVENTS_MAX: u64 = 20_000;
 const ROOM_BYTES_MIN: u64 = 8 << 20;
 /// sled writes each compressed byte about five times.
 const WRITES_PER_BYTE: usize = 2;

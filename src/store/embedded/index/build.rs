@@ -1,21 +1,22 @@
 //! Making an index: events that it does not cover are read from their partition and added, in order.
 //!
-//! A writer takes tens of megabytes while there is much to do, and is dropped as soon as there is nothing. Each
-//! commit makes a segment; they are merged like the digits of a number, so that an event is written a few times,
+//! A writer takes tens of megabytes, and is dropped after a piece of work. Each piece makes a segment, or a few; they are
+//! merged like the digits of a number, so that an event is written a few times,
 //! and into a single one once the partition takes no more.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use tantivy::directory::MmapDirectory;
-use tantivy::indexer::NoMergePolicy;
+use tantivy::indexer::{IndexWriterOptions, NoMergePolicy};
 use tantivy::{IndexWriter, TantivyDocument};
 
 use super::schema::{Fields, schema, tokenizers};
 use super::{FOLDER, FORMAT, Index, Mark, guarded, mark, opened, settings};
 use crate::store::embedded::note::Note;
-use crate::store::embedded::partition::{Partition, decoded, guarded as sled_guarded};
+use crate::store::embedded::partition::{Partition, Trouble, decoded, guarded as sled_guarded};
 use crate::store::{Head, event_of, hex};
 
 /// Whether a partition takes more events.
@@ -34,6 +35,20 @@ pub(in crate::store::embedded) enum Unmade {
     Stopped,
     /// The disk, or what is there already; in words.
     Failed(String),
+    /// The events.
+    Unread(Trouble),
+}
+
+/// A piece of work on an index.
+pub(in crate::store::embedded) struct Piece<'p> {
+    /// The events.
+    pub(in crate::store::embedded) source: &'p Partition,
+    /// The partition's.
+    pub(in crate::store::embedded) directory: &'p Path,
+    pub(in crate::store::embedded) note: &'p Note,
+    pub(in crate::store::embedded) extent: Extent,
+    /// About how many are added at most.
+    pub(in crate::store::embedded) events_max: u64,
 }
 
 /// Up to where an index on disk goes, and in how many pieces, without reading it; `None` when it is unusable.
@@ -42,37 +57,31 @@ pub(in crate::store::embedded) fn peek(partition: &Path) -> Option<(u64, usize)>
     guarded(|| Ok((mark(&index)?.last, index.searchable_segment_metas()?.len()))).ok()
 }
 
-/// Extends the index of a partition to what its note says, from what it covers on; without that it is begun anew.
+/// Extends the index of a partition towards what its note says, from what it covers on; without that it is begun anew.
 ///
 /// # Errors
 /// See [`Unmade`]. What is there stays usable.
 pub(in crate::store::embedded) fn extend(
-    source: &Partition,
-    directory: &Path,
-    note: &Note,
+    piece: &Piece,
     covered: Option<u64>,
-    extent: Extent,
-    is_stopped: &dyn Fn() -> bool,
+    is_over: &dyn Fn() -> bool,
 ) -> Result<Arc<Index>, Unmade> {
-    let (index, covered) = match covered {
-        Some(covered) => (opened(directory).map_err(Unmade::Failed)?, covered),
-        None => (None, note.first - 1),
+    let index = match covered {
+        Some(_) => opened(piece.directory).map_err(Unmade::Failed)?,
+        None => None,
     };
-    let index = match index {
-        Some(index) => index,
-        None => begun(directory).map_err(Unmade::Failed)?,
+    let (index, covered, documents) = match (index, covered) {
+        (Some(index), Some(covered)) => {
+            let mark = guarded(|| mark(&index)).map_err(Unmade::Failed)?;
+            (index, covered, mark.documents)
+        }
+        (Some(_) | None, _) => (begun(piece.directory).map_err(Unmade::Failed)?, piece.note.first - 1, 0),
     };
-    let fields = schema().1;
-    let writer = guarded(|| {
-        let writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES_MAX)?;
-        writer.set_merge_policy(Box::new(NoMergePolicy));
-        Ok(writer)
-    });
-    let documents =
-        if covered < note.first { 0 } else { guarded(|| mark(&index)).map_err(Unmade::Failed)?.documents };
-    let mut building =
-        Building { writer: writer.map_err(Unmade::Failed)?, fields, note, documents, added: 0 };
-    building.add(source, covered, is_stopped)?;
+    let writer = writer(&index).map_err(Unmade::Failed)?;
+    let mut building = Building { writer, fields: schema().1, note: piece.note, documents };
+    let covered = building.add(piece, covered, is_over)?;
+    let is_last = covered == piece.note.head().sequence;
+    let extent = if is_last { piece.extent } else { Extent::Growing };
     building.merge(&index, extent).map_err(Unmade::Failed)?;
     let Building { writer, .. } = building;
     guarded(|| {
@@ -81,6 +90,37 @@ pub(in crate::store::embedded) fn extend(
         Index::load(&index).map(Arc::new)
     })
     .map_err(Unmade::Failed)
+}
+
+/// A writer whose threads let others go first. They inherit that from the thread that begins them, which is one of its
+/// own: the caller holds locks that others wait for.
+fn writer(index: &tantivy::Index) -> Result<IndexWriter, String> {
+    let options = IndexWriterOptions::builder()
+        .num_worker_threads(1)
+        .num_merge_threads(1)
+        .memory_budget_per_thread(WRITER_BYTES_MAX)
+        .build();
+    let begin = || {
+        give_way();
+        guarded(|| {
+            let writer: IndexWriter = index.writer_with_options(options)?;
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            Ok(writer)
+        })
+    };
+    thread::scope(|scope| {
+        let begun = thread::Builder::new().name("index-writer".to_owned()).spawn_scoped(scope, begin);
+        begun.map_err(|error| error.to_string())?.join().map_err(|_| "its writer panicked".to_owned())?
+    })
+}
+
+/// This thread, and those that it begins, take a tenth of a core where all cores are wanted. Elsewhere than on Linux the
+/// whole process would.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the index's threads keep their priority");
+    }
 }
 
 /// An index without events.
@@ -103,40 +143,37 @@ struct Building<'n> {
     note: &'n Note,
     /// All that it has.
     documents: u64,
-    /// Entries since the last commit.
-    added: u64,
 }
 
 impl Building<'_> {
-    fn add(&mut self, source: &Partition, covered: u64, is_stopped: &dyn Fn() -> bool) -> Result<(), Unmade> {
-        let mut covered = covered;
+    /// Adds what is next; returns up to where it goes then.
+    fn add(&mut self, piece: &Piece, covered: u64, is_over: &dyn Fn() -> bool) -> Result<u64, Unmade> {
         let end = self.note.head();
-        let trouble = |trouble| Unmade::Failed(format!("{trouble:?}"));
-        let mut blocks = source.blocks_from(covered + 1);
-        while covered < end.sequence {
-            let next = sled_guarded(|| blocks.next().transpose()).and_then(|next| next).map_err(trouble)?;
-            let Some((first, value)) = next else { break };
-            let block = decoded(first, &value).map_err(trouble)?;
-            self.added += block.last() - covered;
-            covered = block.last();
+        let mut last = Head { sequence: covered, ..Head::default() };
+        let mut blocks = piece.source.blocks_from(covered + 1);
+        while last.sequence < end.sequence && last.sequence - covered < piece.events_max {
+            let next = sled_guarded(|| blocks.next().transpose()).and_then(|next| next);
+            let next = next.map_err(Unmade::Unread)?.filter(|(first, _)| *first == last.sequence + 1);
+            // What is not there must not count as covered.
+            let missing =
+                || Unmade::Unread(Trouble::Damaged(format!("entry {} is missing", last.sequence + 1)));
+            let (first, value) = next.ok_or_else(missing)?;
+            let block = decoded(first, &value).map_err(Unmade::Unread)?;
             for (sequence, _, json) in block.events() {
                 let Some(event) = event_of(sequence, json) else { continue };
                 let document = self.fields.document(sequence, &event);
                 guarded(|| self.writer.add_document(document)).map_err(Unmade::Failed)?;
                 self.documents += 1;
             }
-            if is_stopped() {
+            last = block.entry(block.last()).map(|entry| entry.head()).ok_or_else(missing)?;
+            if is_over() {
                 return Err(Unmade::Stopped);
             }
-            if self.added >= COMMIT_EVENTS && covered < end.sequence {
-                let last = block.entry(block.last()).map(|entry| entry.head()).unwrap_or_default();
-                self.commit(last).map_err(Unmade::Failed)?;
-            }
         }
-        if self.added > 0 {
-            self.commit(end).map_err(Unmade::Failed)?;
+        if last.sequence > covered {
+            self.commit(if last.sequence == end.sequence { end } else { last }).map_err(Unmade::Failed)?;
         }
-        Ok(())
+        Ok(last.sequence)
     }
 
     fn commit(&mut self, last: Head) -> Result<(), String> {
@@ -148,7 +185,6 @@ impl Building<'_> {
             documents: self.documents,
         };
         let payload = serde_json::to_string(&mark).map_err(|error| error.to_string())?;
-        self.added = 0;
         guarded(|| {
             let mut commit = self.writer.prepare_commit()?;
             commit.set_payload(&payload);
@@ -187,10 +223,11 @@ fn due(sizes: &[u32]) -> usize {
     tiers.into_iter().find(|most| is_due(*most)).map_or(0, |most| run(most).count())
 }
 
-/// The least that tantivy takes is 15 MB.
-const WRITER_BYTES_MAX: usize = 50_000_000;
-/// What is read and not committed is read again after a stop.
-const COMMIT_EVENTS: u64 = 50_000;
+/// The least that tantivy takes: some ten thousand events, which then make a segment.
+const WRITER_BYTES_MAX: usize = 15_000_000;
+/// A process of the usual priority gets ten times as much of a core.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 const MERGE_SEGMENTS: u32 = 8;
 const SMALL_DOCUMENTS: u32 = 4096;
 

@@ -8,44 +8,72 @@ use crate::store::StoreError;
 use crate::store::embedded::Embedded;
 use crate::store::embedded::note::Note;
 
+/// What the one who has the index made goes by.
+pub trait Pace {
+    /// True when it is to end at once. Asked often.
+    fn is_over(&self) -> bool;
+    /// Called after each piece of work, of a second or so: waits for as long as others are to go first.
+    fn rest(&self);
+}
+
+/// Without a rest, until it says so.
+impl<F: Fn() -> bool> Pace for F {
+    fn is_over(&self) -> bool {
+        self()
+    }
+
+    fn rest(&self) {}
+}
+
 impl Embedded {
+    /// So many events that the index does not cover are looked at quickly.
+    pub const UNINDEXED_FEW: u64 = 10_000;
+
     /// How many of the newest events the index does not cover yet.
     pub fn unindexed(&self) -> u64 {
         let Some(note) = self.catalogue.newest() else { return 0 };
-        let covered = self.catalogue.indexes.open(note.first).map_or(note.first - 1, |index| index.covered());
+        let covered = self.catalogue.indexes.known(note.first).unwrap_or(note.first - 1);
         note.head().sequence.saturating_sub(covered)
     }
 
-    /// Makes the index cover everything, the newest partition first and again after each of the others, until
-    /// `is_stopped`. One thread at a time; readers and the writer go on.
+    /// Makes the index cover everything that is there now, piece by piece: the newest partition first and, when many
+    /// more have come, again after each piece of another. One thread at a time; readers and the writer go on. An index
+    /// that cannot be made keeps nobody from the others, and is tried again a minute later at the earliest.
     ///
     /// # Errors
-    /// When an index cannot be made, which takes nothing from the answers but their speed.
-    pub fn index(&self, is_stopped: &dyn Fn() -> bool) -> Result<(), StoreError> {
+    /// The first, when an index could not be made, which takes nothing from the answers but their speed; or when events
+    /// could not be read.
+    pub fn index(&self, pace: &dyn Pace) -> Result<(), StoreError> {
         self.catalogue.indexes.close_idle();
-        loop {
+        let mut result = Ok(());
+        // However fast the newest grows: once it is there, it is the others' turn.
+        let mut aim = self.head_sequence();
+        while !pace.is_over() {
             let notes = self.catalogue.notes();
-            let Some(newest) = notes.last() else { return Ok(()) };
-            let is_covered =
-                self.catalogue.index(newest).is_some_and(|index| index.covered() >= newest.head().sequence);
-            let behind = notes.iter().rev().skip(1).find(|note| !self.is_finished(note));
-            let (note, extent) = match behind {
-                _ if !is_covered && newest.count > 0 => (newest, Extent::Growing),
-                Some(note) => (note, Extent::Sealed),
-                None => return Ok(()),
-            };
-            match self.catalogue.extend_index(note, extent, is_stopped) {
-                Ok(()) => {}
-                Err(Unmade::Stopped) => return Ok(()),
+            let Some((note, extent)) = self.behind(&notes, aim) else { break };
+            let is_over = || pace.is_over();
+            let made = self.catalogue.extend_index(note, extent, self.index_events_max, &is_over);
+            let trouble = match made {
+                Ok(()) => Ok(()),
+                Err(Unmade::Stopped) => break,
                 Err(Unmade::Failed(why)) => {
                     self.catalogue.distrust_index(note, &why);
-                    return Err(StoreError::Io(why));
+                    Err(StoreError::Io(why))
                 }
+                Err(Unmade::Unread(trouble)) => Err(self.catalogue.refuse(note.first, trouble)),
+            };
+            if trouble.is_err() {
+                self.catalogue.indexes.put_off(note.first);
             }
-            if is_stopped() {
-                return Ok(());
+            result = result.and(trouble);
+            if extent == Extent::Sealed && self.unindexed() >= Embedded::UNINDEXED_FEW {
+                aim = self.head_sequence();
             }
+            // Who waits until nobody reads any more does not wait for a rest.
+            drop(notes);
+            pace.rest();
         }
+        result
     }
 
     /// Removes every index, so that [`Embedded::index`] makes them anew.
@@ -63,6 +91,22 @@ impl Embedded {
             }
         }
         Ok(())
+    }
+
+    /// The next whose index is to be extended: the newest below `aim`, or the newest of the others.
+    fn behind<'n>(&self, notes: &'n [Note], aim: u64) -> Option<(&'n Note, Extent)> {
+        let is_put_off = |note: &Note| self.catalogue.indexes.is_put_off(note.first);
+        let (newest, others) = notes.split_last()?;
+        let covered = self.catalogue.index(newest).map_or(newest.first - 1, |index| index.covered());
+        if covered < newest.head().sequence.min(aim) && !is_put_off(newest) {
+            return Some((newest, Extent::Growing));
+        }
+        let mut behind = others.iter().rev().filter(|note| !is_put_off(note) && !self.is_finished(note));
+        Some((behind.next()?, Extent::Sealed))
+    }
+
+    fn head_sequence(&self) -> u64 {
+        self.catalogue.newest().map_or(0, |note| note.head().sequence)
     }
 
     /// True when the index of a partition that takes no more covers all of it, in one piece.

@@ -1,7 +1,7 @@
 //! Reading an index in the order of the log, and stopping as soon as nobody wants more.
 //!
 //! Documents are sorted newest first, so newest first is tantivy's own order. Oldest first is read in windows from
-//! the other end, which grow while they find little.
+//! the other end, which grow.
 
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
@@ -133,9 +133,7 @@ impl Walk<'_> {
                     found.push(document);
                 }
                 *end = start;
-                if found.len() < FOUND_FEW {
-                    *window = window.saturating_mul(WINDOW_FACTOR);
-                }
+                *window = window.saturating_mul(WINDOW_FACTOR).min(WINDOW_MAX);
             },
         }
     }
@@ -217,5 +215,6 @@ fn overlaps((min, max): (i64, i64), times: &RangeInclusive<i64>) -> bool {
 /// A page finds itself in the first window, if most documents are meant.
 const WINDOW_MIN: DocId = 512;
 const WINDOW_FACTOR: DocId = 4;
-const FOUND_FEW: usize = 64;
+/// Each window is a look at all that a beginning of a word may mean, so they are few; and what is found is remembered.
+const WINDOW_MAX: DocId = 65_536;
 const ZONE_DOCUMENTS: DocId = 4096;

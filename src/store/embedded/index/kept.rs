@@ -20,6 +20,10 @@ struct Kept {
     distrusted: HashSet<u64>,
     /// Those that cover a partition that takes no more, in one piece.
     done: HashSet<u64>,
+    /// How far those go that were read as a whole, or made, since the process began.
+    known: HashMap<u64, u64>,
+    /// Those that could not be made, and when.
+    failed: HashMap<u64, Instant>,
     /// What whole partitions count.
     wholes: HashMap<u64, Arc<Counts>>,
 }
@@ -36,6 +40,8 @@ impl Indexes {
     pub(in crate::store::embedded) fn put(&self, first: u64, index: Arc<Index>) {
         let mut kept = self.0.lock();
         kept.distrusted.remove(&first);
+        kept.failed.remove(&first);
+        kept.known.insert(first, index.covered());
         kept.open.insert(first, (index, Instant::now()));
         kept.open.retain(|_, (_, used)| used.elapsed() < IDLE_MAX);
         while kept.open.len() > OPEN_MAX {
@@ -55,11 +61,17 @@ impl Indexes {
     /// Knows nothing of one any more, or of all.
     pub(in crate::store::embedded) fn forget(&self, which: Option<u64>) {
         let mut kept = self.0.lock();
-        let Kept { open, distrusted, done, wholes } = &mut *kept;
-        wholes.retain(|first, _| which.is_some_and(|which| which != *first));
-        open.retain(|first, _| which.is_some_and(|which| which != *first));
-        distrusted.retain(|first| which.is_some_and(|which| which != *first));
-        done.retain(|first| which.is_some_and(|which| which != *first));
+        let Some(first) = which else {
+            *kept = Kept::default();
+            return;
+        };
+        let Kept { open, distrusted, done, known, failed, wholes } = &mut *kept;
+        open.remove(&first);
+        distrusted.remove(&first);
+        done.remove(&first);
+        known.remove(&first);
+        failed.remove(&first);
+        wholes.remove(&first);
     }
 
     /// From now on it is not used, until it was made anew. True when it was trusted before.
@@ -67,7 +79,22 @@ impl Indexes {
         let mut kept = self.0.lock();
         kept.open.remove(&first);
         kept.done.remove(&first);
+        kept.known.remove(&first);
         kept.distrusted.insert(first)
+    }
+
+    /// How far one goes that was read as a whole, or made, since the process began.
+    pub(in crate::store::embedded) fn known(&self, first: u64) -> Option<u64> {
+        self.0.lock().known.get(&first).copied()
+    }
+
+    /// One that cannot be made is not tried again at once: the others come first.
+    pub(in crate::store::embedded) fn put_off(&self, first: u64) {
+        self.0.lock().failed.insert(first, Instant::now());
+    }
+
+    pub(in crate::store::embedded) fn is_put_off(&self, first: u64) -> bool {
+        self.0.lock().failed.get(&first).is_some_and(|failed| failed.elapsed() < PUT_OFF)
     }
 
     /// What a whole partition counts, if that is remembered.
@@ -98,8 +125,9 @@ impl Indexes {
     }
 }
 
-/// An open index maps its files, and keeps a few tens of kilobytes.
-const OPEN_MAX: usize = 64;
+/// An open index maps its files, and keeps a few tens of kilobytes; a search through a year of days opens them all.
+const OPEN_MAX: usize = 400;
 /// About a hundred bytes each.
 const WHOLE_VALUES_MAX: usize = 100_000;
 const IDLE_MAX: Duration = Duration::from_secs(600);
+const PUT_OFF: Duration = Duration::from_secs(60);

@@ -5,6 +5,9 @@
 //! it anew. It says of itself up to which entry it goes and what that entry's leaf is, and is trusted only when
 //! the events say the same. It never goes further than what is synced of the events.
 //!
+//! Making it gives way to everything else: it is made in pieces, of newly handed over events only once there are many,
+//! by threads of a lower priority, and whoever has it made may rest after each piece ([`Pace`]).
+//!
 //! Documents are sorted by sequence, the newest first, and read by stopping after a page; they are never scored.
 
 mod build;
@@ -17,8 +20,9 @@ mod schema;
 mod trust;
 
 use build::peek;
-pub(super) use build::{Extent, Unmade, extend};
+pub(super) use build::{Extent, Piece, Unmade, extend};
 pub(super) use count::Bounds;
+pub use cover::Pace;
 pub(super) use kept::Indexes;
 pub(super) use plan::Plan;
 
@@ -81,6 +85,15 @@ impl Index {
             }
             Index::load(&index).map(Some)
         })
+    }
+
+    /// Opens one that was read as a whole before, or made, since the process began.
+    ///
+    /// # Errors
+    /// Says why it cannot be used.
+    pub(super) fn reopen(partition: &Path) -> Result<Option<Index>, String> {
+        let Some(index) = opened(partition)? else { return Ok(None) };
+        guarded(|| Index::load(&index).map(Some))
     }
 
     /// The state of an index at its last commit.
@@ -154,6 +167,7 @@ fn settings() -> IndexSettings {
     IndexSettings {
         sort_by_field: Some(IndexSortByField { field: SEQUENCE.to_owned(), order: tantivy::Order::Desc }),
         docstore_compression: tantivy::store::Compressor::None,
+        docstore_compress_dedicated_thread: false,
         ..IndexSettings::default()
     }
 }
@@ -175,7 +189,7 @@ fn odd(why: String) -> tantivy::TantivyError {
 /// Its folder in a partition's.
 pub(super) const FOLDER: &str = "index";
 /// Rises with every change of fields, terms or words.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Extent, Index, Unmade, extend};
+use super::{Extent, Index, Piece, Unmade, extend};
 use crate::store::StoreError;
 use crate::store::embedded::catalogue::Catalogue;
 use crate::store::embedded::note::Note;
@@ -17,7 +17,12 @@ impl Catalogue {
         if self.indexes.is_distrusted(note.first) {
             return None;
         }
-        let opened = Index::open(&self.path(note.first)).and_then(|index| match index {
+        let path = self.path(note.first);
+        let opened = match self.indexes.known(note.first) {
+            Some(_) => Index::reopen(&path),
+            None => Index::open(&path),
+        };
+        let opened = opened.and_then(|index| match index {
             Some(index) if !self.is_of(&index, note) => Err("it is of other events".to_owned()),
             Some(index) => Ok(Some(Arc::new(index))),
             None => Ok(None),
@@ -46,23 +51,27 @@ impl Catalogue {
         }
     }
 
-    /// Extends the index of a partition to what its note says; makes it if there is none.
+    /// Extends the index of a partition towards what its note says, by so many events at most; makes it if there is
+    /// none.
     ///
     /// # Errors
-    /// When it is stopped, or the disk refuses.
+    /// See [`Unmade`].
     pub(in crate::store::embedded) fn extend_index(
         &self,
         note: &Note,
         extent: Extent,
-        is_stopped: &dyn Fn() -> bool,
+        events_max: u64,
+        is_over: &dyn Fn() -> bool,
     ) -> Result<(), Unmade> {
         let failed = |error: StoreError| Unmade::Failed(error.to_string());
-        let path = self.path(note.first);
         let covered = self.index(note).map(|index| index.covered());
         let partition = self.open(note.first).map_err(failed)?;
-        let index = extend(&partition, &path, note, covered, extent, is_stopped)?;
+        let directory = self.path(note.first);
+        let piece = Piece { source: &partition, directory: &directory, note, extent, events_max };
+        let index = extend(&piece, covered, is_over)?;
+        let is_whole = index.covered() == note.head().sequence;
         self.indexes.put(note.first, index);
-        if extent == Extent::Sealed {
+        if extent == Extent::Sealed && is_whole {
             self.indexes.finish(note.first);
         }
         Ok(())
