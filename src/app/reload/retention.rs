@@ -26,20 +26,20 @@ impl RetentionSummary {
             let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
             holds.strengthen("holds", format!("{} {}{until}", hold.name, selection(&hold.filter)));
         }
-        // What comes first decides, so who stands before one that lets go belongs to what that one says.
-        let mut before = String::new();
-        for policy in &retention.policies {
+        for (at, policy) in retention.policies.iter().enumerate() {
             let text = format!("{} {} {}", policy.name, selection(&policy.filter), days(policy.keep));
-            match policy.keep {
-                Keep::Forever => {
-                    holds.strengthen("policies", text);
-                    before = format!("{before}{}, ", policy.name);
-                }
-                Keep::For(_) if before.is_empty() => holds.weaken("policies", text),
-                Keep::For(_) => {
-                    holds.weaken("policies", format!("{text} after {}", before.trim_end_matches(", ")));
+            // Any policy keeps what would leave earlier by those behind it, or by the rest.
+            holds.strengthen("policies", text.clone());
+            if policy.keep == Keep::Forever {
+                continue;
+            }
+            // What comes first decides, so it matters which of those that keep longer come later.
+            for later in &retention.policies[at + 1..] {
+                if is_longer(later.keep, policy.keep) {
+                    holds.weaken("policies", format!("{text} before {}", later.name));
                 }
             }
+            holds.weaken("policies", text);
         }
         let keep_days = match retention.keep {
             Keep::Forever => None,
@@ -82,6 +82,14 @@ impl RetentionSummary {
             now: Some(now),
         });
         weakened.collect()
+    }
+}
+
+fn is_longer(keep: Keep, than: Keep) -> bool {
+    match (keep, than) {
+        (Keep::Forever, Keep::For(_)) => true,
+        (Keep::For(time), Keep::For(than)) => time > than,
+        (Keep::Forever | Keep::For(_), Keep::Forever) => false,
     }
 }
 
@@ -134,10 +142,20 @@ mod tests {
         check(&plain, &held, &[]);
         let short = with(&[policy("a", 3)], &[], |_| ());
         check(&plain, &short, &["retention.policies:  -> a {} 3d"]);
-        check(&short, &plain, &[]);
         let guarded = with(&[policy("b", 0), policy("a", 3)], &[], |_| ());
         let swapped = with(&[policy("a", 3), policy("b", 0)], &[], |_| ());
-        check(&guarded, &swapped, &["retention.policies:  -> a {} 3d"]);
+        check(&guarded, &swapped, &["retention.policies:  -> a {} 3d before b"]);
+        check(&swapped, &guarded, &[]);
+        let long = with(&[policy("a", 365), policy("b", 3)], &[], |_| ());
+        let turned = with(&[policy("b", 3), policy("a", 365)], &[], |_| ());
+        check(&long, &turned, &["retention.policies:  -> b {} 3d before a"]);
+        check(&turned, &long, &[]);
+        let month = |retention: &mut Retention| retention.keep = Keep::For(Duration::from_secs(30 * 86_400));
+        let longer = with(&[policy("a", 365)], &[], month);
+        check(&longer, &with(&[], &[], month), &["retention.policies: a {} 365d -> "]);
+        // Told though nothing leaves earlier by it: whether it does, depends on what else there is.
+        check(&short, &plain, &["retention.policies: a {} 3d -> "]);
+        check(&with(&[], &[], month), &longer, &["retention.policies:  -> a {} 365d"]);
         let tight = with(&[], &[], |retention| {
             retention.keep = Keep::For(Duration::from_secs(86_400));
             (retention.bytes_max, retention.share_max, retention.disk_max) = (Some(1 << 30), 90, 95);
