@@ -16,7 +16,7 @@ pub fn succeeded(before: Option<&Signer>, next: &Signer) -> String {
 
 impl Succession {
     /// Reads the file, as far as each key was signed for by the one before. With `pinned`, the keys from that one on;
-    /// none when it is not among them.
+    /// that one alone when it is not among them.
     pub fn read(text: &str, pinned: Option<&Verifier>) -> Succession {
         let mut keys: Vec<Verifier> = Vec::new();
         for note in notes_in(text) {

@@ -26,7 +26,7 @@ use crate::event::own::{self, Own};
 use crate::event::{Event, Outcome};
 use crate::export::{Place, Wholeness};
 use crate::record::{Log, Urgency};
-use crate::store::{Filter, Order, Query};
+use crate::store::{Filter, Order, Page, Query};
 use crate::telemetry::Metrics;
 use crate::value::{Map, json};
 
@@ -122,8 +122,18 @@ fn ids(log: &Log) -> Result<HashSet<Uuid>> {
         })?;
         ids.extend(page.events.iter().map(|found| found.event.id));
         ensure!(ids.len() <= IDS_MAX, "this log has more than {IDS_MAX} events: import into a new one");
-        let Some(next) = page.next else { return Ok(ids) };
-        below = Some(next);
+        let Some(rest) = rest(&page, below) else { return Ok(ids) };
+        below = rest;
+    }
+}
+
+/// Below what the events are that come after a page; `None` where it was the last one.
+fn rest(page: &Page, below: Option<u64>) -> Option<Option<u64>> {
+    match (page.next, page.is_cut) {
+        (Some(next), _) => Some(Some(next)),
+        // Its time was over before anything was found: what is there must not be imported again.
+        (None, true) => Some(below),
+        (None, false) => None,
     }
 }
 
@@ -191,6 +201,19 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_whose_time_was_over_is_not_the_last() {
+        let page = |next, is_cut| Page { next, is_cut, ..Page::default() };
+        for (next, is_cut, expected) in [
+            (Some(7), false, Some(Some(7))),
+            (Some(7), true, Some(Some(7))),
+            (None, true, Some(Some(9))),
+            (None, false, None),
+        ] {
+            assert_eq!(rest(&page(next, is_cut), Some(9)), expected);
+        }
+    }
 
     #[test]
     fn lines_come_from_the_end_however_the_file_ends() {
