@@ -1,5 +1,7 @@
 //! Questions to an audit listener, for the commands that need one.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
@@ -12,7 +14,7 @@ use tokio::net::TcpStream;
 /// The answer to a GET, as a document.
 ///
 /// # Errors
-/// When the listener cannot be reached, refuses, or says something else.
+/// When the listener does not answer, refuses, or says something else.
 pub(in crate::app) async fn ask(authority: &str, target: &str, token: Option<&str>) -> Result<Value> {
     let (status, body) = fetch(authority, target, token).await?;
     Ok(serde_json::from_slice(&admitted(&format!("http://{authority}"), status, body)?)?)
@@ -21,7 +23,7 @@ pub(in crate::app) async fn ask(authority: &str, target: &str, token: Option<&st
 /// The answer to a GET, whatever it is.
 ///
 /// # Errors
-/// When the listener cannot be reached.
+/// When the listener does not answer.
 pub(super) async fn fetch(authority: &str, target: &str, token: Option<&str>) -> Result<(StatusCode, Bytes)> {
     send(Method::GET, authority, target, token).await
 }
@@ -29,13 +31,23 @@ pub(super) async fn fetch(authority: &str, target: &str, token: Option<&str>) ->
 /// The answer to a POST without a body, as a document.
 ///
 /// # Errors
-/// When the listener cannot be reached, refuses, or says something else.
+/// When the listener does not answer, refuses, or says something else.
 pub(in crate::app) async fn post(authority: &str, target: &str, token: Option<&str>) -> Result<Value> {
     let (status, body) = send(Method::POST, authority, target, token).await?;
     Ok(serde_json::from_slice(&admitted(&format!("http://{authority}"), status, body)?)?)
 }
 
 async fn send(
+    method: Method,
+    authority: &str,
+    target: &str,
+    token: Option<&str>,
+) -> Result<(StatusCode, Bytes)> {
+    let answer = tokio::time::timeout(PATIENCE, exchange(method, authority, target, token)).await;
+    answer.with_context(|| format!("http://{authority} does not answer"))?
+}
+
+async fn exchange(
     method: Method,
     authority: &str,
     target: &str,
@@ -61,7 +73,7 @@ async fn send(
 /// # Errors
 /// When it is a refusal, in its own words, or does not come from an audit listener.
 pub(super) fn admitted(who: &str, status: StatusCode, body: Bytes) -> Result<Bytes> {
-    if status == StatusCode::OK {
+    if matches!(status, StatusCode::OK | StatusCode::ACCEPTED) {
         return Ok(body);
     }
     let problem: Value = serde_json::from_slice(&body)
@@ -74,5 +86,6 @@ pub(super) fn admitted(who: &str, status: StatusCode, body: Bytes) -> Result<Byt
     bail!("{who} answers {status}: {}{wrong}", problem["detail"].as_str().unwrap_or_default())
 }
 
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A page of 100 events, or all blind spots, with room to spare.
 const ANSWER_BYTES_MAX: usize = 64 << 20;

@@ -166,10 +166,7 @@ impl Source {
     pub(super) async fn get(&self, target: &str) -> Result<Bytes> {
         match self {
             Source::Listener { authority, token, .. } => {
-                let asking = ask::fetch(authority, target, token.as_deref());
-                let answer = tokio::time::timeout(PATIENCE, asking).await;
-                let (status, body) =
-                    answer.with_context(|| format!("http://{authority} does not answer"))??;
+                let (status, body) = ask::fetch(authority, target, token.as_deref()).await?;
                 ask::admitted(&format!("http://{authority}"), status, body)
             }
             Source::Directory { routes, .. } => {
@@ -276,5 +273,4 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }, listen.port())
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const CLOSE_MAX: Duration = Duration::from_secs(30);
