@@ -67,7 +67,7 @@ pub use listen::serve;
 pub use proofs::{Notary, Standing};
 pub use reader::Reader;
 pub use reload::{Refused, Reload, Reloaded};
-pub use retention::{OtherPlan, Retain, Retaining};
+pub use retention::{NotRetained, OtherPlan, Retain, Retained, Retaining};
 pub use routes::Routes;
 pub use state::{Readiness, RulesState, Setup, State, Tell};
 

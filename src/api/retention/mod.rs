@@ -19,13 +19,31 @@ pub trait Retain: Send + Sync {
     /// The terms, the last pass and the next one, and what would leave now.
     fn plan(&self) -> Retaining;
 
-    /// Makes a pass now, and says the same after it; with the id of the plan that somebody has looked at, whatever
+    /// Makes a pass now, and says the same after it, or while it goes on; with the id of the plan that somebody has looked at, whatever
     /// speaks against it. `by` is who asks. It goes on when the future is dropped.
     fn pass(&self, confirmed: Option<String>, by: String) -> Retaining;
 }
 
 /// An answer to come.
-pub type Retaining = Pin<Box<dyn Future<Output = Result<Value, OtherPlan>> + Send>>;
+pub type Retaining = Pin<Box<dyn Future<Output = Result<Retained, NotRetained>> + Send>>;
+
+/// What is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Retained {
+    /// When it was done.
+    Done(Value),
+    /// While it is still done, or waits for its turn.
+    Going(Value),
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRetained {
+    /// Another plan was confirmed.
+    Other(OtherPlan),
+    /// Too much waits already.
+    Busy,
+}
 
 /// The plan is not the one that was confirmed: nothing was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,12 +106,17 @@ fn retain(state: &State) -> Result<Arc<dyn Retain>, Problem> {
     retain.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "Nothing leaves a log that nobody records to."))
 }
 
-fn answer(told: Result<Value, OtherPlan>) -> Result<Response, Problem> {
+fn answer(told: Result<Retained, NotRetained>) -> Result<Response, Problem> {
     match told {
-        Ok(told) => Ok(axum::Json(told).into_response()),
-        Err(OtherPlan { id }) => Err(Problem::new(
+        Ok(Retained::Done(told)) => Ok(axum::Json(told).into_response()),
+        Ok(Retained::Going(told)) => Ok((StatusCode::ACCEPTED, axum::Json(told)).into_response()),
+        Err(NotRetained::Other(OtherPlan { id })) => Err(Problem::new(
             StatusCode::CONFLICT,
             format!("What would be removed is not what was confirmed: look at it again. Its id is now {id}."),
+        )),
+        Err(NotRetained::Busy) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too much was asked of retention that is not done yet; ask again later.",
         )),
     }
 }
@@ -107,6 +130,19 @@ const WRONG_MAX: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_done_yet_is_not_told_as_done() {
+        let status = |told| match answer(told) {
+            Ok(response) => response.status(),
+            Err(problem) => problem.into_response().status(),
+        };
+        assert_eq!(status(Ok(Retained::Done(Value::Null))), StatusCode::OK);
+        assert_eq!(status(Ok(Retained::Going(Value::Null))), StatusCode::ACCEPTED);
+        let other = OtherPlan { id: String::new() };
+        assert_eq!(status(Err(NotRetained::Other(other))), StatusCode::CONFLICT);
+        assert_eq!(status(Err(NotRetained::Busy)), StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     #[test]
     fn only_the_id_of_a_plan_confirms() {

@@ -1,12 +1,13 @@
 //! `earwitness retention`: what may leave the log and what would leave it now; and, when told so, that it leaves.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::state::Told;
+use super::state::{self, Told};
 use super::terms;
 use crate::app::reading::{Source, ask, post};
 use crate::app::serve::runtime;
@@ -29,10 +30,15 @@ pub(in crate::app) fn retention(args: &RetentionArgs) -> Result<Exit> {
             let confirm = args.confirm.as_deref().map(|id| format!("?confirm={id}")).unwrap_or_default();
             let target = format!("/audit/v1/retention/pass{confirm}");
             runtime()?.block_on(async {
-                match is_pass {
-                    true => post(&authority, &target, token).await,
-                    false => ask(&authority, "/audit/v1/retention", token).await,
+                if !is_pass {
+                    return ask(&authority, SHOWN, token).await;
                 }
+                let mut told = post(&authority, &target, token).await?;
+                while told["isPassing"] == true {
+                    tokio::time::sleep(PAUSE).await;
+                    told = ask(&authority, SHOWN, token).await?;
+                }
+                Ok(told)
             })?
         }
         Some(source) if is_pass => {
@@ -66,6 +72,7 @@ fn alone(args: &RetentionArgs, source: &Source) -> Result<Option<Value>> {
         }
     };
     let mut told = Told::of(&config.retention);
+    told.schedule(state::read(&config.data_dir).last, Timestamp::now());
     let terms = terms::of(&config.retention);
     if !terms.keep_everything() {
         told.plan = Some(log.plan(&terms, Timestamp::now()).context("the log cannot be read")?);
@@ -144,6 +151,10 @@ fn plan(plan: &Value) -> Vec<String> {
 fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
+
+const SHOWN: &str = "/audit/v1/retention";
+/// Between two looks at a pass that takes longer than an answer may.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -26,12 +26,12 @@ impl Disk {
     /// Of the disk that this directory is on; `None` where the system does not tell.
     pub(super) fn of(directory: &Path) -> Option<Disk> {
         let of = fs2::statvfs(directory).ok()?;
-        Some(Disk::with(of.total_space() - of.free_space(), of.available_space()))
+        Some(Disk::with(of.total_space().saturating_sub(of.free_space()), of.available_space()))
     }
 
-    /// The percentage is the one that `df` shows.
+    /// The percentage is the one that `df` shows. File systems in user space say what they like.
     fn with(used_bytes: u64, free_bytes: u64) -> Disk {
-        let total_bytes = used_bytes + free_bytes;
+        let total_bytes = used_bytes.saturating_add(free_bytes);
         let used = u128::from(used_bytes) * 100 / u128::from(total_bytes.max(1));
         Disk { free_bytes, total_bytes, used_percent: u64::try_from(used).unwrap_or(100) }
     }
@@ -72,5 +72,6 @@ mod tests {
             .collect();
         assert_eq!(told, [false, false, true, false, false, false, false, true]);
         assert_eq!(Disk::with(0, 0).used_percent, 0);
+        assert_eq!(Disk::with(u64::MAX, u64::MAX).used_percent, 100);
     }
 }

@@ -9,10 +9,11 @@ use parking_lot::RwLock;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use super::asks::{Answer, Ask};
 use super::clock::{Anchor, believe};
 use super::disk::{Alarm, Disk};
 use super::event::{self, Confirmed};
-use super::state::{self, Kept, Last, Told, id};
+use super::state::{self, Kept, Last, Step, Told, id};
 use super::terms;
 use crate::api::OtherPlan;
 use crate::app::life::beat;
@@ -29,7 +30,7 @@ pub(super) struct Worker {
     metrics: Arc<Metrics>,
     told: Arc<RwLock<Told>>,
     runtime: Handle,
-    kept: Kept,
+    pub(super) kept: Kept,
     alarm: Alarm,
     /// When the clock was looked at.
     clock_seen: Option<Instant>,
@@ -45,6 +46,8 @@ impl Worker {
     ) -> Worker {
         let kept = state::read(data_dir);
         told.write().last.clone_from(&kept.last);
+        let last = kept.last.as_ref().map_or(0, |last| last.at.as_second());
+        metrics.retention_last_timestamp_seconds.set(last);
         Worker {
             log,
             data_dir: data_dir.to_owned(),
@@ -75,13 +78,44 @@ impl Worker {
         }
         let next = self.told.read().next;
         if next.is_some_and(|next| Timestamp::now() >= next) {
+            self.told.write().passes += 1;
             // Nobody has confirmed anything.
             let _ = self.pass(None);
+            self.told.write().passes -= 1;
         }
     }
 
+    /// Does what is asked for.
+    pub(super) fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Plan(answer) if answer.is_unheard() => {}
+            Ask::Plan(answer) => {
+                self.plan();
+                // Who has asked may have gone.
+                let _ = answer.send(Ok(()));
+            }
+            Ask::Pass(confirmed, answer) => self.pass_for(confirmed, answer),
+            Ask::Terms(retention) => self.renew(&retention),
+        }
+    }
+
+    /// A pass that somebody waits for. When he does not any more, it is told to all that another plan was confirmed.
+    fn pass_for(&mut self, confirmed: Option<(String, String)>, answer: Answer) {
+        let outcome = self.pass(confirmed);
+        let unheard = {
+            // At once, so that nobody sees the pass over and its outcome not.
+            let mut told = self.told.write();
+            told.passes -= 1;
+            let Err(Err(other)) = answer.send(outcome) else { return };
+            let why = format!("another plan was confirmed than that of now, {}: look at it again", other.id);
+            told.failed.insert(Step::Pass, why.clone());
+            why
+        };
+        tracing::error!(why = unheard, "retention has failed");
+    }
+
     /// Other terms from now on.
-    pub(super) fn renew(&mut self, retention: &Retention) {
+    fn renew(&mut self, retention: &Retention) {
         if self.told.read().retention == *retention {
             return;
         }
@@ -90,12 +124,8 @@ impl Worker {
         self.plan();
     }
 
-    /// Says when the next pass is: after the last one, or after now where there was none.
     fn schedule(&self, now: Timestamp) {
-        let mut told = self.told.write();
-        let after = self.kept.last.as_ref().map_or(now, |last| last.at.min(now));
-        let next = state::next(after, told.retention.at);
-        told.next = next.filter(|_| !told.retention.keeps_everything());
+        self.told.write().schedule(self.kept.last.clone(), now);
     }
 
     /// Makes the plan of this moment.
@@ -104,16 +134,20 @@ impl Worker {
         if terms.keep_everything() {
             let mut told = self.told.write();
             (told.plan, told.asks) = (None, None);
+            told.failed.remove(&Step::Plan);
+            self.metrics.retention_asks.set(0);
             return None;
         }
         match self.log.plan(&terms, Timestamp::now()) {
             Ok(plan) => {
                 self.metrics.store_bytes.set(i64::try_from(plan.bytes).unwrap_or(i64::MAX));
-                self.told.write().plan = Some(plan.clone());
+                let mut told = self.told.write();
+                told.plan = Some(plan.clone());
+                told.failed.remove(&Step::Plan);
                 Some(plan)
             }
             Err(error) => {
-                self.failed(&format!("no plan can be made: {error}"));
+                self.failed(Step::Plan, &format!("no plan can be made: {error}"));
                 None
             }
         }
@@ -124,9 +158,9 @@ impl Worker {
     /// # Errors
     /// When another plan was confirmed: nothing is removed.
     pub(super) fn pass(&mut self, confirmed: Option<(String, String)>) -> Result<(), OtherPlan> {
-        self.told.write().failed = None;
+        self.told.write().failed.remove(&Step::Pass);
         if !self.resume() {
-            self.failed("a purge that was told is not carried out yet");
+            self.failed(Step::Resume, "a purge that was told is not carried out yet");
             return Ok(());
         }
         let Some(plan) = self.plan() else { return Ok(()) };
@@ -152,9 +186,15 @@ impl Worker {
                     last.partitions += 1;
                 }
                 // It is read, or written: gone on with later.
-                Ok(false) => break,
+                Ok(false) => {
+                    self.kept.left = Some(leaving.events);
+                    break;
+                }
                 Err(error) => {
-                    self.failed(&format!("events {} to {}: {error}", leaving.first, leaving.last));
+                    self.failed(
+                        Step::Pass,
+                        &format!("events {} to {}: {error}", leaving.first, leaving.last),
+                    );
                     break;
                 }
             }
@@ -166,9 +206,8 @@ impl Worker {
     fn done(&mut self, last: Last) {
         tracing::info!(events = last.events, partitions = last.partitions, "retention has made its pass");
         self.metrics.retention_last_timestamp_seconds.set(last.at.as_second());
-        self.kept.last = Some(last.clone());
+        self.kept.last = Some(last);
         state::write(&self.data_dir, &self.kept);
-        self.told.write().last = Some(last);
         self.schedule(Timestamp::now());
         self.plan();
     }
@@ -218,18 +257,33 @@ impl Worker {
     }
 
     /// Goes on with a purge that was told; false when it is left over.
-    fn resume(&self) -> bool {
+    pub(super) fn resume(&mut self) -> bool {
         match self.log.resume_purge() {
-            Ok(is_done) => is_done,
+            Ok(is_done) => {
+                if is_done {
+                    self.told.write().failed.remove(&Step::Resume);
+                    self.count_left();
+                }
+                is_done
+            }
             Err(error) => {
-                self.failed(&format!("a purge that was told cannot be carried out: {error}"));
+                self.failed(Step::Resume, &format!("a purge that was told cannot be carried out: {error}"));
                 false
             }
         }
     }
 
-    fn failed(&self, why: &str) {
-        let before = self.told.write().failed.replace(why.to_owned());
+    /// What the last pass has begun is done: it counts among what that has removed.
+    fn count_left(&mut self) {
+        let (Some(events), Some(last)) = (self.kept.left.take(), &mut self.kept.last) else { return };
+        last.events += events;
+        last.partitions += 1;
+        state::write(&self.data_dir, &self.kept);
+        self.told.write().last.clone_from(&self.kept.last);
+    }
+
+    pub(super) fn failed(&self, step: Step, why: &str) {
+        let before = self.told.write().failed.insert(step, why.to_owned());
         if before.as_deref() != Some(why) {
             tracing::error!(why, "retention has failed");
         }

@@ -1,5 +1,6 @@
 //! What retention tells of itself, and what it keeps for the next start: `retention.json` in the data directory.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -26,9 +27,22 @@ pub(in crate::app) struct Told {
     pub(super) plan: Option<Plan>,
     /// Why nothing is removed until somebody confirms the plan.
     pub(super) asks: Option<String>,
-    /// Why the last pass, or plan, did not come to its end.
-    pub(super) failed: Option<String>,
+    /// What did not come to its end when it was tried last, and why.
+    pub(super) failed: BTreeMap<Step, String>,
     pub(super) disk: Option<Disk>,
+    /// How many passes are under way, or wait for their turn.
+    pub(super) passes: u32,
+}
+
+/// What can fail by itself, and is well again when it has been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// Going on with a purge that was told.
+    Resume,
+    /// Making a plan.
+    Plan,
+    /// A pass.
+    Pass,
 }
 
 /// The last pass.
@@ -50,6 +64,9 @@ pub(super) struct Kept {
     pub(super) anchor: Option<Anchor>,
     /// The last pass.
     pub(super) last: Option<Last>,
+    /// How many events its last purge has, where it was told and could not be carried out yet.
+    #[serde(default)]
+    pub(super) left: Option<u64>,
 }
 
 impl Told {
@@ -61,9 +78,17 @@ impl Told {
             next: None,
             plan: None,
             asks: None,
-            failed: None,
+            failed: BTreeMap::new(),
             disk: None,
+            passes: 0,
         }
+    }
+
+    /// Says what the last pass was, and when the next one is: after that one, or after now where there was none.
+    pub(super) fn schedule(&mut self, last: Option<Last>, now: Timestamp) {
+        let after = last.as_ref().map_or(now, |last| last.at.min(now));
+        self.last = last;
+        self.next = next(after, self.retention.at).filter(|_| !self.retention.keeps_everything());
     }
 
     /// For `/readyz`: what somebody should know, a sentence each.
@@ -72,7 +97,7 @@ impl Told {
             .asks
             .iter()
             .map(|why| format!("retention removes nothing until somebody confirms it: {why}"));
-        let failed = self.failed.iter().map(|why| format!("retention: {why}"));
+        let failed = self.failed.values().map(|why| format!("retention: {why}"));
         let disk = self.disk.filter(|disk| disk.is_filling(self.retention.disk_max));
         let disk = disk.map(|disk| format!("{} % of the disk of the log are used", disk.used_percent));
         asks.chain(failed).chain(disk).collect()
@@ -95,12 +120,14 @@ impl Told {
         if let (Some(plan), Some(id)) = (plan.as_object_mut(), &id) {
             plan.insert("id".to_owned(), json!(id));
         }
+        let failed: Vec<&str> = self.failed.values().map(String::as_str).collect();
         let more = [
             ("last", json!(self.last)),
             ("next", json!(self.next)),
             ("disk", json!(self.disk)),
             ("asks", json!(self.asks)),
-            ("failed", json!(self.failed)),
+            ("failed", json!((!failed.is_empty()).then(|| failed.join("; ")))),
+            ("isPassing", json!(self.passes > 0)),
             ("plan", plan),
         ];
         told.extend(more.map(|(name, value)| (name.to_owned(), value)));

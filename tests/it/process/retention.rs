@@ -131,6 +131,8 @@ fn what_is_old_leaves_once_somebody_has_looked_and_is_told_before() {
     verified(folder);
     assert_eq!(process.terminate(), Some(0));
     verified(folder);
+    let alone = told(&retention(folder, &["--dry-run"]));
+    assert_eq!((&alone["last"]["events"], alone["next"].is_string()), (&json!(40), true), "{alone}");
     let process = Process::start_as(folder, simple_upstream(), "rules", &format!("{admin}{TERMS}"));
     assert_eq!(events(&process, "&action=NOTE_ADDED").len(), 1);
     let (_, ready) = request(process.audit, "GET /readyz HTTP/1.1", TOKEN, "").unwrap();
