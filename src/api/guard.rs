@@ -21,14 +21,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::config::Admin;
-use crate::store::Visible;
-
 use super::RELOAD;
 use super::access::{CALLBACK, Caller, Door, Lock, Need, Read};
 use super::problem::Problem;
 use super::reload::From as Peer;
 use super::state::{State, busy};
+use crate::config::Admin;
 
 /// Who may come in, and by which names.
 pub(super) struct Access {
@@ -49,10 +47,15 @@ pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next
     let admitted = state.inner.access.load().admit(&state.inner.door, &parts);
     let mut response = match admitted {
         Err(refusal) => {
-            note_refusal(&state, &parts, &refusal);
+            if refusal.problem.is_refusal() {
+                note_try(&state, &parts, &refusal.caller);
+            }
             refusal.problem.into_response()
         }
         Ok(caller) => {
+            if caller.id.is_none() {
+                note_try(&state, &parts, &caller);
+            }
             parts.extensions.insert(caller.clone());
             let asked = Asked::of(&parts);
             let time_max = match parts.uri.path() {
@@ -108,19 +111,12 @@ impl Asked {
     }
 }
 
-/// A refusal is noted where somebody has tried what is not his: a request without anything to show is none.
-fn note_refusal(state: &State, request: &Parts, refusal: &Refusal) {
-    let has_shown = refusal.caller.id.is_some() || request.headers.contains_key(AUTHORIZATION);
-    if has_shown && refusal.problem.is_refusal() {
+/// Notes that somebody has tried what is not his, or has shown what is not known, also where a stranger is answered: a
+/// request without anything to show is no try.
+fn note_try(state: &State, request: &Parts, caller: &Caller) {
+    if caller.id.is_some() || request.headers.contains_key(AUTHORIZATION) {
         let (path, query) = (request.uri.path(), request.uri.query().unwrap_or(""));
-        state.note_refused(&Read {
-            caller: &refusal.caller,
-            ip: ip(request),
-            path,
-            query,
-            requests: 1,
-            events: 0,
-        });
+        state.note_refused(&Read { caller, ip: ip(request), path, query, requests: 1, events: 0 });
     }
 }
 
@@ -139,17 +135,12 @@ impl Access {
         Access { listen: admin.listen.ip(), hosts: admin.hosts.clone(), lock }
     }
 
-    /// What whoever sent this request may see now; nothing when he would not be let in.
-    pub(super) fn sees(&self, door: &Door, request: &Parts) -> Visible {
-        self.admit(door, request).unwrap_or_else(|_| Caller::stranger()).sees()
-    }
-
     fn admit(&self, door: &Door, request: &Parts) -> Result<Caller, Box<Refusal>> {
         self.check_host(request)?;
         self.check_origin(&request.headers)?;
         check_body(&request.headers)?;
         let need = Need::of(route(request));
-        let caller = door.known(&self.lock, need, &request.headers, ip(request))?;
+        let caller = door.known(&self.lock, need, &request.method, &request.headers, ip(request))?;
         let admitted = door.admit(&caller, need, &request.method, &request.headers);
         match admitted {
             Ok(()) => Ok(caller),

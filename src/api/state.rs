@@ -246,9 +246,10 @@ impl State {
         self.inner.reader.newest()
     }
 
-    /// What whoever sent this request may see now: tokens are taken back, and roles.
-    pub(super) fn sees(&self, request: &Parts) -> Visible {
-        self.inner.access.load().sees(&self.inner.door, request)
+    /// What somebody who was let in may see now: tokens are taken back, and roles.
+    pub(super) fn sees(&self, caller: &Caller) -> Visible {
+        let now = self.inner.door.still(&self.inner.access.load().lock, caller);
+        now.unwrap_or_else(Caller::stranger).sees()
     }
 
     /// Lets this one remove what may leave. The first one stays.

@@ -96,6 +96,11 @@ pub fn system(id: &str) -> Actor {
     }
 }
 
+/// True for what Earwitness tells of itself.
+pub fn is_own(event: &Event) -> bool {
+    event.source.as_deref() == Some(SOURCE) && event.rule.id.starts_with(RULES)
+}
+
 /// True for what tells that the log was read: who follows the log reads these too, and that is not told again.
 pub fn is_of_reading(event: &Event) -> bool {
     event.rule.id.strip_prefix(RULES) == Some(READ)

@@ -3,7 +3,7 @@
 //!
 //! Identifiers are compared byte for byte, unlike filters: two organizations whose names differ in case are two.
 
-use crate::event::{Actor, Assurance, Event};
+use crate::event::{Actor, Assurance, Event, own};
 
 /// Which events there are for whoever asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub enum Visible {
     /// All of them: for auditors, and for Earwitness itself.
     #[default]
     Everything,
-    /// Those that one of these shows; without any, none.
+    /// Those that one of these shows; without any, none. What Earwitness tells of itself belongs to nobody, whomever it
+    /// names: who reads the log is for auditors to know.
     Only(Vec<Sight>),
 }
 
@@ -38,7 +39,7 @@ impl Visible {
     pub fn shows(&self, event: &Event) -> bool {
         match self {
             Visible::Everything => true,
-            Visible::Only(sights) => sights.iter().any(|sight| sight.shows(event)),
+            Visible::Only(sights) => !own::is_own(event) && sights.iter().any(|sight| sight.shows(event)),
         }
     }
 
@@ -71,7 +72,7 @@ impl Sight {
 mod tests {
     use super::super::fixture::event;
     use super::*;
-    use crate::event::{Scope, own};
+    use crate::event::{Scope, Target};
 
     // THREATS Q01
     #[test]
@@ -116,7 +117,16 @@ mod tests {
             text: String::new(),
             result: crate::event::Outcome::Success,
         };
-        assert!(!Visible::Only(sights).shows(&own::event(own)));
+        let target = Target { r#type: "token".to_owned(), id: Some("4fe0".to_owned()), ..Target::default() };
+        let own = Event { target: Some(target), ..own::event(own) };
+        let (kind, id) = ("token".to_owned(), "4fe0".to_owned());
+        for sight in [Sight::Target { r#type: kind, id }, Sight::Actor("earwitness".to_owned())] {
+            let mut other = own.clone();
+            other.source = Some("API".to_owned());
+            assert!(sight.shows(&own) && Visible::Only(vec![sight.clone()]).shows(&other));
+            assert!(!Visible::Only([&sights[..], &[sight]].concat()).shows(&own));
+        }
+        assert!(Visible::Everything.shows(&own));
         let mut claimed = event(4);
         claimed.actor.assurance = Assurance::Claimed;
         assert!(!Visible::Only(vec![Sight::Actor("u4".to_owned())]).shows(&claimed));

@@ -2,7 +2,8 @@
 //!
 //! In this order: a bearer token, of the file, of a provider of identities, or of the configuration; the cookie of a session; and where nobody is asked
 //! for either, anybody on this machine. A client that has shown what is not known too often is told to wait before anything of it is looked at, so
-//! that guessing is slow and costs us nothing (THREATS Q14).
+//! that guessing is slow and costs us nothing (THREATS Q14). Nobody guesses 256 random bits, so those of our own making and sessions are looked up
+//! before that: who guesses must not lock out others at his address.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::super::problem::Problem;
 use super::caller::Proof;
 use super::oidc::{Provider, is_jwt};
 use super::rate::Rate;
-use super::session::{Sessions, is_ours, of_request};
+use super::session::{Sessions, is_ours, is_safe, of_request};
 use super::tokens::{Tokens, hash, is_whole};
 use super::{Caller, Need};
 
@@ -72,19 +73,21 @@ impl Door {
         lock.is_closed || self.tokens.is_there()
     }
 
-    /// Who shows these headers, to a route that needs so much; `ip` is where he is.
+    /// Who shows these headers, to a route that needs so much, with that method; `ip` is where he is.
     ///
     /// # Errors
-    /// When he shows nothing that is known, and the route is not for strangers.
+    /// When he shows nothing that is known, and the route is not for strangers. Strangers only read: whoever signs in is
+    /// told at once that what he shows is not known.
     pub(in crate::api) fn known(
         &self,
         lock: &Lock,
         need: Need,
+        method: &Method,
         headers: &HeaderMap,
         ip: Option<IpAddr>,
     ) -> Result<Caller, Problem> {
         match self.caller(lock, headers, ip) {
-            Err(_) if need == Need::Nothing => Ok(Caller::stranger()),
+            Err(_) if need == Need::Nothing && is_safe(method) => Ok(Caller::stranger()),
             known => known,
         }
     }
@@ -112,7 +115,14 @@ impl Door {
         Err(slow("This token asks too often."))
     }
 
-    /// The same caller as he is now; `None` when he may not come in any more: for sessions.
+    /// The same caller as he is now; `None` when he may not come in any more. It is neither a request of his nor a use of
+    /// his session: for answers that go on for long.
+    pub(in crate::api) fn still(&self, lock: &Lock, caller: &Caller) -> Option<Caller> {
+        let has_session = caller.session().is_none_or(|key| self.sessions.has(key, Instant::now()));
+        self.again(lock, caller).filter(|_| has_session)
+    }
+
+    /// What he showed to sign in, as it stands now.
     fn again(&self, lock: &Lock, caller: &Caller) -> Option<Caller> {
         match caller.proof() {
             Proof::None => Some(caller.clone()),
@@ -135,16 +145,15 @@ impl Door {
             return Ok(caller);
         }
         let text = bearer(headers)?;
+        if let Some(caller) = self.of_token(text) {
+            return Ok(caller);
+        }
         let (from, now) = (ip.map(network_of), Instant::now());
         if from.is_some_and(|from| !self.failures.has_turn(&from, now)) {
             return Err(slow("Too much that is not known here came from your address."));
         }
-        let known = if is_whole(text) {
-            self.of_token(text)
-        } else {
-            self.of_person(text).or_else(|| lock.is_holder(text))
-        };
-        known.ok_or_else(|| {
+        let known = || self.of_person(text).or_else(|| lock.is_holder(text));
+        known().ok_or_else(|| {
             if let Some(from) = from {
                 self.failures.take(from, now);
             }
@@ -204,6 +213,9 @@ impl Door {
     }
 
     fn of_token(&self, text: &[u8]) -> Option<Caller> {
+        if !is_whole(text) {
+            return None;
+        }
         let now = Timestamp::now();
         let token = self.tokens.find(&hash(text), now)?;
         self.tokens.used(&token, now);

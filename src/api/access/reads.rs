@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::Caller;
+use crate::exchange::network_of;
 
 /// Reads that have not been told yet; shared by all requests.
 #[derive(Default)]
@@ -20,7 +21,9 @@ pub(in crate::api) struct Reads(Mutex<HashMap<Key, Tally>>);
 /// What becomes one event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    Read(Option<String>),
+    /// Each address by itself: a token that is used from two places is worth a look.
+    Read(Option<String>, Option<IpAddr>),
+    /// By network: a stranger has as many addresses of one as he likes, and must not make an event with each.
     Refused(Option<String>, Option<IpAddr>),
 }
 
@@ -38,7 +41,7 @@ pub(in crate::api) struct Read<'a> {
     pub(in crate::api) events: u64,
 }
 
-/// The reads, or refusals, of one reader within a minute.
+/// The reads of one reader from one address, or his refusals, within a minute.
 #[derive(Clone, Debug)]
 pub(in crate::api) struct Tally {
     pub(in crate::api) caller: Caller,
@@ -66,12 +69,12 @@ pub(in crate::api) struct Asked {
 impl Reads {
     /// Notes what was read; what must be told before, when there is no room.
     pub(in crate::api) fn read(&self, read: &Read<'_>, time: Timestamp, now: Instant) -> Option<Tally> {
-        self.add(Key::Read(read.caller.id.clone()), read, time, now)
+        self.add(Key::Read(read.caller.id.clone(), read.ip), read, time, now)
     }
 
     /// Notes what was refused.
     pub(in crate::api) fn refused(&self, read: &Read<'_>, time: Timestamp, now: Instant) -> Option<Tally> {
-        self.add(Key::Refused(read.caller.id.clone(), read.ip), read, time, now)
+        self.add(Key::Refused(read.caller.id.clone(), read.ip.map(network_of)), read, time, now)
     }
 
     /// What is a minute old.
@@ -179,6 +182,25 @@ mod tests {
         assert_eq!(asked, [("actor=a", 2, 10), ("actor=b", 1, 5), ("", 1, 5)]);
         assert_eq!(reads.all().len(), 1);
         assert!(reads.all().is_empty());
+    }
+
+    #[test]
+    fn each_address_of_a_reader_is_told_and_a_network_of_strangers_once() {
+        let reads = Reads::default();
+        let (caller, stranger) = (Caller::neighbour(), Caller::stranger());
+        let at = |caller, ip: &str| Read { ip: ip.parse().ok(), ..read(caller, "/events", "", 1) };
+        for ip in ["192.0.2.1", "192.0.2.2", "192.0.2.1", "2001:db8::1", "2001:db8::2"] {
+            reads.read(&at(&caller, ip), time(), Instant::now());
+        }
+        assert_eq!(reads.all().len(), 4);
+        for ip in
+            ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:1", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.2"]
+        {
+            reads.refused(&at(&stranger, ip), time(), Instant::now());
+        }
+        let mut told: Vec<_> = reads.all().iter().map(|tally| tally.requests).collect();
+        told.sort_unstable();
+        assert_eq!(told, [1, 1, 1, 3]);
     }
 
     #[test]

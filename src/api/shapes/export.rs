@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Extract};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -36,21 +37,28 @@ use super::turns::Turn;
 /// `GET /audit/v1/export`.
 pub(in crate::api) async fn export(
     Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let visible = state.sees(&parts);
+    let visible = caller.sees();
     let wish = Wish::read(&state, &parts, &visible).map_err(Problem::parameters)?;
-    let reader = parts.extensions.get::<Caller>().and_then(|caller| caller.id.as_deref());
-    let turn = state.inner.exports.begin(reader.unwrap_or_default())?;
+    let turn = state.inner.exports.begin(caller.id.as_deref().unwrap_or_default())?;
     let made = Timestamp::now();
     let head = head(wish.shape.format(), made);
     let log = newest(&state, &visible).await?;
     let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.after.is_some(), log);
     let mut bytes = Vec::new();
     let encoder = Encoder::new(wish.shape, facts, &mut bytes).map_err(failed)?;
-    let exporting =
-        Exporting { state, parts, visible, filter: wish.filter, order: wish.order, after: wish.after };
+    let exporting = Exporting {
+        state,
+        parts,
+        caller,
+        visible,
+        filter: wish.filter,
+        order: wish.order,
+        after: wish.after,
+    };
     // The first page is read before anything is said, so that what fails at once has a status.
     let first = match wish.id {
         None => exporting.page().await?,
@@ -164,8 +172,10 @@ fn word<T: ValueEnum>(value: &str) -> Result<T, String> {
 /// An export under way.
 struct Exporting {
     state: State,
-    /// What its reader has shown.
+    /// What was asked.
     parts: Parts,
+    /// Whose it is.
+    caller: Caller,
     visible: Visible,
     filter: Filter,
     order: Order,
@@ -224,7 +234,7 @@ impl Exporting {
             self.after = Some(next);
             page = self.page().await.map_err(|error| ExportError::Io(io::Error::other(error)))?;
             // His right may have ended meanwhile, and a workbook sends nothing that would tell that he is gone.
-            if sender.is_closed() || self.state.sees(&self.parts) != self.visible {
+            if sender.is_closed() || self.state.sees(&self.caller) != self.visible {
                 return Err(gone());
             }
         }

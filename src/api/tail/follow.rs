@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::event::own;
 use crate::store::{Filter, Found, Order, Query};
 
+use super::super::access::Caller;
 use super::super::cursor::{Place as Mark, Way};
 use super::super::events::push_event;
 use super::super::state::{AskError, State};
@@ -21,8 +22,10 @@ use super::{Pace, Place};
 /// A tail that goes along the log.
 pub(super) struct Follower {
     state: State,
-    /// The request that asked for it: who asked is asked for again and again.
+    /// The request that asked for it.
     parts: Parts,
+    /// Who asked, who is looked at again and again.
+    caller: Caller,
     filter: Filter,
     /// All below was looked at.
     below: u64,
@@ -31,8 +34,13 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(state: State, parts: Parts, Place { filter, below }: Place) -> Follower {
-        Follower { state, parts, filter, below, checked: None }
+    pub(super) fn new(
+        state: State,
+        parts: Parts,
+        caller: Caller,
+        Place { filter, below }: Place,
+    ) -> Follower {
+        Follower { state, parts, caller, filter, below, checked: None }
     }
 
     /// Follows until the reader leaves or may not read any more, the log cannot be read, its time is over, or all end.
@@ -85,13 +93,12 @@ impl Follower {
         }
     }
 
-    /// False when a token was taken back, or a role (THREATS Q04). Where much is told, this is not looked at for each message:
-    /// it counts as a request of its reader.
+    /// False when a token was taken back, or a role (THREATS Q04). Where much is told, this is not looked at for each message.
     async fn may_read(&mut self, pace: Pace) -> bool {
         if self.checked.is_none_or(|checked| checked.elapsed() >= pace.check) {
             self.state.look_at_tokens().await;
             self.checked = Some(Instant::now());
-            return self.state.sees(&self.parts) == self.filter.visible;
+            return self.state.sees(&self.caller) == self.filter.visible;
         }
         true
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Extract};
 use axum::http::header::CONTENT_TYPE;
@@ -22,6 +23,7 @@ use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::access::Caller;
 use super::parameters::{self, Question};
 use super::problem::{Problem, Wrong};
 use super::state::{State, busy};
@@ -66,18 +68,22 @@ struct Pace {
 }
 
 /// `GET /audit/v1/tail`.
-pub(super) async fn tail(Extract(state): Extract<State>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn tail(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let follower = asked(&state, &parts).map_err(Problem::parameters)?;
+    let place = asked(&state, &parts, &caller).map_err(Problem::parameters)?;
     let Some(turn) = state.inner.tails.turn() else {
         state.inner.metrics.limits_hit.with_label_values(&["tails_max"]).inc();
         return Err(busy());
     };
-    Ok(answer(Follower::new(state, parts, follower), turn, PACE))
+    Ok(answer(Follower::new(state, parts, caller, place), turn, PACE))
 }
 
 /// Which events, and below which sequence all have been seen; everything that is wrong otherwise.
-fn asked(state: &State, parts: &Parts) -> Result<Place, Vec<Wrong>> {
+fn asked(state: &State, parts: &Parts, caller: &Caller) -> Result<Place, Vec<Wrong>> {
     let query = parts.uri.query().unwrap_or("");
     let wrong: Vec<Wrong> = form_urlencoded::parse(query.as_bytes())
         .filter(|(name, _)| OF_PAGES.contains(&name.as_ref()))
@@ -92,7 +98,7 @@ fn asked(state: &State, parts: &Parts) -> Result<Place, Vec<Wrong>> {
         return Err(wrong);
     }
     let cursors = &state.inner.cursors;
-    let visible = state.sees(parts);
+    let visible = caller.sees();
     let Question { filter, .. } = parameters::read(query, &visible, cursors, state.inner.limits.page_max)?;
     let below = match parts.headers.get(&LAST_EVENT_ID) {
         None => state.newest().saturating_add(1),

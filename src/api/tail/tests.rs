@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::access::Need;
 use super::super::tests::{Memory, TOKEN, get, request, send, setup};
 use super::super::{State, router, serve};
 use super::*;
@@ -38,9 +39,10 @@ impl Seen {
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(id.map(|id| ("last-event-id", id)));
         let (parts, _) = request("GET", &format!("/audit/v1/tail?{query}"), &headers).into_parts();
-        let place = asked(state, &parts).unwrap();
+        let caller = caller(state, &parts);
+        let place = asked(state, &parts, &caller).unwrap();
         let turn = state.inner.tails.turn().unwrap();
-        let response = answer(Follower::new(state.clone(), parts, place), turn, pace);
+        let response = answer(Follower::new(state.clone(), parts, caller, place), turn, pace);
         Seen { body: response.into_body(), text: String::new(), id: String::new() }
     }
 
@@ -72,6 +74,12 @@ impl Seen {
 
 fn state(memory: &Arc<Memory>) -> State {
     State::new(setup(Arc::clone(memory) as Arc<dyn super::super::Reader>, Some(TOKEN)))
+}
+
+/// Who has sent this, as the guard finds out.
+fn caller(state: &State, parts: &Parts) -> Caller {
+    let lock = &state.inner.access.load().lock;
+    state.inner.door.known(lock, Need::Events, &parts.method, &parts.headers, None).unwrap()
 }
 
 #[tokio::test]
@@ -190,11 +198,12 @@ async fn a_reader_who_takes_nothing_costs_one_message_and_is_let_go() {
     let state = state(&memory);
     let (parts, _) =
         request("GET", "/audit/v1/tail", &[("authorization", &format!("Bearer {TOKEN}"))]).into_parts();
-    let place = asked(&state, &parts).unwrap();
+    let caller = caller(&state, &parts);
+    let place = asked(&state, &parts, &caller).unwrap();
     (0..5_000).for_each(|_| memory.add("MADE"));
     let (sender, receiver) = mpsc::channel(1);
     let pace = Pace { patience: Duration::from_millis(30), ..QUICK };
-    let run = Follower::new(state, parts, place).run(sender, pace);
+    let run = Follower::new(state, parts, caller, place).run(sender, pace);
     tokio::time::timeout(DEADLINE, run).await.expect("it ends");
     assert!(memory.asked.lock().is_empty(), "the log is not read for who takes nothing");
     drop(receiver);

@@ -101,6 +101,35 @@ async fn a_reader_who_goes_away_ends_his_export_and_may_begin_another() {
 }
 
 #[tokio::test]
+async fn an_export_is_one_request_of_its_reader_however_long_it_is() {
+    let mut setup = setup(Memory::with(1_603), Some(TOKEN));
+    setup.limits.admin_requests_max = 1;
+    let app = router(State::new(setup));
+    let bearer = format!("Bearer {TOKEN}");
+    let ask = async |path: &str| send(&app, request("GET", path, &[("authorization", &bearer)])).await;
+    for _ in 1..10 {
+        assert_eq!(ask("/audit/v1").await.status, 200);
+    }
+    // His last turn for a while.
+    let answer = ask("/audit/v1/export").await;
+    assert_eq!((answer.status.as_u16(), lines(&answer).len()), (200, 1_605));
+}
+
+// THREATS Q04, X03
+#[tokio::test]
+async fn an_export_whose_reader_may_not_read_any_more_breaks_off() {
+    let state = State::new(setup(Memory::with(1_603), Some(TOKEN)));
+    let bearer = format!("Bearer {TOKEN}");
+    let asked = request("GET", "/audit/v1/export", &[("authorization", &bearer)]);
+    let begun = TowerToHyperService::new(router(state.clone())).call(asked).await.unwrap();
+    assert_eq!(begun.status(), 200);
+    let admin = setup(Memory::with(0), Some("another-token-of-the-admin")).admin;
+    state.admit_by(&admin, &[7; 32]);
+    let error = begun.into_body().collect().await.expect_err("the connection is cut");
+    assert!(error.to_string().contains("broke off"), "{error}");
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_read_is_a_problem_and_no_empty_file() {
     let memory = Memory::with(1);
     *memory.failure.lock() = Some("the disk is gone".to_owned());

@@ -106,12 +106,19 @@ fn a_reader_sees_his_part_of_the_log_and_the_rest_is_as_if_it_were_not_there() {
     let (_, first) = office.get("/audit/v1/events?action=NOTE_ADDED&limit=1", HOLDER);
     let first: Value = serde_json::from_str(&first).unwrap();
     let cursor = first["pagination"]["nextCursor"].as_str().unwrap();
-    let parts: [(&str, &[&str], &[&str]); 5] = [
+    // Whom the log tells of when it tells of itself.
+    assert_eq!(office.ask("POST", "/audit/v1/session", &bearer(HOLDER)).0, 200);
+    office.token("told of", &["--grant", "auditor"]);
+    let told = office.told("TOKEN_CREATED", 1, HOLDER);
+    office.told("SIGNED_IN", 1, HOLDER);
+    let made = format!("target:token/{}", told[0]["target"]["id"].as_str().unwrap());
+    let parts: [(&str, &[&str], &[&str]); 6] = [
         ("organization", &["organization:acme"], &["n1", "n2"]),
         ("team", &["team:t1"], &["n1"]),
         ("target", &["target:note/n3"], &["n3"]),
         ("two", &["team:t2", "organization:other"], &["n2", "n3"]),
         ("none", &["organization:nowhere"], &[]),
+        ("own", &["actor:admin.token", "actor:earwitness", &made], &[]),
     ];
     let tokens = tokens(&office, parts.map(|(_, grants, _)| grants));
     for ((role, _, own), token) in parts.into_iter().zip(tokens) {

@@ -17,7 +17,7 @@ pub(super) fn raw(office: &Office, method: &str, target: &str, headers: &str) ->
     answer
 }
 
-fn sign_in(office: &Office, token: &str) -> String {
+pub(super) fn sign_in(office: &Office, token: &str) -> String {
     let answer = raw(office, "POST", "/audit/v1/session", &bearer(token));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let line = answer
@@ -73,6 +73,24 @@ fn a_session_reads_by_its_cookie_and_writes_only_from_its_own_page() {
     assert_eq!(office.ask("GET", "/audit/v1/events", &cookie).0, 401);
     office.told("SIGNED_IN", 1, HOLDER);
     assert_eq!(office.told("SIGNED_OUT", 1, HOLDER)[0]["actor"]["id"], "admin.token");
+}
+
+// THREATS Q14, Q18
+#[test]
+fn who_signs_in_with_what_is_not_known_is_slowed_down_and_told_of() {
+    let office = Office::open(&format!("token: {HOLDER}"));
+    let wrong = bearer(&"w".repeat(32));
+    let statuses: Vec<u16> = (0..40).map(|_| office.ask("POST", "/audit/v1/session", &wrong).0).collect();
+    assert!(statuses[..30].iter().all(|status| *status == 401), "{statuses:?}");
+    assert!(statuses[30..].contains(&429), "{statuses:?}");
+    // What is open is open to him, too.
+    let (status, me) = office.ask("GET", "/audit/v1/session", &wrong);
+    assert_eq!((status, me.contains("\"isSignedIn\":false")), (200, true), "{me}");
+    assert_eq!(office.ask("GET", "/healthz", "").0, 200);
+    let office = office.restarted();
+    let told = office.told("ACCESS_REFUSED", 1, HOLDER);
+    assert_eq!((told.len(), &told[0]["details"]["requests"]), (1, &json!(41)), "{told:?}");
+    assert_eq!(told[0]["details"]["asked"][0]["path"], "/audit/v1/session");
 }
 
 // THREATS Q04, Q13

@@ -76,13 +76,18 @@ pub(super) fn forget_sign_in() -> Option<HeaderValue> {
     HeaderValue::try_from(format!("{SIGN_IN_COOKIE}=; {RULES}; Max-Age=0")).ok()
 }
 
+/// True for methods that only read (RFC 9110 section 9.2.1), of those that some route here takes.
+pub(in crate::api::access) fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 /// Whether a request by cookie that changes something was made by our own page: a browser sends the cookie with what
 /// other pages ask for too (THREATS Q07). A page of another port of this host is another page.
 ///
 /// # Errors
 /// When it was not, or cannot be known to have been.
 pub(in crate::api::access) fn is_ours(method: &Method, headers: &HeaderMap) -> Result<(), Foreign> {
-    if [Method::GET, Method::HEAD].contains(method) {
+    if is_safe(method) {
         return Ok(());
     }
     if !headers.contains_key(OWN_HEADER) {

@@ -9,7 +9,7 @@ mod people;
 mod routes;
 mod sessions;
 
-pub(super) use cookie::{is_ours, of_request};
+pub(super) use cookie::{is_ours, is_safe, of_request};
 pub(in crate::api) use people::{receive, send};
 pub(in crate::api) use routes::{end, show, start};
 pub(super) use sessions::Sessions;

@@ -46,10 +46,8 @@ pub(in crate::api) async fn start(
 ) -> Result<Response, Problem> {
     match (caller.proof(), caller.session()) {
         (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_), None) => {}
-        (Proof::None, _) => {
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "Show a token: `Authorization: Bearer …`."));
-        }
-        (Proof::Place, _) => {
+        // No stranger comes so far with this method.
+        (Proof::Place | Proof::None, _) => {
             return Err(Problem::new(StatusCode::CONFLICT, "Nobody needs to sign in here."));
         }
         (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_), Some(_)) => {

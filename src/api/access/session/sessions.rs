@@ -36,13 +36,13 @@ impl Sessions {
         let secret = hex(&bits);
         let mut sessions = self.0.lock();
         sessions.retain(|_, session| session.is_good(now));
-        let own: Vec<_> = sessions.iter().filter(|(_, session)| session.caller.id == caller.id).collect();
+        let is_own = |session: &Session| session.caller.id == caller.id;
         // One whose token is everywhere signs out himself, and nobody else.
-        let from = if own.len() >= OWN_MAX { own } else { sessions.iter().collect() };
-        let longest_unused = from.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| **key);
-        let is_full = from.len() >= OWN_MAX && from.len() < sessions.len() || sessions.len() >= COUNT_MAX;
-        if let (true, Some(key)) = (is_full, longest_unused) {
-            sessions.remove(&key);
+        let is_own_full = sessions.values().filter(|session| is_own(session)).count() >= OWN_MAX;
+        if is_own_full || sessions.len() >= COUNT_MAX {
+            let from = sessions.iter().filter(|(_, session)| !is_own_full || is_own(session));
+            let longest_unused = from.min_by_key(|(_, session)| session.used).map(|(key, _)| *key);
+            longest_unused.and_then(|key| sessions.remove(&key));
         }
         sessions.insert(hash(secret.as_bytes()), Session { caller, since: now, used: now });
         Ok(Secret::new(secret))
@@ -55,6 +55,11 @@ impl Sessions {
         let session = sessions.get_mut(&key).filter(|session| session.is_good(now))?;
         session.used = now;
         Some((key, session.caller.clone()))
+    }
+
+    /// True while there is that session; looking at it is no use of it.
+    pub(in crate::api::access) fn has(&self, key: &[u8; 32], now: Instant) -> bool {
+        self.0.lock().get(key).is_some_and(|session| session.is_good(now))
     }
 
     /// Signs somebody out.
@@ -94,6 +99,9 @@ mod tests {
         check(720, false);
         let (other, later) = (sessions.start(Caller::neighbour(), start).unwrap(), start + IDLE);
         assert!(sessions.find(other.expose(), later).is_none());
+        let (key, _) = sessions.find(other.expose(), start + IDLE / 2).unwrap();
+        assert!(sessions.has(&key, later));
+        assert!(!sessions.has(&key, later + IDLE / 2), "having looked at it is no use of it");
         assert!(sessions.find("", start).is_none() && sessions.find(&"0".repeat(64), start).is_none());
         let (key, _) = sessions.find(other.expose(), start).unwrap();
         sessions.end(&key);
@@ -103,11 +111,16 @@ mod tests {
     #[test]
     fn there_are_never_more_sessions_than_fit_and_one_who_has_many_loses_his_own() {
         let (sessions, start) = (Sessions::default(), Instant::now());
-        let other = sessions.start(Caller::holder([0; 32]), start).unwrap();
         let mut last = None;
-        for n in 1..=3 * OWN_MAX as u64 {
-            last = Some(sessions.start(Caller::neighbour(), start + Duration::from_secs(n)).unwrap());
-        }
+        let mut fill = |sessions: &Sessions| {
+            for n in 1..=3 * OWN_MAX as u64 {
+                last = Some(sessions.start(Caller::neighbour(), start + Duration::from_secs(n)).unwrap());
+            }
+        };
+        fill(&sessions);
+        assert_eq!(sessions.0.lock().len(), OWN_MAX, "also where nobody else is signed in");
+        let other = sessions.start(Caller::holder([0; 32]), start).unwrap();
+        fill(&sessions);
         assert_eq!(sessions.0.lock().len(), OWN_MAX + 1);
         let now = start + Duration::from_secs(100);
         assert!(sessions.find(other.expose(), now).is_some());
