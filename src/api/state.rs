@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::store::{StoreError, Visible};
 use crate::telemetry::Metrics;
 
-use super::access::{Caller, Door, Read, Reads, SignIn, Tally, Turn, of_fate, of_reads, of_session};
+use super::access::{Caller, Door, Fate, Read, Reads, SignIn, Tally, Turn, of_fate, of_reads, of_session};
 use super::cursor::Cursors;
 use super::guard::Access;
 use super::problem::Problem;
@@ -170,9 +170,9 @@ impl State {
 
     /// Looks whether tokens were made or revoked, and tells of it.
     pub(super) async fn look_at_tokens(&self) {
-        for fate in self.inner.door.tokens.look().await {
-            (self.inner.tell)(of_fate(Uuid::now_v7(), Timestamp::now(), &fate));
-        }
+        let tell = Arc::clone(&self.inner.tell);
+        let tell = move |fate: &Fate| tell(of_fate(Uuid::now_v7(), Timestamp::now(), fate));
+        self.inner.door.tokens.look(tell).await;
     }
 
     /// True when nobody comes in without showing something.

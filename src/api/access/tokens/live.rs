@@ -19,7 +19,10 @@ pub(in crate::api) struct Tokens {
     path: Option<PathBuf>,
     list: ArcSwap<List>,
     looked: tokio::sync::Mutex<Option<Instant>>,
+    /// Never held while the disk is waited for: requests note here what they use.
     seen: Mutex<Seen>,
+    /// Whose turn it is to write; taken before `seen`.
+    writing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -48,23 +51,23 @@ impl Tokens {
             list: ArcSwap::default(),
             looked: tokio::sync::Mutex::new(None),
             seen: Mutex::new(seen),
+            writing: Mutex::default(),
         }
     }
 
-    /// Looks at the file again if that was not done within the last second; what has become of tokens since.
+    /// Looks at the file again if that was not done within the last second, and tells what has become of tokens since.
     ///
-    /// Dropped halfway, the next one looks.
-    pub(in crate::api) async fn look(self: &Arc<Tokens>) -> Vec<Fate> {
-        let Some(path) = self.path.clone() else { return Vec::new() };
+    /// Dropped halfway, it is told all the same, and the next one looks.
+    pub(in crate::api) async fn look(self: &Arc<Tokens>, tell: impl Fn(&Fate) + Send + 'static) {
+        let Some(path) = self.path.clone() else { return };
         // Whoever comes meanwhile waits: the first request of all must not find the door open.
         let mut looked = self.looked.lock().await;
         if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
-            return Vec::new();
+            return;
         }
         let own = Arc::clone(self);
-        let fates = tokio::task::spawn_blocking(move || own.look_at(&path)).await.unwrap_or_default();
+        let _ = tokio::task::spawn_blocking(move || own.look_at(&path, &tell)).await;
         *looked = Some(Instant::now());
-        fates
     }
 
     /// True when readers must show a token, as far as these have a say.
@@ -85,10 +88,10 @@ impl Tokens {
         }
     }
 
-    fn look_at(&self, path: &Path) -> Vec<Fate> {
+    fn look_at(&self, path: &Path, tell: &dyn Fn(&Fate)) {
         let (stamp, old) = (stamp(path), self.list.load());
         if stamp == old.stamp {
-            return Vec::new();
+            return;
         }
         let is_there = old.is_there || stamp.is_some();
         let file = match TokenFile::read(path) {
@@ -101,22 +104,24 @@ impl Tokens {
                 tracing::error!(%error, path = %path.display(), "the tokens cannot be read: the last good ones stay");
                 let by_hash = old.by_hash.clone();
                 self.list.store(Arc::new(List { stamp, is_there, by_hash }));
-                return Vec::new();
+                return;
             }
         };
         let fates = self.seen.lock().look_at(&file.tokens);
         let by_hash = file.tokens.into_iter().map(|token| (token.hash, Arc::new(token))).collect();
         self.list.store(Arc::new(List { stamp, is_there, by_hash }));
+        // Told first and then remembered: killed between the two, we tell twice, and never not at all.
+        fates.iter().for_each(tell);
         if !fates.is_empty() {
             self.remember();
         }
-        fates
     }
 
     fn remember(&self) {
         let Some(path) = &self.path else { return };
-        // Held while it is written: the last to write has written all.
-        let seen = self.seen.lock();
+        // One after the other: the last to write has written all.
+        let _turn = self.writing.lock();
+        let seen = self.seen.lock().clone();
         if let Err(error) = seen.write(path) {
             tracing::warn!(%error, path = %path.display(), "which tokens were used cannot be written");
         }
@@ -132,6 +137,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::config::Grant;
 
@@ -151,26 +158,33 @@ mod tests {
         .unwrap();
     }
 
+    /// What a look tells.
+    fn told(tokens: &Tokens, path: &Path) -> Vec<Fate> {
+        let told: Mutex<Vec<Fate>> = Mutex::default();
+        tokens.look_at(path, &|fate| told.lock().push(fate.clone()));
+        told.into_inner()
+    }
+
     #[test]
     fn a_changed_file_is_in_force_at_the_next_look_and_a_bad_one_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.tokens");
         let tokens = Tokens::new(Some(path.clone()));
-        assert!(tokens.look_at(&path).is_empty());
+        assert!(told(&tokens, &path).is_empty());
         assert!(!tokens.is_there());
         put(&path, &[token(1)]);
-        assert_eq!(tokens.look_at(&path), [Fate::Made(token(1))]);
+        assert_eq!(told(&tokens, &path), [Fate::Made(token(1))]);
         assert!(tokens.is_there() && tokens.find(&[1; 32], now()).is_some());
         assert!(tokens.find(&[2; 32], now()).is_none());
         let revoked = Token { revoked: Some(now()), ..token(1) };
         put(&path, &[revoked, token(2)]);
-        assert_eq!(tokens.look_at(&path).len(), 2);
+        assert_eq!(told(&tokens, &path).len(), 2);
         assert!(tokens.find(&[1; 32], now()).is_none() && tokens.find(&[2; 32], now()).is_some());
         std::fs::write(&path, "{").unwrap();
-        assert!(tokens.look_at(&path).is_empty());
+        assert!(told(&tokens, &path).is_empty());
         assert!(tokens.find(&[2; 32], now()).is_some());
         std::fs::remove_file(&path).unwrap();
-        tokens.look_at(&path);
+        told(&tokens, &path);
         assert!(tokens.is_there() && tokens.find(&[2; 32], now()).is_none(), "a removed file opens nothing");
     }
 
@@ -180,7 +194,7 @@ mod tests {
         let path = folder.path().join("data.tokens");
         std::fs::write(&path, "no tokens").unwrap();
         let tokens = Tokens::new(Some(path.clone()));
-        tokens.look_at(&path);
+        told(&tokens, &path);
         assert!(tokens.is_there() && tokens.find(&[0; 32], now()).is_none());
     }
 
@@ -190,11 +204,53 @@ mod tests {
         let path = folder.path().join("data.tokens");
         put(&path, &[token(1)]);
         let tokens = Arc::new(Tokens::new(Some(path.clone())));
-        assert_eq!(tokens.look().await.len(), 1);
+        let (sender, told) = mpsc::channel();
+        let look = async || {
+            let sender = sender.clone();
+            tokens.look(move |fate| sender.send(fate.clone()).unwrap()).await;
+            told.try_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(look().await.len(), 1);
         *tokens.looked.lock().await = Some(Instant::now() + Duration::from_secs(3_600));
         put(&path, &[token(1), token(2)]);
-        assert!(tokens.look().await.is_empty());
+        assert!(look().await.is_empty());
         *tokens.looked.lock().await = None;
-        assert_eq!(tokens.look().await, [Fate::Made(token(2))]);
+        assert_eq!(look().await, [Fate::Made(token(2))]);
+    }
+
+    #[tokio::test]
+    async fn what_becomes_of_tokens_is_told_before_it_is_remembered_and_also_when_the_one_who_looks_hangs_up()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tokens");
+        put(&path, &[token(1)]);
+        let tokens = Arc::new(Tokens::new(Some(path.clone())));
+        let (sender, told) = mpsc::channel();
+        let beside = path.clone();
+        let tell = move |fate: &Fate| sender.send((fate.clone(), Seen::read(&beside))).unwrap();
+        tokio::select! {
+            biased;
+            () = tokens.look(tell) => panic!("it waits for the disk"),
+            () = std::future::ready(()) => (),
+        }
+        let told = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(20)));
+        assert_eq!(told.await.unwrap().unwrap(), (Fate::Made(token(1)), Seen::default()));
+    }
+
+    #[test]
+    fn who_uses_a_token_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tokens");
+        put(&path, &[token(1)]);
+        let tokens = Tokens::new(Some(path.clone()));
+        told(&tokens, &path);
+        std::thread::scope(|scope| {
+            // A disk that takes its time.
+            let writing = tokens.writing.lock();
+            let writer = scope.spawn(|| tokens.remember());
+            while !writer.is_finished() && !tokens.seen.lock().used(&token(1).id, now()) {}
+            drop(writing);
+        });
+        assert!(!Seen::read(&path).used(&token(1).id, now()), "it is written with the rest");
     }
 }

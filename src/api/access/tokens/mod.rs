@@ -11,7 +11,7 @@ mod text;
 
 pub use file::{Token, TokenFault, TokenFile};
 pub(super) use live::Tokens;
-pub(super) use seen::Fate;
+pub(in crate::api) use seen::Fate;
 pub use seen::last_used;
 pub use text::{NewToken, fresh};
 pub(super) use text::{hash, is_whole};
