@@ -23,6 +23,7 @@ use super::super::events::json;
 use super::super::parameters::{Parameters, TIME, once, time};
 use super::super::problem::{Problem, Wrong};
 use super::super::reader::Reader;
+use super::super::shapes::query;
 use super::super::state::State;
 use super::{EVENTS_MAX, Family, named};
 
@@ -64,51 +65,38 @@ pub(in crate::api) async fn state_at(
     let thing = named(thing)?;
     let at = asked(query.as_deref().unwrap_or("")).map_err(Problem::parameters)?;
     let filter = Filter { visible: caller.sees(), ..Filter::default() };
-    let view = state.ask(move |reader, time_max| view(reader, &thing, filter, at, time_max)).await?;
+    let view = state.ask(move |reader, time_max| {
+        let began = Instant::now();
+        view(reader, &thing, filter, at, || time_max.saturating_sub(began.elapsed()))
+    });
+    let view = view.await?;
     Ok(json(serde_json::to_vec(&view).unwrap_or_default()))
 }
 
-fn asked(query: &str) -> Result<Timestamp, Vec<Wrong>> {
-    let (mut at, mut wrong) = (None, Vec::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(VALUES_MAX) {
-        let put = match (&*name, time(value.trim())) {
-            ("at", Some(read)) => once(&mut at, read),
-            ("at", None) => Err("is neither a time nor a date".to_owned()),
-            (_, _) => Err("is not a parameter".to_owned()),
-        };
-        if let Err(detail) = put {
-            let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-            wrong.push(Wrong { accepts: format!("`at`: {TIME}"), parameter: name, detail });
-        }
-    }
-    match at {
-        _ if !wrong.is_empty() => Err(wrong),
-        Some(at) => Ok(at),
-        None => Err(vec![Wrong::of("at", "is missing", TAKES)]),
-    }
+fn asked(text: &str) -> Result<Timestamp, Vec<Wrong>> {
+    let mut at = None;
+    query::read(text, TAKES, |_, value| once(&mut at, time(value).ok_or("is neither a time nor a date")?))?;
+    at.ok_or_else(|| vec![Wrong::of("at", "is missing", TAKES)])
 }
 
+/// `left` says how much time there is still.
 fn view(
     reader: &dyn Reader,
     thing: &Thing,
     filter: Filter,
     at: Timestamp,
-    time_max: Duration,
+    left: impl Fn() -> Duration,
 ) -> Result<View, StoreError> {
-    let began = Instant::now();
-    let family = Family::of(reader, thing, &filter, time_max / 2)?;
+    let family = Family::of(reader, thing, &filter, left() / 2)?;
     let filter = Filter { things: family.things, result: vec![Outcome::Success], ..filter };
     let mut state = Fields::at(at);
     let (mut after, mut is_cut) = (None, family.is_cut);
     loop {
-        let time_max = time_max.saturating_sub(began.elapsed());
-        let query =
-            Query { filter: filter.clone(), order: Order::Oldest, after, limit: EVENTS_MAX, time_max };
-        let page = reader.query(&query)?;
+        let (order, limit, time_max) = (Order::Oldest, EVENTS_MAX, left());
+        let page = reader.query(&Query { filter: filter.clone(), order, after, limit, time_max })?;
         page.events.iter().for_each(|found| state.take(&found.event));
         after = page.next;
-        let is_late = page.is_cut || began.elapsed() >= time_max;
-        if after.is_none() || is_late {
+        if after.is_none() || page.is_cut || left().is_zero() {
             is_cut |= after.is_some();
             break;
         }
@@ -164,17 +152,35 @@ impl Fields {
 
 /// What the route takes.
 pub(in crate::api) const TAKES: Parameters = &[("at", TIME)];
-const VALUES_MAX: usize = 20;
-const NAME_CHARS_MAX: usize = 60;
 /// Names of fields that differ.
 const FIELDS_MAX: usize = 2000;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use super::super::super::tests::Memory;
     use super::*;
     use crate::event::Change;
     use crate::store::fixture::event;
     use crate::value::json;
+
+    #[test]
+    fn all_the_time_there_is_is_used_and_no_more() {
+        let check = |seconds: u64, pages: usize| {
+            let memory = Memory::with(3 * EVENTS_MAX);
+            let left = Cell::new(Duration::from_secs(seconds));
+            let one_less = || left.replace(left.get().saturating_sub(Duration::from_secs(1)));
+            let thing = Thing { r#type: "booking".to_owned(), id: "b".to_owned() };
+            view(&*memory, &thing, Filter::default(), event(1).time, one_less).unwrap();
+            assert_eq!(memory.asked.lock().len(), 1 + pages, "{seconds}");
+        };
+        // The time is looked at before the links are, and on both sides of a page.
+        check(20, 3);
+        check(6, 3);
+        check(4, 2);
+        check(2, 1);
+    }
 
     fn changed(n: u64, field: &str, before: Option<Value>, after: Option<Value>) -> Event {
         let change = Change { field: field.to_owned(), pointer: None, label: None, before, after };

@@ -20,6 +20,7 @@ use super::access::Caller;
 use super::events::visible_event;
 use super::parameters::once;
 use super::problem::{Problem, Wrong};
+use super::shapes::query;
 use super::state::State;
 
 /// Who signs for the log, and proves. All but [`Notary::key`] and [`Notary::standing`] may block.
@@ -107,32 +108,22 @@ pub(super) async fn consistency(
     Ok(axum::Json(json!({ "data": { "from": from, "to": to, "hashes": hashes } })).into_response())
 }
 
-fn sizes_in(query: &str, size: u64) -> Result<(u64, u64), Vec<Wrong>> {
+fn sizes_in(text: &str, size: u64) -> Result<(u64, u64), Vec<Wrong>> {
     let accepts = format!("a whole number from 1 to {size}, the size of the log");
-    let (mut from, mut to, mut wrong) = (None, None, Vec::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(VALUES_MAX) {
+    let (mut from, mut to) = (None, None);
+    let known = [("from", accepts.as_str()), ("to", accepts.as_str())];
+    query::read(text, &known, |name, value| {
         let number = value.parse::<u64>().ok().filter(|number| (1..=size).contains(number));
-        let read = number.ok_or_else(|| "is no size that the log has had".to_owned());
-        let put = match &*name {
-            "from" => read.and_then(|number| once(&mut from, number)),
-            "to" => read.and_then(|number| once(&mut to, number)),
-            _ => Err("is not known here".to_owned()),
-        };
-        if let Err(detail) = put {
-            let accepts =
-                if matches!(&*name, "from" | "to") { accepts.clone() } else { "`from` and `to`".to_owned() };
-            wrong.push(Wrong { parameter: name.into_owned(), detail, accepts });
-        }
-    }
+        let place = if name == "from" { &mut from } else { &mut to };
+        once(place, number.ok_or("is no size that the log has had")?)
+    })?;
     let to = to.unwrap_or(size);
-    if wrong.is_empty() && from.is_none_or(|from| from > to) {
-        let detail = if from.is_none() { "is missing" } else { "is above `to`" };
-        wrong.push(Wrong { parameter: "from".to_owned(), detail: detail.to_owned(), accepts });
-    }
-    match from {
-        Some(from) if wrong.is_empty() => Ok((from, to)),
-        Some(_) | None => Err(wrong),
-    }
+    let detail = match from {
+        Some(from) if from <= to => return Ok((from, to)),
+        Some(_) => "is above `to`",
+        None => "is missing",
+    };
+    Err(vec![Wrong { parameter: "from".to_owned(), detail: detail.to_owned(), accepts }])
 }
 
 fn notary(state: &State) -> Result<Arc<dyn Notary>, Problem> {
@@ -149,7 +140,6 @@ fn text(body: String) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
 }
 
-const VALUES_MAX: usize = 8;
 /// What `consistency` takes.
 pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("from", "the smaller size, 1 or more"),

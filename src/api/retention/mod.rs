@@ -11,7 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::access::Caller;
+use super::parameters::once;
 use super::problem::{Problem, Wrong};
+use super::shapes::query;
 use super::state::State;
 
 /// Removes what may leave the log.
@@ -57,13 +59,7 @@ pub(super) async fn show(
     Extract(state): Extract<State>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let mut wrong = Vec::new();
-    for (name, _) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()).take(WRONG_MAX) {
-        wrong.push(is_none(&name, "nothing: this address has no parameters"));
-    }
-    if !wrong.is_empty() {
-        return Err(Problem::parameters(wrong));
-    }
+    query::none(query.as_deref())?;
     answer(retain(&state)?.plan().await)
 }
 
@@ -79,26 +75,13 @@ pub(super) async fn pass(
 }
 
 fn confirmed(query: &str) -> Result<Option<String>, Vec<Wrong>> {
-    let (mut confirmed, mut wrong) = (None, Vec::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(WRONG_MAX) {
+    let mut confirmed = None;
+    query::read(query, PARAMETERS, |_, value| {
         let is_id = value.len() == 16 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-        match &*name {
-            "confirm" if confirmed.is_some() => {
-                wrong.push(Wrong { detail: "stands twice".to_owned(), ..is_none("confirm", CONFIRM) });
-            }
-            "confirm" if is_id => confirmed = Some(value.to_ascii_lowercase()),
-            "confirm" => {
-                wrong.push(Wrong { detail: "is no plan's id".to_owned(), ..is_none("confirm", CONFIRM) });
-            }
-            name => wrong.push(is_none(name, CONFIRM)),
-        }
-    }
-    if wrong.is_empty() { Ok(confirmed) } else { Err(wrong) }
-}
-
-fn is_none(name: &str, accepts: &str) -> Wrong {
-    let parameter = name.chars().take(NAME_CHARACTERS_MAX).collect();
-    Wrong { parameter, detail: "is not a parameter".to_owned(), accepts: accepts.to_owned() }
+        let id = is_id.then(|| value.to_ascii_lowercase());
+        once(&mut confirmed, id.ok_or("is no plan's id")?)
+    })?;
+    Ok(confirmed)
 }
 
 fn retain(state: &State) -> Result<Arc<dyn Retain>, Problem> {
@@ -124,8 +107,6 @@ fn answer(told: Result<Retained, NotRetained>) -> Result<Response, Problem> {
 /// What the second takes; the first takes nothing.
 pub(super) const PARAMETERS: &[(&str, &str)] = &[("confirm", CONFIRM)];
 const CONFIRM: &str = "confirm, once: `plan.id` of GET /audit/v1/retention";
-const NAME_CHARACTERS_MAX: usize = 60;
-const WRONG_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -151,7 +132,7 @@ mod tests {
             assert_eq!(confirmed(query), Ok(expected), "{query}");
         }
         for (query, expected) in [
-            ("confirm=", "confirm is no plan's id"),
+            ("confirm=", "confirm is empty"),
             ("confirm=yes", "confirm is no plan's id"),
             ("confirm=0123456789abcdef&confirm=0123456789abcdef", "confirm stands twice"),
             ("force=1", "force is not a parameter"),
@@ -159,6 +140,7 @@ mod tests {
             let wrong = confirmed(query).unwrap_err();
             assert_eq!(format!("{} {}", wrong[0].parameter, wrong[0].detail), expected);
         }
-        assert_eq!(confirmed(&"x=1&".repeat(1_000)).unwrap_err().len(), WRONG_MAX);
+        let late = format!("confirm={}&{}x=1", "0123456789abcdef", "&".repeat(100));
+        assert_eq!(confirmed(&late).unwrap_err()[0].parameter, "x", "nothing behind is overlooked");
     }
 }

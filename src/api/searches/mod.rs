@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::access::Caller;
 use super::problem::{Problem, Wrong};
+use super::shapes::query;
 use super::state::State;
 pub(super) use kept::Searches;
 use kept::{NotKept, Search};
@@ -29,11 +30,7 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let query = query.unwrap_or_default();
-    if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).next() {
-        let name: String = name.chars().take(NAME_CHARACTERS_MAX).collect();
-        return Err(wrong(&name, "is not a parameter", "nothing: this address has no parameters"));
-    }
+    query::none(query.as_deref())?;
     let data = work(state, caller, |searches, reader| searches.of(reader)).await?;
     Ok(axum::Json(View { data }).into_response())
 }

@@ -1,6 +1,6 @@
-//! Query strings with a few parameters, read as strictly as that of the events.
+//! Query strings with a few parameters or none, read as strictly as that of the events.
 
-use super::super::problem::Wrong;
+use super::super::problem::{Problem, Wrong};
 
 /// Hands each parameter to `take`.
 ///
@@ -24,8 +24,7 @@ pub(in crate::api) fn read(
             Some(_) => take(&name, value),
         };
         if let Err(detail) = taken {
-            let all = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-            let accepts = row.map_or_else(all, |(_, accepts)| (*accepts).to_owned());
+            let accepts = row.map_or_else(|| names(known), |(_, accepts)| (*accepts).to_owned());
             wrong.push(Wrong { parameter: name.chars().take(60).collect(), detail, accepts });
             if wrong.len() == WRONG_MAX {
                 break;
@@ -33,6 +32,21 @@ pub(in crate::api) fn read(
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Of an address that takes no parameters.
+///
+/// # Errors
+/// When there is one.
+pub(in crate::api) fn none(query: Option<&str>) -> Result<(), Problem> {
+    read(query.unwrap_or(""), &[], |_, _| Ok(())).map_err(Problem::parameters)
+}
+
+fn names(known: &[(&str, &str)]) -> String {
+    match known {
+        [] => "nothing: this address has no parameters".to_owned(),
+        known => known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// A whole number in these bounds.
