@@ -3,6 +3,7 @@
 import * as api from './data/api.js';
 import * as session from './data/session.js';
 import { forget, learn, times } from './data/counts.js';
+import { isOfReading } from './data/events.js';
 import { Feed, HELD_MAX } from './data/feed.js';
 import { write } from './data/search.js';
 import { chart } from './views/chart.js';
@@ -67,14 +68,14 @@ class Page {
   /** A new search: a new feed. */
   open() {
     this.feed?.close();
-    const feed = new Feed(state.search, (what) => this.feed === feed && this.heard(what));
+    const feed = new Feed(state.search, (what, found) => this.feed === feed && this.heard(what, found));
     this.feed = feed;
     this.counted = null;
     this.showList();
     feed.more();
   }
 
-  heard(what) {
+  heard(what, found) {
     if (what === 'failed' && (this.feed.failure ?? this.feed.lost)?.kind === 'signIn') return this.askToken(this.feed.failure ?? this.feed.lost);
     if (what === 'more') {
       refused = null;
@@ -84,7 +85,7 @@ class Page {
       this.shown = this.feed.events.length;
       if (this.feed.events.length && this.place.list.contains(this.waiting)) this.waiting.remove();
       if (!this.feed.events.length) this.showList();
-    } else if (what === 'newer') this.arrived();
+    } else if (what === 'newer') this.arrived(found);
     else if (what === 'failed' && !this.feed.events.length) this.showList();
     this.showBand();
     this.showEnd();
@@ -110,13 +111,15 @@ class Page {
   }
 
   /** Newer events slide in where somebody looks at the top; elsewhere they wait, and nothing moves under the eyes. */
-  arrived() {
-    forget();
+  arrived(found) {
+    // To count anew is to read, of which the log tells: what tells of reading alone is no reason for it, or it never ended.
+    const isNews = found.some((event) => !isOfReading(event));
+    if (isNews) forget();
     const n = this.feed.newer.length;
     learn(this.feed.newer);
     if (scrollY < 80 || state.view === 'overview') this.showNewer();
     const now = Date.now();
-    if (now - (this.told_at ?? 0) < TOLD_MS) return;
+    if (!isNews || now - (this.told_at ?? 0) < TOLD_MS) return;
     this.told_at = now;
     tell(t('live.arrived', { n }));
     this.showStrip();

@@ -17,8 +17,15 @@ export class Refused extends Error {
 
 export const hasToken = () => Boolean(token());
 
+/** What was not there, or not for him, may be there for another reader. */
+function unlearn() {
+  absent.clear();
+  routes = null;
+}
+
 /** Shows this token from now on. */
 export function takeToken(text) {
+  unlearn();
   try {
     sessionStorage.setItem(TOKEN, text);
   } catch {
@@ -28,6 +35,7 @@ export function takeToken(text) {
 }
 
 export function dropToken() {
+  unlearn();
   held = null;
   try {
     sessionStorage.removeItem(TOKEN);

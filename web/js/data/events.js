@@ -17,6 +17,9 @@ const SIGNS = [
 /** True for what Earwitness tells of itself: starts, gaps, reloads. */
 const isOwn = (event) => event.source === 'EARWITNESS' && String(event.rule?.id).startsWith('earwitness/');
 
+/** True where the log tells who has read it, or was refused. */
+export const isOfReading = (event) => isOwn(event) && event.rule.id === 'earwitness/read';
+
 /** True where the log tells that something is missing from it. */
 export const isGap = (event) => event.action === 'CHANGED_UNSEEN' || (event.action === 'RECORDING_GAP' && isOwn(event));
 

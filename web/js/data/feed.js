@@ -20,7 +20,7 @@ export const HELD_MAX = 20_000;
 const EMPTY_MAX = 20;
 
 export class Feed {
-  /** `changed(what)` is called with `loading`, `more`, `newer`, `failed` or `online`. */
+  /** `changed(what, found)` is called with `loading`, `more`, `newer`, `failed` or `online`; `found` are the newer ones. */
   constructor(search, changed) {
     this.parameters = ask(search, Date.now());
     this.changed = changed;
@@ -66,7 +66,7 @@ export class Feed {
   put(found) {
     this.newer.unshift(...found);
     if (this.events.length + this.newer.length > HELD_MAX || this.newer.length > NEWER_MAX) this.isBroken = true;
-    if (found.length) this.changed('newer');
+    if (found.length) this.changed('newer', found);
   }
 
   /** The newest sequence number that is held. */
