@@ -4,6 +4,7 @@
 //! tree, in one allocation. What somebody sends may have a hundred thousand; from [`FEW_MAX`] on it is a
 //! tree, so that no order of names makes inserting slow.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map};
 use std::ops::Index;
 use std::{fmt, slice, vec};
@@ -141,10 +142,10 @@ impl Map {
     /// Members in the order in which they were sent; of two with one name the last stays. `tell` hears of each
     /// that is replaced: its name, and what stands there instead.
     pub(crate) fn from_sent(mut sent: Vec<Member>, mut tell: impl FnMut(&str, &Value, &Value)) -> Map {
-        let is_sorted = sent.is_sorted_by(|(one, _), (next, _)| one < next);
+        let is_sorted = sent.is_sorted_by(|(one, _), (next, _)| order(one, next).is_lt());
         if !is_sorted {
             // Stable: of two with one name the first stays in front.
-            sent.sort_by(|(one, _), (other, _)| one.cmp(other));
+            sent.sort_by(|(one, _), (other, _)| order(one, other));
             sent.dedup_by(|(next, value), (name, kept)| {
                 let is_same = next == name;
                 if is_same {
@@ -165,6 +166,15 @@ impl Map {
             self.0 = Members::Many(std::mem::take(few).into_iter().collect());
         }
         &mut self.0
+    }
+}
+
+/// The order of names, by their bytes; most differ in the first four.
+fn order(one: &Text, other: &Text) -> Ordering {
+    let first = |name: &Text| name.as_bytes().first_chunk::<4>().map(|first| u32::from_be_bytes(*first));
+    match (first(one), first(other)) {
+        (Some(own), Some(its)) if own != its => own.cmp(&its),
+        _ => one.cmp(other),
     }
 }
 

@@ -20,6 +20,7 @@ from expect import pretty
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POLL_S = 0.05
+UNTOLD = {"EARWITNESS_RETENTION_DISK_MAX": "100"}
 
 
 def free_port():
@@ -42,8 +43,8 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=self._log_file,
             stderr=subprocess.STDOUT,
-            # Only the file configures Earwitness here, whatever the shell around has set.
-            env={name: value for name, value in os.environ.items() if not name.startswith("EARWITNESS_")},
+            # Only the file configures Earwitness here, whatever the shell around has set; how full this disk is, is not to be told.
+            env={name: value for name, value in os.environ.items() if not name.startswith("EARWITNESS_")} | UNTOLD,
         )
 
     def wait_until(self, what, condition, limit_s=20):

@@ -7,12 +7,12 @@
 
 pub(super) mod lines;
 mod number;
-
-use memchr::memchr2;
+mod plain;
 
 use super::Doubtful;
 use crate::event::NoteCode;
 use crate::value::{Map, Text, Value};
+use plain::plain_len;
 
 /// A value, and where it is doubtful.
 #[derive(Debug)]
@@ -68,16 +68,6 @@ enum Frame {
 enum Step {
     Value(Value),
     Opened,
-}
-
-/// How many bytes stand before a quote, an escape or a control character; the whole is looked at by the block,
-/// because most of what is read is the inside of strings.
-fn plain_len(bytes: &[u8]) -> usize {
-    let end = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
-    let plain = bytes.get(..end).unwrap_or_default();
-    let least = plain.iter().fold(u8::MAX, |least, byte| least.min(*byte));
-    let is_control = |byte: &u8| *byte < 0x20;
-    if is_control(&least) { plain.iter().position(is_control).unwrap_or(end) } else { end }
 }
 
 impl Reader<'_> {

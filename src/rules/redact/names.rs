@@ -17,15 +17,45 @@ pub(super) fn fold(name: &str) -> String {
 /// A name's mark, made of its length and its ends: nearly all names of a body have one that no secret's has, go
 /// no further, and are not folded for it. `None` where it cannot be told without folding.
 pub(super) fn mark_of(name: &str) -> Option<Mark> {
-    if !name.is_ascii() {
+    let (mut length, mut classes) = (0, 0);
+    for byte in name.bytes() {
+        classes |= CLASSES[usize::from(byte)];
+        length += usize::from(is_kept(&byte));
+    }
+    if classes & FOREIGN != 0 {
         return None;
     }
-    let is_kept = |byte: &u8| !matches!(byte, b'_' | b'-' | b' ' | b'[' | b']');
-    let length = name.bytes().filter(is_kept).count();
     let (first, last) = (name.bytes().find(is_kept), name.bytes().rfind(is_kept));
     let lower = |byte: Option<u8>| byte.unwrap_or_default().to_ascii_lowercase();
     Some(Mark(bit_of(length, lower(first), lower(last))))
 }
+
+fn is_kept(byte: &u8) -> bool {
+    CLASSES[usize::from(*byte)] & DROPPED == 0
+}
+
+/// A byte that folding leaves out.
+const DROPPED: u8 = 1;
+/// A byte of a character that is not ASCII.
+const FOREIGN: u8 = 2;
+
+/// The class of each byte; 0 for most.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut foreign = 128;
+    while foreign < 256 {
+        classes[foreign] = FOREIGN;
+        foreign += 1;
+    }
+    let mut at = 0;
+    while at < LEFT_OUT.len() {
+        classes[LEFT_OUT[at] as usize] = DROPPED;
+        at += 1;
+    }
+    classes
+};
+
+const LEFT_OUT: &[u8] = b"_- []";
 
 /// The mark of a name.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +99,7 @@ pub(super) fn with_folded<T>(name: &str, look: impl FnOnce(&[u8]) -> T) -> T {
     }
     let mut folded = [0; NAME_BYTES_MAX];
     let mut length = 0;
-    for byte in name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' ' | b'[' | b']')) {
+    for byte in name.bytes().filter(is_kept) {
         folded[length] = byte.to_ascii_lowercase();
         length += 1;
     }
