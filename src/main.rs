@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => app::restore(args),
         Command::Doctor(args) => app::doctor(args),
         Command::Token(args) => app::token(args),
+        Command::Link(args) => app::link(args),
         Command::Check(args) => cli::check(args),
         Command::Schema(args) => cli::schema(args),
         Command::Test(args) => cli::test(args),

@@ -21,6 +21,7 @@
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
 //! | `GET /audit/v1/session/oidc`, `…/callback` | sign in at a provider of identities |
+//! | `GET`, `POST /audit/v1/links`, `DELETE …/{id}` | links to the viewer, for one thing or person each |
 //! | `GET /audit/v1/retention` | what may leave the log, and what would leave it now |
 //! | `POST /audit/v1/retention/pass` | what may leave is removed now |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
@@ -42,6 +43,7 @@ mod events;
 pub mod fuzzing;
 mod guard;
 mod history;
+mod links;
 mod listen;
 mod openapi;
 mod page;
@@ -61,7 +63,7 @@ mod tail;
 mod tests;
 mod turn;
 
-pub use access::{NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
+pub use access::{LINK_COMMAND, Link, NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
 pub use events::sealed;
 pub use listen::serve;
 pub use proofs::{Notary, Standing};
@@ -74,7 +76,7 @@ pub use state::{Readiness, RulesState, Setup, State, Tell};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use access::session;
 use problem::Problem;
@@ -122,6 +124,11 @@ pub fn router(state: State) -> Router {
         )
         .route("/audit/v1/session/oidc", get(session::send))
         .route("/audit/v1/session/oidc/callback", get(session::receive))
+        .route(
+            "/audit/v1/links",
+            get(links::list).post(links::create).fallback(async || Problem::method("GET,HEAD,POST")),
+        )
+        .route("/audit/v1/links/{id}", delete(links::revoke).fallback(async || Problem::method("DELETE")))
         .route("/metrics", get(status::metrics))
         .route("/healthz", get(status::health))
         .route("/readyz", get(status::ready))

@@ -116,6 +116,8 @@ pub(super) struct Inner {
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(super) access: ArcSwap<Access>,
     pub(super) door: Door,
+    /// Where people's browsers find the viewer, where that is known.
+    pub(super) address: Option<String>,
     /// The way in by a provider, where there is one.
     pub(super) sign_in: Option<SignIn>,
     reads: Reads,
@@ -142,6 +144,7 @@ impl State {
         let inner = Inner {
             access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
             door: Door::new(&setup.admin, &setup.limits),
+            address: setup.admin.address.clone(),
             sign_in: setup.admin.oidc.as_ref().and_then(|oidc| SignIn::new(oidc, &setup.key)),
             reads: Reads::default(),
             tell: setup.tell,

@@ -182,6 +182,8 @@ Earwitness: the audit log of an application that has none.
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
   GET /audit/v1/session       who am I; POST signs in, DELETE signs out
   GET /audit/v1/session/oidc  sign in at the provider, for browsers
+  GET /audit/v1/links         links to the viewer; POST ?target= or ?actor= &for= makes one,
+                              DELETE …/{id} revokes one
   GET /audit/v1/retention     what may leave the log, and what would leave it now
   POST /audit/v1/retention/pass  what may leave is removed now; confirm
   POST /audit/v1/reload       rules and configuration are loaded anew

@@ -18,7 +18,7 @@ mod serve;
 mod service;
 mod witness;
 
-pub use access::token;
+pub use access::{link, token};
 pub use backup::{backup, restore};
 pub use demo::demo;
 pub use doctor::doctor;

@@ -5,6 +5,7 @@
 
 mod blind;
 mod explain;
+mod link;
 mod packs;
 mod reading;
 mod replay;
@@ -14,6 +15,7 @@ mod token;
 
 pub use blind::{BlindspotsArgs, blind_spots};
 pub use explain::explain;
+pub use link::{LinkArgs, LinkCommand, LinkCreateArgs};
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
     BackupArgs, DoctorArgs, ExportArgs, ImportArgs, KeysAct, KeysArgs, QueryArgs, ReindexArgs, RestoreArgs,
@@ -100,6 +102,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Make, list and revoke the tokens by which people and programs read the log.
     Token(TokenArgs),
+    /// Make links to the viewer, each for one thing or one person.
+    Link(LinkArgs),
     /// Show what may leave the log and what would leave it now; or let it leave.
     #[command(after_help = "Example:\n  earwitness retention --config earwitness.yaml --dry-run")]
     Retention(RetentionArgs),

@@ -86,12 +86,12 @@ fn grant(text: &str) -> Result<Grant, String> {
     Grant::parse(text).ok_or_else(|| format!("a grant is {GRANTS}"))
 }
 
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     let is_name = !text.trim().is_empty() && text.chars().count() <= 100 && !text.contains(char::is_control);
     is_name.then(|| text.to_owned()).ok_or_else(|| "a name has 1 to 100 characters".to_owned())
 }
 
-fn lifetime(text: &str) -> Result<Lifetime, String> {
+pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     if text == "never" {
         return Ok(Lifetime(None));
     }

@@ -47,6 +47,8 @@ class Page {
     addEventListener('scroll', () => this.fit(), { passive: true });
     addEventListener('resize', () => this.fit());
     addEventListener('popstate', take);
+    // A link that is pasted into this very page.
+    addEventListener('hashchange', () => location.hash.startsWith('#link=') && location.reload());
     document.addEventListener('click', (event) => follow(event));
     document.addEventListener('visibilitychange', () => this.look());
   }
@@ -368,7 +370,8 @@ function turnTheme() {
   kept.write('theme', next);
 }
 
-let refused = session.refusal();
+// A link that is good no more is one more way in which signing in comes to nothing.
+let refused = session.takeLink() ? 'link' : session.refusal();
 const page = new Page();
 listenToKeys(page);
 take();

@@ -21,5 +21,7 @@ pub(super) use need::Need;
 pub(super) use oidc::{CALLBACK, SignIn};
 pub(super) use reads::{Read, Reads, Tally};
 pub(super) use tokens::Fate;
-pub use tokens::{NewToken, Token, TokenFault, TokenFile, fresh as fresh_token, last_used};
+pub use tokens::{
+    LINK_COMMAND, Link, NewToken, Token, TokenFault, TokenFile, fresh as fresh_token, last_used,
+};
 pub(super) use told::{Turn, of_fate, of_reads, of_session};

@@ -97,6 +97,9 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1/session", Need::Nothing),
     ("/audit/v1/session/oidc", Need::Nothing),
     ("/audit/v1/session/oidc/callback", Need::Nothing),
+    // Who makes one sees what it shows, which the route looks at; these see which there are, and revoke them.
+    ("/audit/v1/links", Need::Staff),
+    ("/audit/v1/links/{id}", Need::Staff),
     ("/audit/v1/retention", Need::Staff),
     ("/audit/v1/retention/pass", Need::Operator),
     ("/audit/v1/reload", Need::Operator),

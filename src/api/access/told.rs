@@ -9,10 +9,13 @@ use super::reads::Tally;
 use super::tokens::{Fate, Token};
 use crate::event::own::{self, Own};
 use crate::event::{Actor, Assurance, Event, Outcome, Target};
-use crate::value::json;
+use crate::value::{Map, json};
 
-/// Of a token that was made or revoked. Who did it, the file does not tell: whoever can write it.
+/// Of a token that was made or revoked. Who did it, the file does not tell: whoever can write it. Of a link, it does.
 pub(in crate::api) fn of_fate(id: Uuid, now: Timestamp, fate: &Fate) -> Event {
+    if let Some(event) = of_link(id, now, fate) {
+        return event;
+    }
     let (action, title, text, token) = match fate {
         Fate::Made(token) => (
             "TOKEN_CREATED",
@@ -23,6 +26,8 @@ pub(in crate::api) fn of_fate(id: Uuid, now: Timestamp, fate: &Fate) -> Event {
         Fate::Revoked(token) => {
             ("TOKEN_REVOKED", "Token revoked", format!("The token {} was revoked", named(token)), Some(token))
         }
+        // A link, which has its own words below.
+        Fate::Opened(token) => ("LINK_OPENED", "Link opened", named(token), Some(token)),
         Fate::Gone(id) => {
             let text = format!("The token {id} is in the file of the tokens no more");
             ("TOKEN_REMOVED", "Token removed", text, None)
@@ -30,17 +35,11 @@ pub(in crate::api) fn of_fate(id: Uuid, now: Timestamp, fate: &Fate) -> Event {
     };
     let own = Own { id, time: now, rule: "token", action, title, text, result: Outcome::Success };
     let target = match fate {
-        Fate::Made(token) | Fate::Revoked(token) => (token.id.clone(), Some(token.name.clone())),
+        Fate::Made(token) | Fate::Revoked(token) | Fate::Opened(token) => {
+            (token.id.clone(), Some(token.name.clone()))
+        }
         Fate::Gone(id) => (id.clone(), None),
     };
-    let details = token.into_iter().flat_map(|token| {
-        let grants: Vec<String> = token.grants.iter().map(ToString::to_string).collect();
-        let time = |time: Option<Timestamp>| time.map(|time| json!(time.to_string()));
-        let expires = time(token.expires).map(|at| ("expires", at));
-        let revoked = time(token.revoked).map(|at| ("revoked", at));
-        let made = time(Some(token.created)).map(|at| ("created", at));
-        [Some(("grants", json!(grants))), made, expires, revoked].into_iter().flatten()
-    });
     Event {
         category: Some(CATEGORY.to_owned()),
         actor: own::system("earwitness token"),
@@ -50,9 +49,61 @@ pub(in crate::api) fn of_fate(id: Uuid, now: Timestamp, fate: &Fate) -> Event {
             name: target.1,
             ..Target::default()
         }),
-        details: details.map(|(name, value)| (name.to_owned(), value)).collect(),
+        details: token.map(details).unwrap_or_default(),
         ..own::event(own)
     }
+}
+
+/// Of a link: by whom it was made or revoked stands in the file. Who opens one is known by nothing but the link.
+fn of_link(id: Uuid, now: Timestamp, fate: &Fate) -> Option<Event> {
+    let (Fate::Made(token) | Fate::Revoked(token) | Fate::Opened(token)) = fate else { return None };
+    let link = token.link.as_ref()?;
+    let name = named(token);
+    let (action, title, text, by) = match fate {
+        Fate::Made(_) => {
+            let text = format!("The link {name} was made: {}", may(token));
+            ("LINK_CREATED", "Link made", text, Some(link.by.as_str()))
+        }
+        Fate::Revoked(_) => {
+            let by = link.revoked_by.as_deref().unwrap_or("earwitness token");
+            ("LINK_REVOKED", "Link revoked", format!("The link {name} was revoked"), Some(by))
+        }
+        Fate::Opened(_) => {
+            ("LINK_OPENED", "Link opened", format!("The link {name} was opened for the first time"), None)
+        }
+        Fate::Gone(_) => return None,
+    };
+    let own = Own { id, time: now, rule: "link", action, title, text, result: Outcome::Success };
+    let actor = match by {
+        None => Actor { r#type: "unknown".to_owned(), ..Actor::default() },
+        Some(command) if command.starts_with("earwitness ") => own::system(command),
+        // The listener has checked who he is before it wrote this down.
+        Some(reader) => Actor {
+            r#type: "user".to_owned(),
+            id: Some(reader.to_owned()),
+            assurance: Assurance::Verified,
+            ..Actor::default()
+        },
+    };
+    let target = Target {
+        r#type: "link".to_owned(),
+        id: Some(token.id.clone()),
+        name: Some(token.name.clone()),
+        ..Target::default()
+    };
+    let category = Some(CATEGORY.to_owned());
+    Some(Event { category, actor, target: Some(target), details: details(token), ..own::event(own) })
+}
+
+/// What a token was made for, and until when.
+fn details(token: &Token) -> Map {
+    let grants: Vec<String> = token.grants.iter().map(ToString::to_string).collect();
+    let time = |time: Option<Timestamp>| time.map(|time| json!(time.to_string()));
+    let expires = time(token.expires).map(|at| ("expires", at));
+    let revoked = time(token.revoked).map(|at| ("revoked", at));
+    let made = time(Some(token.created)).map(|at| ("created", at));
+    let all = [Some(("grants", json!(grants))), made, expires, revoked].into_iter().flatten();
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Of somebody who signed in or out.

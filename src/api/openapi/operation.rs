@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, HttpMethod, Ref, Required, ResponseBuilder};
 
 use super::super::access::Need;
 use super::super::shapes::{EXPORT_PARAMETERS, calcom, google};
-use super::super::{blind, counts, history, parameters, proofs, retention};
+use super::super::{blind, counts, history, links, parameters, proofs, retention};
 use super::schema;
 
 /// What a route does with a method.
@@ -233,6 +233,13 @@ pub(super) const ALL: &[Row] = &[
         ..get("/audit/v1/searches/{name}", "Saves a search: what stands behind `?`", Answer::Empty)
     },
     Row { method: Method::Delete, ..get("/audit/v1/searches/{name}", "Forgets a search", Answer::Empty) },
+    get("/audit/v1/links", "Which links to the viewer there are", Answer::Json("Object")),
+    Row {
+        method: Method::Post,
+        query: &[links::PARAMETERS],
+        ..get("/audit/v1/links", "Makes a link to the viewer", Answer::Json("Object"))
+    },
+    Row { method: Method::Delete, ..get("/audit/v1/links/{id}", "Revokes a link", Answer::Empty) },
     get("/audit/v1/session", "Who asks", Answer::Json("Object")),
     Row {
         method: Method::Post,

@@ -47,6 +47,8 @@ fn answer(path: &str, asked: &HeaderMap) -> Response {
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (VARY, HeaderValue::from_static("Accept-Encoding")),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        // The address of a link may get into a search engine's hands; the page behind it is none to be found.
+        (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
     ];
     if names(asked, &IF_NONE_MATCH, |tag| tag.as_bytes() == file.tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();

@@ -87,6 +87,7 @@ async fn a_browser_may_run_nothing_but_the_files_of_the_page() {
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(headers["x-robots-tag"], "noindex", "{path}");
         assert_eq!(headers["cache-control"], "no-cache", "{path}");
     }
 }

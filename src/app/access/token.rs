@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::api::{self, NewToken, Token, TokenFault, TokenFile};
 use crate::cli::{Exit, TokenArgs, TokenCommand, TokenCreateArgs, TokensAt, show, visible};
-use crate::config::{Config, environment};
+use crate::config::{Admin, Config, environment};
 
 /// Does what was asked for.
 ///
@@ -22,17 +22,24 @@ pub fn token(args: &TokenArgs) -> Result<Exit> {
     }
 }
 
+/// Where tokens are.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// What the configuration says of the listener; `None` where only the file was named.
+    pub(super) admin: Option<Admin>,
+}
+
 /// Does that with the file that the arguments mean.
 fn with(at: &TokensAt, work: impl FnOnce(&Path) -> Result<()>) -> Result<Exit> {
-    let Some(path) = path(at)? else { return Ok(Exit::Wrong) };
+    let Some(Place { path, .. }) = place(at)? else { return Ok(Exit::Wrong) };
     work(&path).with_context(|| format!("the file of the tokens, {}", path.display()))?;
     Ok(Exit::Done)
 }
 
-/// The file that the arguments mean; `None` when the configuration is wrong, which has been shown.
-fn path(at: &TokensAt) -> Result<Option<PathBuf>> {
+/// What the arguments mean; `None` when the configuration is wrong, which has been shown.
+pub(super) fn place(at: &TokensAt) -> Result<Option<Place>> {
     if let Some(file) = &at.file {
-        return Ok(Some(file.clone()));
+        return Ok(Some(Place { path: file.clone(), admin: None }));
     }
     let config = match Config::load(at.config.as_deref(), environment()) {
         Ok(config) => config,
@@ -41,7 +48,8 @@ fn path(at: &TokensAt) -> Result<Option<PathBuf>> {
             return Ok(None);
         }
     };
-    config.admin.tokens_file.map(Some).context("name the file of the tokens with --file")
+    let path = config.admin.tokens_file.clone().context("name the file of the tokens with --file")?;
+    Ok(Some(Place { path, admin: Some(config.admin) }))
 }
 
 fn create(path: &Path, args: &TokenCreateArgs) -> Result<()> {
@@ -70,14 +78,16 @@ fn create(path: &Path, args: &TokenCreateArgs) -> Result<()> {
 
 fn list(path: &Path) -> Result<()> {
     let (now, used) = (Timestamp::now(), api::last_used(path));
-    let tokens = TokenFile::read(path)?.unwrap_or_default().tokens;
+    let file = TokenFile::read(path)?.unwrap_or_default();
     let mut out = std::io::stdout();
     writeln!(out, "{:<14}{:<12}{:<22}{:<14}{:<30}name", "id", "state", "expires", "last used", "grants")?;
-    for token in &tokens {
-        let state = match (token.revoked, token.is_live(now)) {
-            (Some(_), _) => "revoked",
-            (None, true) => "good",
-            (None, false) => "expired",
+    for token in &file.tokens {
+        let state = match (token.is_live(now), file.is_live(token, now)) {
+            (_, true) => "good",
+            // A link whose maker's token is revoked is revoked, too.
+            (true, false) => "revoked",
+            (false, false) if token.revoked.is_some() => "revoked",
+            (false, false) => "expired",
         };
         let expires = token.expires.map_or_else(|| "never".to_owned(), second);
         let grants = token.grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -104,6 +114,6 @@ fn revoke(path: &Path, id: &str) -> Result<()> {
     Ok(())
 }
 
-fn second(time: Timestamp) -> String {
+pub(super) fn second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,4 +1,4 @@
-// Coming in: by the provider of identities.
+// Coming in: by the provider of identities, and by a link.
 
 const { require_, until } = require('./browser.cjs');
 
@@ -35,5 +35,23 @@ module.exports = {
     await signInAt(page).click();
     await page.locator('#agree').click();
     await page.waitForSelector('.row[data-id]');
+  },
+
+  async 'a link shows one thing in its tab alone, leaves the address, and is said when it is good no more'({ open, guarded, token }) {
+    const bearer = { authorization: `Bearer ${token}` };
+    const make = await fetch(`${guarded}audit/v1/links?actor=nobody&name=For+Ben`, { method: 'POST', headers: bearer });
+    const link = await make.json();
+    require_(link.address === `${guarded}#link=${link.token}`, 'the whole address', link.address);
+    const page = await open(link.address);
+    await page.getByText('No events yet').waitFor();
+    require_(page.url() === guarded && (await page.evaluate(() => document.referrer)) === '', 'it is out of the address', page.url());
+    require_(!(await page.evaluate(() => JSON.stringify(localStorage))).includes(link.token) && !(await page.context().cookies()).length, 'the tab alone knows it', '');
+    await page.reload();
+    await page.getByText('No events yet').waitFor();
+    const gone = await fetch(`${guarded}audit/v1/links/${link.id}`, { method: 'DELETE', headers: bearer });
+    require_(gone.status === 204, 'it is revoked', gone.status);
+    await page.goto('about:blank');
+    await page.goto(link.address);
+    await until('it is told', async () => (await state(page)).includes('good no more'));
   },
 };

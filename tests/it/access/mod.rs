@@ -1,6 +1,7 @@
 //! Who may see and do what at the audit listener, tried on the program itself: an installation with two organizations,
 //! and a token for each kind of reader.
 
+mod links;
 mod matrix;
 mod oidc;
 mod people;

@@ -35,6 +35,15 @@ export function refusal() {
   return word;
 }
 
+/** Takes a link's token out of the address, for this tab alone: whoever is signed in by a cookie stays so elsewhere. */
+export function takeLink() {
+  const token = new URLSearchParams(location.hash.slice(1)).get('link');
+  if (!token) return false;
+  history.replaceState(null, '', location.pathname + location.search);
+  api.takeToken(token);
+  return true;
+}
+
 /** Where people sign in elsewhere; null where they do not. */
 export const provider = () => (who?.ways?.includes('oidc') ? who.provider : null);
 

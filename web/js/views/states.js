@@ -54,8 +54,8 @@ export function signIn(error, enter) {
   return h('div', { class: 'line state' }, h('div', {}), h('div', {}, h('h2', {}, t('signIn.title')), h('p', {}, t(error?.provider ? 'signIn.textAt' : 'signIn.text')), wasWrong, provider, form));
 }
 
-/** Why the provider's answer has signed nobody in: words that the listener puts behind `#`. */
-export const REFUSED = ['denied', 'lost', 'unreachable', 'unsound', 'nothing', 'busy'];
+/** Why nobody is signed in: words that the listener puts behind `#`, and a link that is good no more. */
+export const REFUSED = ['denied', 'lost', 'unreachable', 'unsound', 'nothing', 'busy', 'link'];
 
 /** A line above the list: the connection is lost, or there is news. */
 export function band(mark, ...children) {

@@ -33,6 +33,17 @@ pub struct Token {
     pub expires: Option<Timestamp>,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
+    /// What there is to know of it where it is a link to the viewer.
+    pub link: Option<Link>,
+}
+
+/// A link to the viewer: a token that is handed on in an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Who made it: a reader's id, or [`LINK_COMMAND`].
+    pub by: String,
+    /// Who revoked it, if that was done at the listener.
+    pub revoked_by: Option<String>,
 }
 
 /// Why the file cannot be used.
@@ -50,6 +61,9 @@ pub enum TokenFault {
     /// There is no room for another token.
     #[error("it holds {COUNT_MAX} tokens that are in use: revoke one")]
     Full,
+    /// There is no room for another link; tokens have theirs.
+    #[error("it holds {LINKS_MAX} links that are in use: revoke one")]
+    FullOfLinks,
     /// There is no such token.
     #[error("there is no token {0:?}: `earwitness token list` tells which there are")]
     Unknown(String),
@@ -66,7 +80,7 @@ impl Token {
     /// A token with that hash.
     pub fn new(hash: [u8; 32], name: String, grants: Vec<Grant>, created: Timestamp) -> Token {
         let id = hex(&hash).chars().take(ID_CHARS).collect();
-        Token { id, name, hash, grants, created, expires: None, revoked: None }
+        Token { id, name, hash, grants, created, expires: None, revoked: None, link: None }
     }
 
     /// True while it lets somebody in.
@@ -121,11 +135,21 @@ impl TokenFile {
         Ok(done)
     }
 
+    /// True while a token of this file lets somebody in: a link does for as long as the token of whoever made it is not revoked.
+    pub fn is_live(&self, token: &Token, now: Timestamp) -> bool {
+        let is_maker = |by: &str| self.tokens.iter().any(|one| one.id == by && one.revoked.is_none());
+        token.is_live(now) && token.link.as_ref().is_none_or(|link| !is_id(&link.by) || is_maker(&link.by))
+    }
+
     /// Puts a token at the end; one that is of no use any more makes room for it where there is none.
     ///
     /// # Errors
-    /// [`TokenFault::Full`].
+    /// [`TokenFault::Full`], [`TokenFault::FullOfLinks`].
     pub fn add(&mut self, token: Token, now: Timestamp) -> Result<(), TokenFault> {
+        let links = self.tokens.iter().filter(|one| one.link.is_some() && one.is_live(now)).count();
+        if token.link.is_some() && links >= LINKS_MAX {
+            return Err(TokenFault::FullOfLinks);
+        }
         if self.tokens.len() >= COUNT_MAX {
             let useless = self.tokens.iter().position(|token| !token.is_live(now)).ok_or(TokenFault::Full)?;
             self.tokens.remove(useless);
@@ -180,6 +204,16 @@ struct Row {
     expires: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<LinkRow>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct LinkRow {
+    by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_by: Option<String>,
 }
 
 impl Row {
@@ -192,6 +226,7 @@ impl Row {
             created: token.created,
             expires: token.expires,
             revoked: token.revoked,
+            link: token.link.clone().map(|Link { by, revoked_by }| LinkRow { by, revoked_by }),
         }
     }
 
@@ -200,8 +235,9 @@ impl Row {
         let hash = unhex(&self.sha256).ok_or_else(|| other("a hash that is none"))?;
         let grants: Option<Vec<Grant>> = self.grants.iter().map(|text| Grant::parse(text)).collect();
         let grants = grants.ok_or_else(|| other("a grant that is none"))?;
-        let Row { id, name, created, expires, revoked, .. } = self;
-        Ok(Token { id, name, hash, grants, created, expires, revoked })
+        let Row { id, name, created, expires, revoked, link, .. } = self;
+        let link = link.map(|LinkRow { by, revoked_by }| Link { by, revoked_by });
+        Ok(Token { id, name, hash, grants, created, expires, revoked, link })
     }
 }
 
@@ -217,8 +253,17 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
+/// True for what is the id of a token, and not of a reader of another kind.
+fn is_id(text: &str) -> bool {
+    text.len() == ID_CHARS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Who makes a link, where that is the command.
+pub const LINK_COMMAND: &str = "earwitness link";
 const FORMAT: u32 = 1;
 const COUNT_MAX: usize = 1_000;
+/// Of those; so that links leave room for tokens.
+const LINKS_MAX: usize = 500;
 const BYTES_MAX: u64 = 4 << 20;
 const ID_CHARS: usize = 12;
 
@@ -243,7 +288,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys/data.tokens");
         assert!(TokenFile::read(&path).unwrap().is_none());
-        let revoked = Token { revoked: Some(now()), expires: None, ..token(2) };
+        let link = Some(Link { by: "admin.token".to_owned(), revoked_by: Some("oidc:u4".to_owned()) });
+        let revoked = Token { revoked: Some(now()), expires: None, link, ..token(2) };
         for one in [token(1), revoked.clone()] {
             TokenFile::change(&path, |file| file.add(one, now())).unwrap();
         }
@@ -280,6 +326,34 @@ mod tests {
         assert!(!one.is_live("2026-03-01T00:00:00Z".parse().unwrap()));
         assert!(!Token { revoked: Some(now()), ..one.clone() }.is_live(now()));
         assert!(Token { expires: None, ..one }.is_live("2099-01-01T00:00:00Z".parse().unwrap()));
+    }
+
+    // THREATS Q04
+    #[test]
+    fn a_link_ends_with_the_token_of_who_made_it() {
+        let by = |maker: &str| Some(Link { by: maker.to_owned(), revoked_by: None });
+        let check = |maker: Token, by_whom: &str, expected: bool| {
+            let link = Token { link: by(by_whom), ..token(2) };
+            let file = TokenFile { tokens: vec![maker, link.clone()] };
+            assert_eq!(file.is_live(&link, now()), expected, "{by_whom}");
+        };
+        let revoked = Token { revoked: Some(now()), ..token(1) };
+        check(token(1), &token(1).id, true);
+        check(revoked.clone(), &token(1).id, false);
+        check(token(3), &token(1).id, false);
+        for other in ["admin.token", "oidc:0123456789", LINK_COMMAND] {
+            check(revoked.clone(), other, true);
+        }
+    }
+
+    #[test]
+    fn links_leave_room_for_tokens() {
+        let link = Token { link: Some(Link { by: "x".to_owned(), revoked_by: None }), ..token(1) };
+        let mut file = TokenFile { tokens: vec![link.clone(); LINKS_MAX] };
+        assert!(matches!(file.add(link.clone(), now()), Err(TokenFault::FullOfLinks)));
+        file.add(token(2), now()).unwrap();
+        file.tokens[0].revoked = Some(now());
+        file.add(link, now()).unwrap();
     }
 
     #[test]

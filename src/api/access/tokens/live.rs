@@ -23,6 +23,8 @@ pub(in crate::api) struct Tokens {
     seen: Mutex<Seen>,
     /// Whose turn it is to write; taken before `seen`.
     writing: Mutex<()>,
+    /// Links that were opened for the first time, until that is told.
+    opened: Mutex<Vec<Fate>>,
 }
 
 #[derive(Default)]
@@ -52,7 +54,18 @@ impl Tokens {
             looked: tokio::sync::Mutex::new(None),
             seen: Mutex::new(seen),
             writing: Mutex::default(),
+            opened: Mutex::default(),
         }
+    }
+
+    /// The file that they are in.
+    pub(in crate::api) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The next one looks at once: the file was changed from here.
+    pub(in crate::api) async fn has_changed(&self) {
+        *self.looked.lock().await = None;
     }
 
     /// Looks at the file again if that was not done within the last second, and tells what has become of tokens since.
@@ -62,6 +75,8 @@ impl Tokens {
         let Some(path) = self.path.clone() else { return };
         // Whoever comes meanwhile waits: the first request of all must not find the door open.
         let mut looked = self.looked.lock().await;
+        let opened = std::mem::take(&mut *self.opened.lock());
+        opened.iter().for_each(&tell);
         if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return;
         }
@@ -82,7 +97,12 @@ impl Tokens {
 
     /// Notes that a token was used; the day of that is written when it is another than the last.
     pub(in crate::api) fn used(self: &Arc<Tokens>, token: &Token, now: Timestamp) {
-        if self.seen.lock().used(&token.id, now) {
+        let mut seen = self.seen.lock();
+        if token.link.is_some() && seen.is_unused(&token.id) {
+            self.opened.lock().push(Fate::Opened(token.clone()));
+        }
+        if seen.used(&token.id, now) {
+            drop(seen);
             let own = Arc::clone(self);
             tokio::task::spawn_blocking(move || own.remember());
         }
@@ -108,7 +128,10 @@ impl Tokens {
             }
         };
         let fates = self.seen.lock().look_at(&file.tokens);
-        let by_hash = file.tokens.into_iter().map(|token| (token.hash, Arc::new(token))).collect();
+        // Time passes, and is looked at for each request; the rest is as it is in the file.
+        let is_ended = |token: &Token| !file.is_live(token, Timestamp::MIN);
+        let live = file.tokens.iter().filter(|token| !is_ended(token));
+        let by_hash = live.map(|token| (token.hash, Arc::new(token.clone()))).collect();
         self.list.store(Arc::new(List { stamp, is_there, by_hash }));
         // Told first and then remembered: killed between the two, we tell twice, and never not at all.
         fates.iter().for_each(tell);

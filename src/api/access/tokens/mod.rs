@@ -9,7 +9,7 @@ mod live;
 mod seen;
 mod text;
 
-pub use file::{Token, TokenFault, TokenFile};
+pub use file::{LINK_COMMAND, Link, Token, TokenFault, TokenFile};
 pub(super) use live::Tokens;
 pub(in crate::api) use seen::Fate;
 pub use seen::last_used;

@@ -34,6 +34,8 @@ pub(in crate::api) enum Fate {
     Revoked(Token),
     /// It is in the file no more; its id.
     Gone(String),
+    /// A link that somebody has opened for the first time.
+    Opened(Token),
 }
 
 impl Seen {
@@ -69,6 +71,11 @@ impl Seen {
             }
         }
         fates
+    }
+
+    /// True until a token is used.
+    pub(super) fn is_unused(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|row| row.last_used.is_none())
     }
 
     /// Notes that a token was used; true when that is news.
@@ -127,8 +134,11 @@ mod tests {
     fn a_use_is_news_once_a_day() {
         let mut seen = Seen::default();
         assert!(!seen.used(&token(1).id, now()), "what is not there is not remembered");
+        assert!(!seen.is_unused(&token(1).id));
         seen.look_at(&[token(1)]);
+        assert!(seen.is_unused(&token(1).id));
         assert!(seen.used(&token(1).id, now()));
+        assert!(!seen.is_unused(&token(1).id));
         assert!(!seen.used(&token(1).id, now()));
         let next = "2026-02-01T00:00:00Z".parse().unwrap();
         assert!(seen.used(&token(1).id, next));
