@@ -51,16 +51,15 @@ enum Direction {
 }
 
 impl Looked {
-    /// True when only the leaf is left.
-    pub(super) fn is_removed(&self) -> bool {
-        self.is_removed
+    /// Its place, when only the leaf is left.
+    pub(super) fn removed(&self) -> Option<u64> {
+        self.is_removed.then_some(self.sequence)
     }
 
     /// Computes an entry's leaf anew.
     pub fn at(entry: &Sealed) -> Looked {
         let is_right = entry.is_removed() || leaf::of(entry.sequence, &entry.salt, &entry.json) == entry.leaf;
-        let Sealed { sequence, leaf, .. } = *entry;
-        Looked { sequence, leaf, is_right, is_removed: entry.is_removed(), tells: Gone::told_by(&entry.json) }
+        Looked::sound(entry, is_right)
     }
 
     /// An entry whose leaf was computed just now; something else shows whether it is the one that was recorded.
@@ -149,20 +148,13 @@ impl LeafCheck {
         self.purges.find(gone);
     }
 
-    /// Goes on behind a partition that is gone, with the tree that was noted behind it, where it continues this one.
+    /// Goes on behind a partition that is gone, with the tree that was noted behind it.
     pub(super) fn pass(&mut self, gone: Gone, before: &Tree, behind: Tree) {
-        let is_next =
-            matches!(&self.direction, Direction::Forward { tree, .. } if tree.size() + 1 == gone.first);
-        self.miss(gone.first - 1);
         self.purges.find(gone);
-        if !is_next {
-            self.resume(before.clone());
+        if !self.enter(before) {
+            return;
         }
         let Direction::Forward { tree, known, .. } = &mut self.direction else { return };
-        if *tree != *before {
-            let fault = Fault::Replaced { from: 1, to: before.size(), by: "the store's note" };
-            return self.fault(fault);
-        }
         // Those on the way cannot be compared any more, this one can.
         let known = known.remove(&behind.size());
         let root = behind.root();
@@ -172,22 +164,33 @@ impl LeafCheck {
         }
     }
 
+    /// Comes to a partition. The tree that was noted before it must be that of all entries before it; where some are
+    /// missing, nothing can be compared, and the check goes on with what was noted. Without the comparison, whoever
+    /// forges an event and the note of its own partition would be forgotten at the next one (THREATS S01). False when
+    /// entries of it were taken already.
+    pub(super) fn enter(&mut self, before: &Tree) -> bool {
+        let Direction::Forward { tree, .. } = &mut self.direction else { return false };
+        let (held, to) = (tree.size(), before.size());
+        if held > to {
+            self.fault(Fault::Disordered(to + 1, held));
+            return false;
+        }
+        let found = std::mem::replace(tree, before.clone());
+        if held < to {
+            self.fault(Fault::Missing(held + 1, to));
+        } else if found != *before && !self.has_named(to) {
+            self.fault(Fault::Replaced { from: 1, to, by: "the store's note" });
+        }
+        true
+    }
+
     /// Tells that entries up to `to` are missing, and goes on behind them.
-    pub(super) fn miss(&mut self, to: u64) {
+    fn miss(&mut self, to: u64) {
         let Direction::Forward { tree, .. } = &mut self.direction else { return };
         let from = tree.size() + 1;
         if from <= to {
             tree.lose(to);
             self.fault(Fault::Missing(from, to));
-        }
-    }
-
-    /// Goes on with the tree that the store noted for this place, where what came before is not known.
-    pub(super) fn resume(&mut self, noted: Tree) {
-        if let Direction::Forward { tree, .. } = &mut self.direction
-            && tree.size() == noted.size()
-        {
-            *tree = noted;
         }
     }
 

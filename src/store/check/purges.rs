@@ -6,7 +6,7 @@
 //! lowest on; where all are gone, the number says it. When such an event leaves the log itself, the one that tells
 //! this repeats what it told, so that a log of which only the newest days are left still accounts for all before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use super::Fault;
 use crate::store::sealed::{Hash, hex, unhex};
 
 /// What is gone from a partition, or from several that follow each other, of which all is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Gone {
     /// The first sequence.
     pub first: u64,
@@ -111,6 +111,7 @@ impl Gone {
             let whole = (first <= last && last < u64::MAX).then(|| Gone::whole(first, last))?;
             match digest {
                 None => (gone == whole.count).then_some(whole),
+                Some(_) if gone >= whole.count || whole.count > PARTITION_EVENTS_MAX => None,
                 Some(digest) => Some(Gone { count: gone, digest: unhex(digest.as_bytes())?, ..whole }),
             }
         };
@@ -149,7 +150,8 @@ impl Ranges {
     }
 
     fn hold(&self, first: u64, last: u64) -> bool {
-        self.0.iter().any(|(from, to)| *from <= first && last <= *to)
+        let at = self.0.partition_point(|(_, to)| *to < last);
+        self.0.get(at).is_some_and(|(from, _)| *from <= first)
     }
 }
 
@@ -184,11 +186,12 @@ impl Purges {
         let whole = self.told.iter().filter(|told| told.is_whole());
         let whole = Ranges::of(whole.map(|told| (told.first, told.last)));
         let (missing, mut count) = self.assign_missing(&whole);
+        let told: HashSet<&Gone> = self.told.iter().collect();
         let mut untold: Vec<Fault> = missing.into_iter().map(|(from, to)| Fault::Missing(from, to)).collect();
         for gone in &self.gone {
             let is_told = match gone.is_whole() {
                 true => whole.hold(gone.first, gone.last),
-                false => self.told.contains(gone),
+                false => told.contains(gone),
             };
             match is_told {
                 true => count += gone.count,
@@ -199,19 +202,22 @@ impl Purges {
     }
 
     /// Gives the runs that are missing to what purges have told. What lies in nothing that was told is untold; what
-    /// lies in what is wholly gone is counted, and the rest is compared with what was told of its partition.
+    /// lies in what is wholly gone is counted, and the rest is compared with what was told of its partition. What is
+    /// more than was told of it is not even looked at: an export may say what it likes of itself.
     fn assign_missing(&mut self, whole: &Ranges) -> (Vec<(u64, u64)>, u64) {
         let mut runs = std::mem::take(&mut self.missing);
         runs.reverse();
-        let some = self.told.iter().filter(|told| !told.is_whole() && !whole.hold(told.first, told.last));
-        let some: BTreeSet<(u64, u64)> = some.map(|told| (told.first, told.last)).collect();
-        let mut places: Vec<(u64, u64)> = whole.0.iter().chain(&some).copied().collect();
-        places.sort_unstable();
+        let mut most: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+        for told in self.told.iter().filter(|told| !told.is_whole() && !whole.hold(told.first, told.last)) {
+            let most = most.entry((told.first, told.last)).or_default();
+            *most = told.count.max(*most);
+        }
+        let places = apart(whole.0.iter().chain(most.keys()).copied().collect());
         let (mut untold, mut count) = (Vec::new(), 0);
         let mut going: BTreeMap<(u64, u64), Going> = BTreeMap::new();
         for (mut from, to) in runs {
             while from <= to {
-                let place = places.iter().find(|(_, last)| from <= *last).copied();
+                let place = places.get(places.partition_point(|(_, last)| *last < from)).copied();
                 let Some((first, last)) = place.filter(|(first, _)| *first <= to) else {
                     untold.push((from, to));
                     break;
@@ -221,20 +227,40 @@ impl Purges {
                     from = first;
                 }
                 let end = to.min(last);
-                if some.contains(&(first, last)) {
-                    let going = going.entry((first, last)).or_default();
-                    (from..=end).for_each(|sequence| going.take(sequence));
-                } else {
-                    count += end + 1 - from;
+                let length = end + 1 - from;
+                match most.get(&(first, last)) {
+                    None => count += length,
+                    Some(most) => {
+                        let going = going.entry((first, last)).or_default();
+                        match going.count + length <= *most {
+                            true => (from..=end).for_each(|sequence| going.take(sequence)),
+                            false => untold.push((from, end)),
+                        }
+                    }
                 }
                 from = end + 1;
             }
         }
         self.gone.extend(going.into_iter().map(|((first, last), going)| going.of(first, last)));
+        self.gone.retain(|gone| gone.count > 0);
         (untold, count)
     }
 }
 
+/// Places in their order. Partitions never overlap: of those that do, the first one counts.
+fn apart(mut places: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    places.sort_unstable();
+    let mut end = 0;
+    places.retain(|(first, last)| {
+        let is_apart = *first > end;
+        end = if is_apart { *last } else { end };
+        is_apart
+    });
+    places
+}
+
+/// No partition holds more. What an export tells of more of them costs no more to compare than it is long.
+const PARTITION_EVENTS_MAX: u64 = 1 << 20;
 /// What the event is called.
 pub const PURGED: &str = "EVENTS_PURGED";
 
@@ -271,6 +297,8 @@ mod tests {
         check(&[(2, 3), (9, 9), (11, 25)], &[], 18);
         check(&[(2, 3), (9, 9), (11, 27)], &[(26, 27)], 18);
         check(&[(2, 4)], &[(1, 10)], 0);
+        check(&[(2, 5)], &[(2, 5)], 0);
+        check(&[(2, 3), (5, 7), (9, 9)], &[(5, 7)], 3);
         check(&[(2, 2), (9, 9)], &[(1, 10)], 0);
         check(&[(3, 3), (9, 9), (11, 20)], &[(1, 10)], 10);
         check(&[(30, 31)], &[(30, 31)], 0);
@@ -282,6 +310,35 @@ mod tests {
         };
         assert!(find(Gone::whole(21, 25)) && find(gone(1, 10, &[2, 3])) && find(gone(1, 10, &[])));
         assert!(!find(Gone::whole(1, 10)) && !find(gone(1, 10, &[2])) && !find(gone(11, 20, &[12])));
+    }
+
+    // THREATS S06
+    #[test]
+    fn a_purge_of_more_than_there_can_be_is_told_in_vain_and_costs_nothing() {
+        let check = |first: u64, last: u64, gone: u64, is_told: bool| {
+            let digest = "00".repeat(32);
+            let json = format!(
+                r#"{{"action":"EVENTS_PURGED","request":{{"method":"NONE","url":"earwitness:retention"}},"details":{{"first":{first},"last":{last},"gone":{gone},"digest":"{digest}"}}}}"#
+            );
+            let told = Gone::told_by(json.as_bytes());
+            assert_eq!(told.len(), usize::from(is_told), "{json}");
+            let mut purges = Purges::default();
+            purges.tell(&told);
+            // Hashed one by one, the longest would take centuries.
+            purges.miss(first, last - 1);
+            assert!(!purges.finish().0.is_empty());
+        };
+        check(1, 1_000_000, 999_999, true);
+        check(1, 10, 10, false);
+        check(1, 10, u64::MAX, false);
+        check(1, u64::MAX - 1, u64::MAX - 3, false);
+        check(1, u64::MAX / 2, 7, false);
+        // Overlapping ones, which no log has.
+        let mut purges = Purges::default();
+        purges.tell(&[gone(1, 100, &[3]), gone(2, 5, &[3]), gone(50, 200, &[150])]);
+        purges.miss(150, 150);
+        purges.miss(3, 3);
+        assert_eq!(purges.finish().0, [Fault::Missing(150, 150)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::store::LeafCheck;
-use crate::store::check::Fault;
+use crate::store::check::{Fault, Going};
 
 fn checked(store: &Embedded) -> crate::store::Checked {
     let mut check = LeafCheck::forward();
@@ -61,6 +61,30 @@ fn an_event_that_was_changed_in_its_block_is_named_and_one_that_was_forged_well_
     check(&|entry| *entry = Sealed::removed(260, [1; 32]), "events 257 to 512 are not all");
 }
 
+// THREATS S01
+#[test]
+fn an_event_that_was_forged_with_its_tile_and_the_note_of_its_partition_is_found_where_the_next_one_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open_with(directory.path(), OURS, 300).unwrap();
+    let mut entries = sealed(Head::default(), 1..=900);
+    store.append(&entries).unwrap();
+    entries[99] = Sealed::at(100, [7; 16], Arc::from(&b"{\"forged\":true}"[..]));
+    overwrite(&store, &entries[64..128]);
+    let facts: Vec<Facts> = entries[..300].iter().map(|entry| Facts::of(&entry.json)).collect();
+    let Grown { note, tiles } = Note::empty(OURS, [0; 32], &Tree::default()).grown(&entries[..300], &facts);
+    let noted = store.catalogue.notes()[0].clone();
+    let forged = Note { behind: note.behind, ..noted };
+    forged.write(&store.catalogue.path(1)).unwrap();
+    store.catalogue.tiles.put(&tiles).unwrap();
+    drop(store);
+    let store = Embedded::open_with(directory.path(), OURS, 300).unwrap();
+    let by = "the store's note";
+    assert_eq!(checked(&store).faults, [Fault::Replaced { from: 1, to: 300, by }]);
+    // The same behind a partition of which only the note is left.
+    store.catalogue.retire(301);
+    assert!(checked(&store).faults.contains(&Fault::Replaced { from: 1, to: 300, by }));
+}
+
 // THREATS S06
 #[test]
 fn events_of_which_a_policy_left_the_leaves_verify_and_are_not_found() {
@@ -77,6 +101,40 @@ fn events_of_which_a_policy_left_the_leaves_verify_and_are_not_found() {
     assert_eq!(found.removed, 0);
     let left = all(&store).unwrap();
     assert_eq!((left.len(), left.contains(&8), store.get(id(8)).unwrap().is_none()), (99, false, true));
+}
+
+// THREATS S06
+#[test]
+fn what_was_told_to_be_removed_is_excused_behind_a_block_that_cannot_be_read_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let entries = sealed(Head::default(), 1..=192);
+    store.append(&entries).unwrap();
+    let mut block = entries[128..].to_vec();
+    block[1] = Sealed::removed(130, block[1].leaf);
+    overwrite(&store, &block);
+    store.catalogue.open(1).unwrap().replace(65, b"nothing".to_vec());
+    let mut going = Going::default();
+    going.take(130);
+    let mut check = LeafCheck::forward();
+    store.check(&mut check, &mut |_| ControlFlow::Continue(())).unwrap();
+    check.tell(&[going.of(1, 192)]);
+    let found = check.finish();
+    assert_eq!(found.faults[..2], [Fault::Unreadable(65), Fault::Missing(65, 128)]);
+    assert!(!found.faults.iter().any(|fault| matches!(fault, Fault::Untold { .. })), "{found}");
+    assert_eq!(found.removed, 1);
+}
+
+#[test]
+fn a_partition_that_is_purged_between_two_looks_is_checked_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open_with(directory.path(), OURS, 100).unwrap();
+    store.append(&sealed(Head::default(), 1..=300)).unwrap();
+    let note = store.catalogue.notes()[0].clone();
+    store.catalogue.retire(1);
+    store.catalogue.put(note);
+    let found = checked(&store);
+    assert!(found.is_sound() && found.count == 300, "{found}");
 }
 
 // THREATS S06
