@@ -103,15 +103,18 @@ impl Cut {
         if tells(event) {
             return None;
         }
-        let fate = terms.fate(event, day);
-        match (fate, &self.size) {
-            (Fate::Leaves { policy, at_ms }, _) if at_ms <= self.now_ms => Some(terms.name_of(policy)),
-            (Fate::Held, _) | (Fate::Leaves { .. } | Fate::Stays, Size::Fits) => None,
-            (Fate::Leaves { .. } | Fate::Stays, Size::Of(doers)) => {
-                (is_noise(event) && doers.contains(&doer(event))).then_some(SIZE)
-            }
-            (Fate::Leaves { .. } | Fate::Stays, Size::Noise) => is_noise(event).then_some(SIZE),
-        }
+        let held_ms = match terms.fate(event, day) {
+            Fate::Leaves { policy, at_ms, .. } if at_ms <= self.now_ms => return Some(terms.name_of(policy)),
+            Fate::Leaves { held_ms, .. } | Fate::Stays { held_ms } => held_ms,
+            Fate::Held => return None,
+        };
+        let is_taken = held_ms <= self.now_ms
+            && match &self.size {
+                Size::Fits => false,
+                Size::Of(doers) => is_noise(event) && doers.contains(&doer(event)),
+                Size::Noise => is_noise(event),
+            };
+        is_taken.then_some(SIZE)
     }
 }
 

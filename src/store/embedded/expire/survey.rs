@@ -18,8 +18,9 @@ pub(super) struct Survey {
     /// The same of events that tell of purges: they leave with the last of the others only, for they are told again
     /// then.
     pub(super) telling: BTreeMap<(i64, usize), u64>,
-    /// Noise that no policy has removed yet, by when it leaves of itself (the last moment: never) and whose it is.
-    pub(super) noise: BTreeMap<(i64, String), u64>,
+    /// Noise that no policy has removed yet, by when it leaves of itself (the last moment: never), when the last hold
+    /// on it ends, and whose it is.
+    pub(super) noise: BTreeMap<(i64, i64, String), u64>,
     /// By category.
     pub(super) categories: BTreeMap<String, u64>,
     /// Events that nothing removes.
@@ -32,22 +33,23 @@ impl Survey {
         self.events += 1;
         let category = event.category.as_deref().unwrap_or("");
         add(&mut self.categories, category.to_owned(), CATEGORIES_MAX, String::new);
-        let leaves_ms = match terms.fate(event, day) {
-            Fate::Leaves { policy, at_ms } => {
+        let (leaves_ms, held_ms) = match terms.fate(event, day) {
+            Fate::Leaves { policy, at_ms, held_ms } => {
                 // Past the limit, some leave later than they might.
                 let leaving = if tells(event) { &mut self.telling } else { &mut self.leaving };
                 let last = leaving.last_key_value().map_or(i64::MAX, |((at_ms, _), _)| *at_ms);
                 add(leaving, (at_ms, policy), LEAVING_MAX, || (last.max(at_ms), policy));
-                at_ms
+                (at_ms, held_ms)
             }
-            Fate::Stays => i64::MAX,
+            Fate::Stays { held_ms } => (i64::MAX, held_ms),
             Fate::Held => {
                 self.held += 1;
                 return;
             }
         };
         if terms.bytes_max.is_some() && is_noise(event) {
-            add(&mut self.noise, (leaves_ms, doer(event)), NOISE_MAX, || (leaves_ms, String::new()));
+            let nobody = || (leaves_ms, held_ms, String::new());
+            add(&mut self.noise, (leaves_ms, held_ms, doer(event)), NOISE_MAX, nobody);
         }
     }
 
@@ -61,11 +63,11 @@ impl Survey {
         due
     }
 
-    /// The noise that does not leave by age at that moment, by doer.
+    /// The noise that does not leave by age at that moment and is not held then, by doer.
     pub(super) fn noise(&self, now_ms: i64) -> BTreeMap<&str, u64> {
         let mut noise: BTreeMap<&str, u64> = BTreeMap::new();
-        for ((at_ms, doer), count) in &self.noise {
-            if *at_ms > now_ms {
+        for ((at_ms, held_ms, doer), count) in &self.noise {
+            if *at_ms > now_ms && *held_ms <= now_ms {
                 *noise.entry(doer).or_default() += count;
             }
         }

@@ -56,9 +56,14 @@ pub(super) enum Fate {
         policy: usize,
         /// When.
         at_ms: i64,
+        /// When the last hold on it ends; before that, no size is a reason either.
+        held_ms: i64,
     },
     /// It stays for ever, unless the store is too large.
-    Stays,
+    Stays {
+        /// As above.
+        held_ms: i64,
+    },
     /// It stays, whatever happens.
     Held,
 }
@@ -80,7 +85,8 @@ impl Terms {
     pub(super) fn fate(&self, event: &Event, day: i64) -> Fate {
         let holds = self.holds.iter().filter(|hold| hold.filter.matches(event));
         let held_ms = holds.map(|hold| hold.until.map_or(i64::MAX, Timestamp::as_millisecond)).max();
-        if held_ms == Some(i64::MAX) {
+        let held_ms = held_ms.unwrap_or(i64::MIN);
+        if held_ms == i64::MAX {
             return Fate::Held;
         }
         let found = self.policies.iter().position(|policy| policy.filter.matches(event));
@@ -90,12 +96,11 @@ impl Terms {
                 let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
                 let at_ms = (day.saturating_add(1)).saturating_mul(DAY_MS).saturating_add(keep_ms);
                 let policy = found.unwrap_or(self.policies.len());
-                Fate::Leaves { policy, at_ms: held_ms.map_or(at_ms, |held_ms| held_ms.max(at_ms)) }
+                Fate::Leaves { policy, at_ms: held_ms.max(at_ms), held_ms }
             }
-            // Said by name, or held: no size is a reason.
+            // Said by name: no size is a reason.
             (None, Some(_)) => Fate::Held,
-            (None, None) if held_ms.is_some() => Fate::Held,
-            (None, None) => Fate::Stays,
+            (None, None) => Fate::Stays { held_ms },
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::plan::{Size, plan};
+use super::plan::{Cut, Size, plan};
 use super::remove::Step;
 use super::terms::{Fate, is_noise};
 use super::*;
@@ -96,17 +96,19 @@ fn the_first_policy_that_fits_decides_and_a_hold_wins_over_all() {
         ..Terms::default()
     };
     let check = |terms: &Terms, event: &Event, expected: Fate| assert_eq!(terms.fate(event, 10), expected);
-    let at = |policy, days| Fate::Leaves { policy, at_ms: days * terms::DAY_MS };
+    let at = |policy, days| Fate::Leaves { policy, at_ms: days * terms::DAY_MS, held_ms: i64::MIN };
+    let held_ms = 20 * terms::DAY_MS;
     let other = with(|event| event.category = Some("OTHER".to_owned()));
     let security = with(|event| event.category = Some("security".to_owned()));
     check(&terms, &event(4), at(0, 12));
     check(&terms, &security, Fate::Held);
     check(&terms, &other, at(3, 16));
-    check(&Terms { rest: None, ..terms.clone() }, &other, Fate::Stays);
+    check(&Terms { rest: None, ..terms.clone() }, &other, Fate::Stays { held_ms: i64::MIN });
     let hold = |until| Hold { name: "case".to_owned(), filter: of_category("DATA"), until };
-    terms.holds = vec![hold(Some(Timestamp::from_millisecond(20 * terms::DAY_MS).unwrap()))];
-    check(&terms, &event(4), at(0, 20));
+    terms.holds = vec![hold(Some(Timestamp::from_millisecond(held_ms).unwrap()))];
+    check(&terms, &event(4), Fate::Leaves { policy: 0, at_ms: held_ms, held_ms });
     check(&terms, &other, at(3, 16));
+    check(&Terms { holds: terms.holds.clone(), ..Terms::default() }, &event(4), Fate::Stays { held_ms });
     terms.holds.push(hold(None));
     check(&terms, &event(4), Fate::Held);
 }
@@ -153,6 +155,26 @@ fn a_store_that_is_too_large_loses_the_noise_of_who_floods_it_first() {
     check(1_800, &[(1, 95, false), (101, 90, true)], 1_500);
     // Noise is all that there is to lose.
     check(1, &[(1, 95, false), (101, 95, false)], 1_000);
+}
+
+// THREATS E46
+#[test]
+fn a_hold_keeps_from_a_store_that_is_too_large_until_it_ends_and_no_longer() {
+    let events = vec![event(1); 10];
+    let hold = Hold { name: "case".to_owned(), filter: of_category("DATA"), until: Some(day(20)) };
+    for keep in [None, Some(DAY * 100_000)] {
+        let terms = Terms { rest: keep, holds: vec![hold.clone()], bytes_max: Some(1), ..Terms::default() };
+        let check = |now: Timestamp, leaving: u64| {
+            let plan = plan(&[part(1, &terms, &events)], &terms, now);
+            assert_eq!(plan.events, leaving, "{keep:?} {now}");
+            // Whatever the plan said: none of them is taken from the partition that is written anew.
+            let cut = Cut { now_ms: now.as_millisecond(), size: Size::Noise, floor: 10 };
+            assert_eq!(cut.policy(&terms, &events[0], FIRST_DAY).is_some(), leaving > 0, "{keep:?} {now}");
+        };
+        check(day(19), 0);
+        check(day(20), 10);
+        check(day(21), 10);
+    }
 }
 
 // THREATS S08
