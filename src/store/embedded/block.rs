@@ -48,7 +48,8 @@ pub(super) struct Span<T> {
 pub(super) struct Block {
     first: u64,
     kept: Vec<Kept>,
-    payloads: Vec<u8>,
+    /// All of it, payloads behind what is kept of each entry.
+    raw: Vec<u8>,
 }
 
 /// What a block keeps of an entry, beside its payload.
@@ -58,7 +59,7 @@ struct Kept {
     salt: Salt,
     mark: Mark,
     is_removed: bool,
-    /// Where its payload is.
+    /// Where its payload is in the block.
     start: usize,
     end: usize,
 }
@@ -242,13 +243,13 @@ pub(super) fn decode(first: u64, value: &[u8]) -> Result<Block, String> {
         .map_err(|error| format!("block {first} cannot be decompressed: {error}"))?;
     let mut fields = Fields(&raw);
     let kept = kept(&mut fields, usize::from(label.count)).ok_or(SHORT)?;
-    if fields.0.len() != kept.last().map_or(0, |last| last.end) {
+    if raw.len() != kept.last().map_or(0, |last| last.end) {
         return Err(format!("block {first} has another length than it says"));
     }
     if kept.iter().any(|kept| kept.is_removed && kept.end - kept.start != 32) {
         return Err(format!("block {first} has no leaf where one should be"));
     }
-    Ok(Block { first, kept, payloads: fields.0.to_vec() })
+    Ok(Block { first, kept, raw })
 }
 
 fn kept(fields: &mut Fields<'_>, count: usize) -> Option<Vec<Kept>> {
@@ -257,7 +258,8 @@ fn kept(fields: &mut Fields<'_>, count: usize) -> Option<Vec<Kept>> {
     let lengths: Vec<[u8; 4]> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
     let kinds: Vec<[u8; 1]> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
     let salts: Vec<Salt> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
-    let mut end = 0usize;
+    let marks: Vec<Mark> = (0..count).map(|_| fields.take()).collect::<Option<_>>()?;
+    let mut end = count.checked_mul(FIXED_BYTES)?;
     (0..count)
         .map(|index| {
             let start = end;
@@ -268,7 +270,7 @@ fn kept(fields: &mut Fields<'_>, count: usize) -> Option<Vec<Kept>> {
                 [KIND_REMOVED] => true,
                 [_] => return None,
             };
-            Some(Kept { facts, salt: salts[index], mark: fields.take()?, is_removed, start, end })
+            Some(Kept { facts, salt: salts[index], mark: marks[index], is_removed, start, end })
         })
         .collect()
 }
@@ -292,16 +294,14 @@ impl Block {
     /// Its events, first to last: sequence, facts, JSON. Those that were removed are not among them.
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (u64, Facts, &[u8])> {
         let there = self.kept.iter().enumerate().filter(|(_, kept)| !kept.is_removed);
-        there.map(|(index, kept)| {
-            (self.first + index as u64, kept.facts, &self.payloads[kept.start..kept.end])
-        })
+        there.map(|(index, kept)| (self.first + index as u64, kept.facts, &self.raw[kept.start..kept.end]))
     }
 
     /// The entry at a place, its leaf computed from what is stored.
     pub(super) fn entry(&self, sequence: u64) -> Option<Sealed> {
         let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
         let kept = self.kept.get(index)?;
-        let payload = &self.payloads[kept.start..kept.end];
+        let payload = &self.raw[kept.start..kept.end];
         Some(match payload.first_chunk() {
             Some(leaf) if kept.is_removed => Sealed::removed(sequence, *leaf),
             Some(_) | None => Sealed::at(sequence, kept.salt, Arc::from(payload)),
