@@ -10,7 +10,7 @@ mod purges;
 use std::collections::BTreeMap;
 
 pub use self::outcome::{Checked, Fault};
-pub(super) use self::purges::{Going, joined};
+pub(super) use self::purges::{Going, joined, tells_purge};
 pub use self::purges::{Gone, PURGED};
 
 use self::purges::Purges;

@@ -42,7 +42,7 @@ pub struct Found {
     pub event: Event,
 }
 
-/// What every store can do. Later verbs (export, expire, verify) join this list.
+/// What writers and readers ask of a store. Checks, proofs and expiry know its partitions: see [`Embedded`].
 pub trait Store: Send + Sync {
     /// Takes a contiguous batch that continues [`Store::head`]; entries already held are skipped when equal.
     /// When it returns, the batch is on disk.

@@ -78,8 +78,7 @@ impl Gone {
         serde_json::to_value(View { first, last, gone, digest }).unwrap_or_default()
     }
 
-    /// What an event tells, if it is one that tells of a purge. Rules cannot make such a one: no request is addressed
-    /// so.
+    /// What an event tells, if it is one that tells of a purge.
     pub(in crate::store) fn told_by(json: &[u8]) -> Vec<Gone> {
         #[derive(Deserialize)]
         struct Form {
@@ -103,7 +102,7 @@ impl Gone {
             return Vec::new();
         }
         let Ok(Form { action, request, details }) = serde_json::from_slice(json) else { return Vec::new() };
-        if action != PURGED || request.method != "NONE" || request.url != "earwitness:retention" {
+        if !tells_purge(&action, &request.method, &request.url) {
             return Vec::new();
         }
         let gone = |view: View| {
@@ -117,6 +116,11 @@ impl Gone {
         };
         std::iter::once(details.view).chain(details.earlier).filter_map(gone).collect()
     }
+}
+
+/// True for an event that tells of a purge. Rules cannot make such a one: no request is addressed so.
+pub(in crate::store) fn tells_purge(action: &str, method: &str, url: &str) -> bool {
+    action == PURGED && method == "NONE" && url == "earwitness:retention"
 }
 
 /// The same with less: of a partition what was told last, and what lies side by side as one.

@@ -24,7 +24,7 @@ pub(super) fn check(
     for note in notes.iter() {
         check.know(note.head().sequence, note.tree().root(), "the store's note");
     }
-    let mut all: Vec<&Note> = notes.iter().chain(purged.values()).collect();
+    let mut all: Vec<&Note> = notes.iter().chain(purged.values().map(|purged| &purged.note)).collect();
     all.sort_unstable_by_key(|note| note.first);
     for note in all {
         if purged.contains_key(&note.first) {

@@ -28,8 +28,8 @@ pub(super) struct Catalogue {
     instance: Uuid,
     /// What each partition holds, by first sequence.
     notes: RwLock<BTreeMap<u64, Note>>,
-    /// What the partitions held that a policy has emptied.
-    purged: RwLock<BTreeMap<u64, Note>>,
+    /// The partitions that a policy has emptied.
+    purged: RwLock<BTreeMap<u64, Purged>>,
     /// Held by everybody who reads, and a new one after each purge: the old one tells when the last of those is
     /// done who began before.
     readers: Mutex<Arc<()>>,
@@ -43,6 +43,15 @@ pub(super) struct Catalogue {
     lost: Mutex<Head>,
     /// Of the whole tree.
     pub(super) tiles: Tiles,
+}
+
+/// A partition that a policy has emptied.
+#[derive(Clone)]
+pub(super) struct Purged {
+    /// What it held.
+    pub(super) note: Note,
+    /// See [`crate::store::tree::edges`].
+    pub(super) edges: Arc<Vec<Hash>>,
 }
 
 #[derive(Default)]
@@ -99,20 +108,19 @@ impl Catalogue {
 
     /// What the last partition holds, or held.
     pub(super) fn last(&self) -> Option<Note> {
-        let last = |notes: &BTreeMap<u64, Note>| notes.last_key_value().map(|(_, note)| note.clone());
-        let notes = [last(&self.notes.read()), last(&self.purged.read())];
-        notes.into_iter().flatten().max_by_key(|note| note.first)
+        let purged = self.purged.read().last_key_value().map(|(_, purged)| purged.note.clone());
+        self.newest().into_iter().chain(purged).max_by_key(|note| note.first)
     }
 
-    /// What the partitions held whose events a policy has removed, by first sequence.
-    pub(super) fn purged(&self) -> BTreeMap<u64, Note> {
+    /// The partitions whose events a policy has removed, by first sequence.
+    pub(super) fn purged(&self) -> BTreeMap<u64, Purged> {
         self.purged.read().clone()
     }
 
     /// A partition whose events a policy removes: whoever asks from now on does not see it.
-    pub(super) fn retire(&self, first: u64) {
+    pub(super) fn retire(&self, first: u64, edges: &Arc<Vec<Hash>>) {
         if let Some(note) = self.notes.write().remove(&first) {
-            self.purged.write().insert(first, note);
+            self.purged.write().insert(first, Purged { note, edges: Arc::clone(edges) });
         }
         self.renew_readers();
         self.forget(Some(first));
@@ -255,7 +263,7 @@ impl Catalogue {
 
     fn open_new(&self, first: u64, is_checked: bool) -> Result<Partition, Trouble> {
         let note = self.notes.read().get(&first).cloned();
-        let note = note.or_else(|| self.purged.read().get(&first).cloned());
+        let note = note.or_else(|| self.purged.read().get(&first).map(|purged| purged.note.clone()));
         let note = note.ok_or_else(|| Trouble::Io(format!("there is no partition {first}")))?;
         let path = self.path(first);
         if is_checked {
@@ -332,7 +340,7 @@ impl Catalogue {
             Ok(None) => self.put(note),
             Ok(Some(purge)) if purge.first == note.first => {
                 remove_contents(path).map_err(io_error)?;
-                self.purged.write().insert(note.first, note);
+                self.purged.write().insert(note.first, Purged { note, edges: purge.edges });
             }
             Ok(Some(_)) => self.set_aside(note.first, "its mark of a purge is of another partition"),
             Err(error) => self.set_aside(note.first, &error.to_string()),
@@ -343,7 +351,7 @@ impl Catalogue {
     fn look_for_holes(&self) {
         let mut end = 0;
         let mut notes: Vec<Note> = self.notes.read().values().cloned().collect();
-        notes.extend(self.purged.read().values().cloned());
+        notes.extend(self.purged.read().values().map(|purged| purged.note.clone()));
         notes.sort_unstable_by_key(|note| note.first);
         for note in notes {
             if note.first != end + 1 {

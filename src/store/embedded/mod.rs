@@ -22,6 +22,7 @@ mod catalogue;
 mod expire;
 mod find;
 mod index;
+mod lines;
 mod listed;
 mod note;
 mod partition;
@@ -146,9 +147,16 @@ impl Embedded {
         audit::check(&self.catalogue, check, told)
     }
 
-    /// Hands over the entries from the first sequence to the last, both included, as far as they are there.
-    fn entries_between(&self, from: u64, to: u64, take: &mut dyn FnMut(Sealed)) -> Result<(), StoreError> {
-        for note in self.catalogue.notes() {
+    /// Hands over the entries from the first sequence to the last, both included, as far as these partitions have
+    /// them.
+    fn entries_between(
+        &self,
+        notes: &[Note],
+        from: u64,
+        to: u64,
+        take: &mut dyn FnMut(Sealed),
+    ) -> Result<(), StoreError> {
+        for note in notes {
             let (from, to) = (from.max(note.first), to.min(note.head().sequence));
             if from > to {
                 continue;

@@ -2,13 +2,10 @@
 //! synced by us after each hand-over. A database that lost its tail opens without a word; the note is how
 //! the loss shows.
 //!
-//! The file `note` has two lines: the note as JSON, and the CRC-32 of that line as eight hex digits. It is
-//! replaced by rename, so it is either the old one or the new one.
+//! See [`super::lines`] for its form.
 
 use std::cmp::Ordering;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::block::{Facts, Span, id_ms};
+use super::lines;
 use crate::store::sealed::{Hash, Head, Sealed};
 use crate::store::tree::{TILE_LEAVES, Tree};
 
@@ -145,13 +143,7 @@ impl Note {
 
     /// Writes it beside the database and syncs it.
     pub(super) fn write(&self, partition: &Path) -> io::Result<()> {
-        let line = serde_json::to_string(self)?;
-        let fresh = partition.join("note.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        writeln!(file, "{line}\n{:08x}", crc32fast::hash(line.as_bytes()))?;
-        file.sync_all()?;
-        fs::rename(&fresh, partition.join(NAME))?;
-        File::open(partition)?.sync_all()
+        lines::write(partition, NAME, self)
     }
 
     /// Reads it; `None` when there is none.
@@ -159,26 +151,15 @@ impl Note {
     /// # Errors
     /// When it is damaged, or of a newer version.
     pub(super) fn read(partition: &Path) -> Result<Option<Note>, Unreadable> {
-        let file = match File::open(partition.join(NAME)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("its note cannot be opened: {error}").into()),
-        };
-        let mut text = String::new();
-        file.take(NOTE_BYTES_MAX)
-            .read_to_string(&mut text)
-            .map_err(|error| format!("its note cannot be read: {error}"))?;
-        let (line, sum) = text.split_once('\n').unwrap_or_default();
-        if sum.trim_end() != format!("{:08x}", crc32fast::hash(line.as_bytes())) {
-            return Err("its note is damaged".to_owned().into());
-        }
-        let Version { format } = serde_json::from_str(line).map_err(|error| format!("its note: {error}"))?;
+        let line = lines::read(partition, NAME).map_err(|error| format!("its note: {error}"))?;
+        let Some(line) = line else { return Ok(None) };
+        let Version { format } = serde_json::from_str(&line).map_err(|error| format!("its note: {error}"))?;
         match format.cmp(&FORMAT) {
             Ordering::Greater => return Err(Unreadable::Newer),
             Ordering::Less => return Err(Unreadable::Older),
             Ordering::Equal => {}
         }
-        let note: Note = serde_json::from_str(line).map_err(|error| format!("its note: {error}"))?;
+        let note: Note = serde_json::from_str(&line).map_err(|error| format!("its note: {error}"))?;
         let has_trees = |note: &Note| {
             Tree::of(note.first - 1, Arc::clone(&note.before)).is_some()
                 && Tree::of(note.head().sequence, Arc::clone(&note.behind)).is_some()
@@ -219,21 +200,21 @@ mod one {
 }
 
 /// Several of them, one after the other.
-mod peaks {
+pub(super) mod peaks {
     use std::sync::Arc;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::store::sealed::{Hash, hex, unhex};
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::store::embedded) fn serialize<S: Serializer>(
         hashes: &Arc<Vec<Hash>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&hex(hashes.as_flattened()))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::store::embedded) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Arc<Vec<Hash>>, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -244,11 +225,11 @@ mod peaks {
 
 const NAME: &str = "note";
 const FORMAT: u32 = 2;
-/// Two trees have at most 63 hashes each.
-const NOTE_BYTES_MAX: u64 = 16 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

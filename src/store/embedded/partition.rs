@@ -20,6 +20,7 @@ use sled::{Batch, Db};
 
 use super::block::{self, Block, Facts, Label, Packer, Span};
 use super::note::{Grown, Note};
+use crate::store::StoreError;
 use crate::store::sealed::{Head, Sealed};
 
 /// An open partition. The database's lock is held until the last reader lets go.
@@ -36,6 +37,15 @@ pub(super) enum Trouble {
     Damaged(String),
     /// The disk or the system refuses; it may go better later.
     Io(String),
+}
+
+impl Trouble {
+    /// Trouble with what holds no event that was recorded, or none alone: nothing is set aside for it.
+    pub(super) fn of_another(self) -> StoreError {
+        match self {
+            Trouble::Damaged(why) | Trouble::Io(why) => StoreError::Io(why),
+        }
+    }
 }
 
 /// A block's key and value.
@@ -281,6 +291,17 @@ pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Trouble> {
 /// When the disk refuses.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Removes a folder with all that is in it; it need not be there.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Opens the database on a thread of its own, so that whatever happens in there ends with it. Right after

@@ -29,7 +29,7 @@ impl SledShelf {
                 // The last one set aside is enough.
                 let _ = std::fs::remove_dir_all(&aside);
                 std::fs::rename(&path, &aside).map_err(|error| StoreError::Io(error.to_string()))?;
-                open_in_thread(&path).map_err(told)?
+                open_in_thread(&path).map_err(Trouble::of_another)?
             }
         };
         for name in database.tree_names() {
@@ -69,13 +69,7 @@ impl Shelf for SledShelf {
 }
 
 fn run<T>(act: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-    guarded(act).map_err(told)?.map_err(|error| StoreError::Io(error.to_string()))
-}
-
-fn told(trouble: Trouble) -> StoreError {
-    match trouble {
-        Trouble::Damaged(why) | Trouble::Io(why) => StoreError::Io(why),
-    }
+    guarded(act).map_err(Trouble::of_another)?.map_err(|error| StoreError::Io(error.to_string()))
 }
 
 /// Sled's own, which is always there.

@@ -33,10 +33,15 @@ impl Tiles {
 
     /// The one of this index; `None` when it is not there.
     pub(super) fn at(&self, index: u64) -> Option<Hash> {
-        let mut tile = Hash::default();
-        self.0.read_exact_at(&mut tile, index.checked_mul(TILE_BYTES)?).ok()?;
+        self.range(index, 1)?.pop()
+    }
+
+    /// So many from an index on, with one read; `None` when one of them is not there.
+    pub(super) fn range(&self, from: u64, count: usize) -> Option<Vec<Hash>> {
+        let mut tiles = vec![Hash::default(); count];
+        self.0.read_exact_at(tiles.as_flattened_mut(), from.checked_mul(TILE_BYTES)?).ok()?;
         // A hole in the file reads as zeros, and no subtree has that hash.
-        (tile != Hash::default()).then_some(tile)
+        (!tiles.contains(&Hash::default())).then_some(tiles)
     }
 }
 
@@ -55,5 +60,9 @@ mod tests {
         let tiles = Tiles::open(folder.path()).unwrap();
         let found = [0, 1, 2, 3, u64::MAX].map(|index| tiles.at(index).map(|tile| tile[0]));
         assert_eq!(found, [Some(1), None, Some(3), None, None]);
+        assert_eq!(tiles.range(0, 2), None);
+        tiles.put(&[(1, [2; 32])]).unwrap();
+        assert_eq!(tiles.range(0, 3), Some(vec![[1; 32], [2; 32], [3; 32]]));
+        assert_eq!((tiles.range(1, 2), tiles.range(1, 3)), (Some(vec![[2; 32], [3; 32]]), None));
     }
 }

@@ -7,6 +7,7 @@
 //! Behind a place that was lost for ever the tree goes on with a leaf that says so ([`leaf::lost`]). It is another
 //! tree than the one that was signed before, and every checkpoint tells.
 
+pub(in crate::store) mod edges;
 pub(in crate::store) mod leaf;
 pub(in crate::store) mod places;
 pub(in crate::store) mod proof;

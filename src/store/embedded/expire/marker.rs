@@ -1,15 +1,18 @@
 //! The two small files of a purge: `pending` in the store's directory, while it is under way, and `purged` in the
-//! partition's, for ever. Both have two lines, as a partition's note: JSON, and the CRC-32 of that line.
+//! partition's, for ever. See [`super::super::lines`] for their form.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::super::lines;
+use super::super::partition::sync_directory;
 use super::rewrite::Prepared;
+use crate::store::sealed::Hash;
 
 /// A purge of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,10 @@ pub struct Purge {
     /// Its last one.
     pub last: u64,
     pub(super) kind: Kind,
+    /// Where all of it goes: what stands beside it in the tree can be proven with these (see
+    /// [`crate::store::tree::edges`]).
+    #[serde(with = "super::super::note::peaks")]
+    pub(in crate::store::embedded) edges: Arc<Vec<Hash>>,
 }
 
 /// What becomes of a partition.
@@ -39,19 +46,14 @@ pub(super) enum Kind {
 impl Purge {
     /// Of what was prepared, told by that event.
     pub fn new(event: Uuid, prepared: &Prepared) -> Purge {
-        let Prepared { gone, kind, .. } = prepared;
-        Purge { format: FORMAT, event, first: gone.first, last: gone.last, kind: *kind }
+        let Prepared { gone, kind, edges, .. } = prepared;
+        let edges = Arc::clone(edges);
+        Purge { format: FORMAT, event, first: gone.first, last: gone.last, kind: *kind, edges }
     }
 
     /// Writes it as `name` in `folder`, whole or not at all, and syncs it.
     pub(super) fn write(&self, folder: &Path, name: &str) -> io::Result<()> {
-        let line = serde_json::to_string(self)?;
-        let fresh = folder.join(format!("{name}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        writeln!(file, "{line}\n{:08x}", crc32fast::hash(line.as_bytes()))?;
-        file.sync_all()?;
-        fs::rename(&fresh, folder.join(name))?;
-        File::open(folder)?.sync_all()
+        lines::write(folder, name, self)
     }
 
     /// Reads it; `None` when it is not there.
@@ -59,17 +61,9 @@ impl Purge {
     /// # Errors
     /// When it is damaged, or of a newer version.
     pub(in crate::store::embedded) fn read(folder: &Path, name: &str) -> io::Result<Option<Purge>> {
-        let file = match File::open(folder.join(name)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut text = String::new();
-        file.take(BYTES_MAX).read_to_string(&mut text)?;
-        let (line, sum) = text.split_once('\n').unwrap_or_default();
-        let is_whole = sum.trim_end() == format!("{:08x}", crc32fast::hash(line.as_bytes()));
-        let purge = if is_whole { serde_json::from_str(line).ok() } else { None };
-        let purge: Option<Purge> = purge.filter(|purge: &Purge| (1..=FORMAT).contains(&purge.format));
+        let Some(line) = lines::read(folder, name)? else { return Ok(None) };
+        let purge: Option<Purge> = serde_json::from_str(&line).ok();
+        let purge = purge.filter(|purge| purge.format == FORMAT);
         purge.map(Some).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("{name} is damaged")))
     }
 
@@ -78,7 +72,7 @@ impl Purge {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => File::open(folder)?.sync_all(),
+            Ok(()) => sync_directory(folder),
         }
     }
 }
@@ -87,5 +81,5 @@ impl Purge {
 pub(super) const PENDING: &str = "pending-purge";
 /// In a partition's.
 pub(in crate::store::embedded) const PURGED: &str = "purged";
-const FORMAT: u32 = 1;
-const BYTES_MAX: u64 = 4096;
+/// What was written with format 1 was never released.
+const FORMAT: u32 = 2;

@@ -15,7 +15,8 @@
 //! Cut off before 3, nothing has happened, and the next start forgets the purge; cut off later, the next start goes
 //! on with 4. Readers that began before 4 read to their end: what they read is removed when the last of them is done.
 //! The note stays: it tells what the partition held, and the tree before and behind it, so that the tree still
-//! verifies. The newest partition, which is written, never leaves.
+//! verifies; `purged` has the edges of it, so that its neighbours can still be proven. The newest partition leaves only
+//! when its day is over: the event that tells it begins another one then.
 
 pub(super) mod marker;
 mod plan;

@@ -93,7 +93,7 @@ pub(super) struct Part {
     pub(super) bytes: u64,
     pub(super) survey: Survey,
     pub(super) floor: i64,
-    /// False for the newest, which is written.
+    /// False for the newest as long as its day lasts: it is written.
     pub(super) may_leave: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The steps of a purge on the disk. Each can be repeated: what is done already is left alone.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::Embedded;
 use super::super::catalogue::io_error;
-use super::super::partition::sync_directory;
+use super::super::partition::{remove_folder, sync_directory};
 use super::marker::{Kind, PENDING, PURGED, Purge};
 use super::rewrite::{REWRITTEN, is_whole};
 use crate::store::StoreError;
@@ -88,12 +88,14 @@ impl Embedded {
         if Purge::read(&path, PURGED)?.is_none() {
             purge.write(&path, PURGED)?;
         }
-        self.catalogue.retire(purge.first);
+        self.catalogue.retire(purge.first, &purge.edges);
         if !wait_for(|| Ok(self.catalogue.is_left(purge.first)))? {
             return Ok(false);
         }
         step(Step::Remove)?;
         remove_contents(&path)?;
+        // An earlier purge of parts of it may have left one, and it holds events.
+        remove_folder(&path.with_extension(REWRITTEN))?;
         Ok(true)
     }
 
@@ -102,9 +104,10 @@ impl Embedded {
         let path = self.catalogue.path(purge.first);
         let (fresh, old) = (path.with_extension(REWRITTEN), path.with_extension(REPLACED));
         if fresh.exists() && !self.is_replacement(&fresh, purge) {
-            tracing::warn!(first = purge.first, "a partition written anew is not whole: all of it stays");
+            // All of it stays, and the next pass prepares it again.
             remove_folder(&fresh)?;
-            return Ok(true);
+            Purge::forget(&self.directory, PENDING)?;
+            return Err(io::Error::other("what was written anew is not whole: all of the old one stays"));
         }
         step(Step::Mark)?;
         let mut swap = || {
@@ -139,28 +142,39 @@ impl Embedded {
     }
 }
 
-/// Ends the replacement of partitions that a crash has cut off between its two renames.
+/// Ends the replacement of partitions that a crash has cut off between its two renames, and removes what stands beside
+/// partitions and belongs to no purge: it holds events that may have left since.
 pub(in crate::store::embedded) fn finish_replacements(directory: &Path) -> io::Result<()> {
+    let pending = Purge::read(directory, PENDING);
     for entry in fs::read_dir(directory)? {
-        let old = entry?.path();
-        if old.extension().is_none_or(|extension| extension != REPLACED) {
+        let beside = entry?.path();
+        let ending = beside.extension().unwrap_or_default();
+        if ending != REPLACED && ending != REWRITTEN {
             continue;
         }
-        let (path, fresh) = (old.with_extension(""), old.with_extension(REWRITTEN));
-        if path.exists() {
-            continue;
+        let path = beside.with_extension("");
+        let is_pending = match &pending {
+            Ok(Some(purge)) => path.ends_with(format!("{:020}", purge.first)),
+            Ok(None) => false,
+            // Damaged, it may have named any of them.
+            Err(_) => true,
+        };
+        match path.exists() {
+            true if is_pending => {}
+            true => {
+                tracing::info!(path = %beside.display(), "what an unfinished purge has left is removed");
+                remove_folder(&beside)?;
+            }
+            false if ending == REPLACED => {
+                let fresh = beside.with_extension(REWRITTEN);
+                fs::rename(if fresh.exists() { &fresh } else { &beside }, &path)?;
+                sync_directory(directory)?;
+            }
+            // Its own partition was set aside, or removed by somebody else.
+            false => {}
         }
-        fs::rename(if fresh.exists() { &fresh } else { &old }, &path)?;
-        sync_directory(directory)?;
     }
     Ok(())
-}
-
-fn remove_folder(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 /// Removes what holds events; the note and what else tells of them stays.

@@ -3,10 +3,9 @@
 //!
 //! Nothing is purged that is not as it was recorded: that would remove the proof of it.
 
-use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -15,12 +14,13 @@ use super::super::Embedded;
 use super::super::block::{Block, Facts, Packer};
 use super::super::catalogue::io_error;
 use super::super::note::Note;
-use super::super::partition::{Partition, Trouble, decoded, guarded, sync_directory};
+use super::super::partition::{Partition, Trouble, decoded, guarded, remove_folder, sync_directory};
 use super::plan::{Cut, Leaving};
 use super::terms::{DAY_MS, Terms};
 use super::{effective_day, marker::Kind};
 use crate::store::check::{Going, Gone, joined};
-use crate::store::sealed::Sealed;
+use crate::store::sealed::{Hash, Sealed};
+use crate::store::tree::edges::Edges;
 use crate::store::{StoreError, event_of};
 
 /// What a purge will leave behind.
@@ -31,6 +31,8 @@ pub struct Prepared {
     /// What events told that leave with it: to be told again.
     pub earlier: Vec<Gone>,
     pub(super) kind: Kind,
+    /// See [`Purge`](super::Purge).
+    pub(super) edges: Arc<Vec<Hash>>,
 }
 
 /// Where a rewritten partition grows.
@@ -51,28 +53,53 @@ impl Embedded {
         let note = notes.iter().find(|note| note.first == leaving.first).cloned();
         let note = note.ok_or_else(|| StoreError::Io(format!("there is no partition {}", leaving.first)))?;
         let partition = self.catalogue.open(note.first)?;
-        if leaving.is_whole {
-            let earlier = joined(self.walk(&note, &partition, |_, _| Ok(()))?);
-            if earlier.len() > EARLIER_MAX {
-                let why = "more was removed in pieces than one event can tell again: let whole days leave";
-                return Err(StoreError::Io(why.to_owned()));
+        match leaving.is_whole {
+            true => self.prepare_whole(&note, &partition),
+            false => {
+                let fresh = self.catalogue.path(note.first).with_extension(REWRITTEN);
+                let prepared = self.prepare_rest(terms, leaving, (&note, &partition), &fresh);
+                // What is half written nobody wants, and it holds events.
+                prepared.inspect_err(|_| drop(remove_folder(&fresh)))
             }
-            let gone = Gone::whole(note.first, note.head().sequence);
-            return Ok(Prepared { gone, earlier, kind: Kind::Whole });
         }
-        let (mut target, fresh) = self.target(&note, leaving.bytes_before)?;
+    }
+
+    fn prepare_whole(&self, note: &Note, partition: &Arc<Partition>) -> Result<Prepared, StoreError> {
+        let mut edges = Edges::from(note.first - 1);
+        let told = self.walk(note, partition, |_, entry| {
+            edges.push(entry.leaf);
+            Ok(())
+        })?;
+        let earlier = joined(told);
+        if earlier.len() > EARLIER_MAX {
+            let why = "more was removed in pieces than one event can tell again: let whole days leave";
+            return Err(StoreError::Io(why.to_owned()));
+        }
+        let gone = Gone::whole(note.first, note.head().sequence);
+        Ok(Prepared { gone, earlier, kind: Kind::Whole, edges: Arc::new(edges.hashes()) })
+    }
+
+    /// Writes what stays beside the old partition.
+    fn prepare_rest(
+        &self,
+        terms: &Terms,
+        leaving: &Leaving,
+        (note, partition): (&Note, &Arc<Partition>),
+        fresh: &Path,
+    ) -> Result<Prepared, StoreError> {
+        let mut target = self.target(fresh, leaving.bytes_before)?;
         let mut going = Going::default();
-        self.walk(&note, &partition, |block, entry| {
-            let (entry, facts) = kept(terms, &leaving.cut, &note, block, entry);
+        self.walk(note, partition, |block, entry| {
+            let (entry, facts) = kept(terms, &leaving.cut, note, block, entry);
             if entry.is_removed() {
                 going.take(entry.sequence);
             }
             target.take(entry, facts)
         })?;
-        target.finish(&fresh, &note)?;
+        target.finish(fresh, note)?;
         sync_directory(&self.directory).map_err(io_error)?;
         let gone = going.of(note.first, note.head().sequence);
-        Ok(Prepared { gone, earlier: Vec::new(), kind: Kind::Rewritten })
+        Ok(Prepared { gone, earlier: Vec::new(), kind: Kind::Rewritten, edges: Arc::default() })
     }
 
     /// Hands over every entry, and gives what events told of purges; compares the tree with the note's.
@@ -98,22 +125,18 @@ impl Embedded {
         if tree == note.tree() { Ok(told) } else { Err(not_as_recorded(note)) }
     }
 
-    /// A new partition beside the old one.
-    fn target(&self, note: &Note, bytes: u64) -> Result<(Target, PathBuf), StoreError> {
+    /// A new partition there.
+    fn target(&self, fresh: &Path, bytes: u64) -> Result<Target, StoreError> {
         let free = (self.free_bytes)(&self.directory).map_err(io_error)?;
         if free < bytes.saturating_add(ROOM_BYTES_MIN) {
             let why = format!("the disk has {free} bytes left, too few to write a partition anew");
             return Err(StoreError::Io(why));
         }
-        let fresh = self.catalogue.path(note.first).with_extension(REWRITTEN);
-        match fs::remove_dir_all(&fresh) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(error)),
-            Ok(()) | Err(_) => {}
-        }
-        DirBuilder::new().mode(0o700).create(&fresh).map_err(io_error)?;
-        let partition = Partition::open(&fresh).map_err(told)?;
+        remove_folder(fresh).map_err(io_error)?;
+        DirBuilder::new().mode(0o700).create(fresh).map_err(io_error)?;
+        let partition = Partition::open(fresh).map_err(Trouble::of_another)?;
         let packer = Packer::new().map_err(io_error)?;
-        Ok((Target { partition, packer, entries: Vec::new(), facts: Vec::new() }, fresh))
+        Ok(Target { partition, packer, entries: Vec::new(), facts: Vec::new() })
     }
 }
 
@@ -125,7 +148,7 @@ impl Target {
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
-        self.partition.write(&mut self.packer, &self.entries, &self.facts).map_err(told)?;
+        self.partition.write(&mut self.packer, &self.entries, &self.facts).map_err(Trouble::of_another)?;
         self.entries.clear();
         self.facts.clear();
         Ok(())
@@ -136,7 +159,7 @@ impl Target {
         if !self.entries.is_empty() {
             self.write()?;
         }
-        self.partition.sync(path, note).map_err(told)
+        self.partition.sync(path, note).map_err(Trouble::of_another)
     }
 }
 
@@ -167,13 +190,6 @@ fn not_as_recorded(note: &Note) -> StoreError {
     StoreError::Damaged {
         partition,
         why: "it is not as it was recorded, so nothing of it is removed".to_owned(),
-    }
-}
-
-/// Trouble with the new partition is none of the old one's.
-fn told(trouble: Trouble) -> StoreError {
-    match trouble {
-        Trouble::Damaged(why) | Trouble::Io(why) => StoreError::Io(why),
     }
 }
 

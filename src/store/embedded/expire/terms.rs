@@ -10,7 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::{Event, Outcome};
-use crate::store::{Filter, PURGED};
+use crate::store::Filter;
+use crate::store::check::tells_purge;
 
 /// What may leave the log, and when.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,7 +117,7 @@ pub(super) fn is_noise(event: &Event) -> bool {
 
 /// True for an event that tells of a purge, without which what is gone would be missing.
 pub(super) fn tells(event: &Event) -> bool {
-    event.action == PURGED && event.request.method == "NONE"
+    tells_purge(&event.action, &event.request.method, &event.request.url)
 }
 
 /// By what the events of one doer are told from those of others.

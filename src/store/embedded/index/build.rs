@@ -16,7 +16,9 @@ use tantivy::{IndexWriter, TantivyDocument};
 use super::schema::{Fields, schema, tokenizers};
 use super::{FOLDER, FORMAT, Index, Mark, guarded, mark, opened, settings};
 use crate::store::embedded::note::Note;
-use crate::store::embedded::partition::{Partition, Trouble, decoded, guarded as sled_guarded};
+use crate::store::embedded::partition::{
+    Partition, Trouble, decoded, guarded as sled_guarded, remove_folder,
+};
 use crate::store::{Head, event_of, hex};
 
 /// Whether a partition takes more events.
@@ -126,10 +128,7 @@ fn give_way() {
 /// An index without events.
 fn begun(directory: &Path) -> Result<tantivy::Index, String> {
     let directory = directory.join(FOLDER);
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.to_string()),
-        Ok(()) | Err(_) => {}
-    }
+    remove_folder(&directory).map_err(|error| error.to_string())?;
     fs::create_dir(&directory).map_err(|error| error.to_string())?;
     guarded(|| {
         let builder = tantivy::Index::builder().schema(schema().0.clone()).settings(settings());

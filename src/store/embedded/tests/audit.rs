@@ -81,7 +81,7 @@ fn an_event_that_was_forged_with_its_tile_and_the_note_of_its_partition_is_found
     let by = "the store's note";
     assert_eq!(checked(&store).faults, [Fault::Replaced { from: 1, to: 300, by }]);
     // The same behind a partition of which only the note is left.
-    store.catalogue.retire(301);
+    store.catalogue.retire(301, &Arc::default());
     assert!(checked(&store).faults.contains(&Fault::Replaced { from: 1, to: 300, by }));
 }
 
@@ -131,7 +131,7 @@ fn a_partition_that_is_purged_between_two_looks_is_checked_once() {
     let store = Embedded::open_with(directory.path(), OURS, 100).unwrap();
     store.append(&sealed(Head::default(), 1..=300)).unwrap();
     let note = store.catalogue.notes()[0].clone();
-    store.catalogue.retire(1);
+    store.catalogue.retire(1, &Arc::default());
     store.catalogue.put(note);
     let found = checked(&store);
     assert!(found.is_sound() && found.count == 300, "{found}");
