@@ -48,6 +48,11 @@ impl Log {
         Ground::of(&self.inner.store, &tail).root_at(size)
     }
 
+    /// True when that place lies within what a policy removed whole, so that the root there cannot be told.
+    pub fn is_purged_at(&self, size: u64) -> bool {
+        Ground::of(&self.inner.store, &[]).is_purged_at(size)
+    }
+
     /// The tree as it is now, and the hashes that lead to its root from an entry's leaf; `None` when they are gone.
     /// Blocking.
     ///

@@ -76,6 +76,10 @@ fn conflict(log: &Log, path: &Path, known: Checkpoint) -> Option<Conflict> {
         Ok(None) if size > events => {
             format!("it has {events} events, and the checkpoint in {place} is of {size}")
         }
+        Ok(None) if log.is_purged_at(size) => {
+            tracing::warn!(size, place = %place, "a checkpoint cannot be compared: a policy has removed what it ends in");
+            return None;
+        }
         Ok(None) => format!(
             "some of the first {size} events are gone, so that the checkpoint in {place} cannot be compared"
         ),

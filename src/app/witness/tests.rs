@@ -9,7 +9,7 @@ use super::*;
 use crate::config::Limits;
 use crate::event::Event;
 use crate::event::own::{self, Own};
-use crate::store::{Filter, Order, Query};
+use crate::store::{Filter, Order, Query, Terms};
 
 fn config(folder: &Path) -> Config {
     let text = "listen: 127.0.0.1:0\nupstream: http://127.0.0.1:9\ndata_dir: data\nkey_file: key\nrules: rules\n\
@@ -126,6 +126,41 @@ async fn a_lawful_restore_is_an_event_that_names_the_old_head_and_no_alarm() {
     fs::write(config.data_dir.join(RESTORED_FILE), left(&root)).unwrap();
     assert_eq!(live(&config, 1).await, (None, vec!["LOG_RESTORED".to_owned()]));
     assert_eq!(live(&config, 1).await, (None, vec![]), "from then on it is the log");
+}
+
+// THREATS S02
+#[tokio::test]
+async fn a_checkpoint_whose_place_a_policy_has_removed_is_no_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let open = || Log::open(&config.data_dir, Some([1; 32]), &Limits::default(), Metrics::new()).unwrap();
+    let days_ago = Timestamp::now() - jiff::SignedDuration::from_hours(24 * 5);
+    let mut outside = Vec::new();
+    for _ in 0..2 {
+        let log = open();
+        let old = (0..3).map(|n| Event { time: days_ago, ..event(n) }).collect();
+        log.record(old, Urgency::Now).await.unwrap();
+        Witness::begin(&log, &config, &Metrics::new()).await.unwrap().end().await;
+        log.close(PATIENCE);
+        outside.push(fs::read(folder.path().join("outside")).unwrap());
+    }
+    let log = open();
+    log.record(vec![event(7)], Urgency::Now).await.unwrap();
+    log.close(PATIENCE);
+    drop(log);
+    let log = open();
+    let terms = Terms { rest: Some(Duration::ZERO), ..Terms::default() };
+    let plan = log.plan(&terms, Timestamp::now()).unwrap();
+    assert_eq!((plan.partitions[0].first, plan.partitions[0].last), (1, 6));
+    let (own, handle) = (log.clone(), Handle::current());
+    let purge = move || own.purge(&terms, &plan.partitions[0], |_| event(8), &handle).unwrap();
+    assert!(tokio::task::spawn_blocking(purge).await.unwrap());
+    log.close(PATIENCE);
+    drop(log);
+    // Nothing but the first checkpoint is known: of three of the six.
+    fs::write(folder.path().join("outside"), &outside[0]).unwrap();
+    fs::remove_file(config.data_dir.join(shelf::INSIDE)).unwrap();
+    assert_eq!(live(&config, 0).await, (None, vec![]));
 }
 
 // THREATS S03
