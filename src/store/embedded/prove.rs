@@ -23,7 +23,7 @@ pub struct Ground<'a> {
     tree: Tree,
     /// Tiles whose leaves were read.
     read: HashMap<u64, Tile>,
-    /// Roots of a tile and more that were computed, by their first place and the one behind their last.
+    /// What was computed, by its first place and the one behind its last.
     roots: HashMap<(u64, u64), Hash>,
 }
 
@@ -102,27 +102,25 @@ impl<'a> Ground<'a> {
     }
 
     fn root(&mut self, from: u64, to: u64) -> Result<Hash, Unknown> {
+        if let Some(root) = self.roots.get(&(from, to)) {
+            return Ok(*root);
+        }
         let leaves = to - from;
         let known = if leaves < TILE_LEAVES { self.told(from, to)? } else { self.kept(from, to) };
-        if let Some(root) = known {
-            return Ok(root);
-        }
-        if leaves == 1 {
-            return Err(Unknown::Gone);
-        }
-        let middle = from + left_leaves(leaves);
-        let root = node(&self.root(from, middle)?, &self.root(middle, to)?);
-        if leaves >= TILE_LEAVES {
-            self.roots.insert((from, to), root);
-        }
+        let root = match known {
+            Some(root) => root,
+            None if leaves == 1 => return Err(Unknown::Gone),
+            None => {
+                let middle = from + left_leaves(leaves);
+                node(&self.root(from, middle)?, &self.root(middle, to)?)
+            }
+        };
+        self.roots.insert((from, to), root);
         Ok(root)
     }
 
     /// The root of so many tiles, where the file has them all.
-    fn kept(&mut self, from: u64, to: u64) -> Option<Hash> {
-        if let Some(root) = self.roots.get(&(from, to)) {
-            return Some(*root);
-        }
+    fn kept(&self, from: u64, to: u64) -> Option<Hash> {
         let leaves = to - from;
         let is_run = leaves.is_power_of_two() && from.is_multiple_of(leaves) && leaves <= RUN_LEAVES_MAX;
         let count = usize::try_from(leaves / TILE_LEAVES).ok().filter(|_| is_run)?;
@@ -130,9 +128,7 @@ impl<'a> Ground<'a> {
         while nodes.len() > 1 {
             nodes = nodes.chunks_exact(2).map(|pair| node(&pair[0], &pair[1])).collect();
         }
-        let root = nodes.pop()?;
-        self.roots.insert((from, to), root);
-        Some(root)
+        nodes.pop()
     }
 
     /// A leaf, or the root of a full subtree within a tile that something tells.
