@@ -3,6 +3,7 @@
 //! | route | answer |
 //! |---|---|
 //! | `GET /` | the viewer; its files are below `/assets/` |
+//! | `GET /embed` | the timeline that a link shows, for a frame |
 //! | `GET /audit/v1` | what this is, as text |
 //! | `GET /openapi.json` | the same for programs |
 //! | `GET /audit/v1/events` | a page of events |
@@ -85,6 +86,7 @@ use problem::Problem;
 pub fn router(state: State) -> Router {
     Router::new()
         .route("/", get(page::start))
+        .route("/embed", get(page::embed))
         .route("/assets/{*path}", get(page::asset))
         .route("/openapi.json", get(openapi::show))
         .route("/audit/v1", get(status::index))

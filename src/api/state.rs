@@ -21,6 +21,7 @@ use crate::telemetry::Metrics;
 use super::access::{Caller, Door, Fate, Read, Reads, SignIn, Tally, Turn, of_fate, of_reads, of_session};
 use super::cursor::Cursors;
 use super::guard::Access;
+use super::page::policy_in;
 use super::problem::Problem;
 use super::proofs::Notary;
 use super::reader::Reader;
@@ -116,6 +117,8 @@ pub(super) struct Inner {
     pub(super) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(super) access: ArcSwap<Access>,
     pub(super) door: Door,
+    /// What the page for a frame may do, where any site may have one.
+    pub(super) embed: Option<String>,
     /// Where people's browsers find the viewer, where that is known.
     pub(super) address: Option<String>,
     /// The way in by a provider, where there is one.
@@ -144,6 +147,7 @@ impl State {
         let inner = Inner {
             access: ArcSwap::from_pointee(Access::new(&setup.admin, &setup.key)),
             door: Door::new(&setup.admin, &setup.limits),
+            embed: policy_in(&setup.admin.embed),
             address: setup.admin.address.clone(),
             sign_in: setup.admin.oidc.as_ref().and_then(|oidc| SignIn::new(oidc, &setup.key)),
             reads: Reads::default(),

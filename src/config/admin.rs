@@ -20,6 +20,7 @@ impl Admin {
             token: None,
             hosts: Vec::new(),
             address: None,
+            embed: Vec::new(),
             tokens_file: None,
             oidc: None,
             is_closed: false,
@@ -46,7 +47,8 @@ pub(super) fn admin(settings: &Settings, data_dir: &Path, problems: &mut Problem
             .cure("set admin.token or admin.tokens_file, or listen on 127.0.0.1");
     }
     let tokens_file = tokens_file(tokens.as_ref(), data_dir, problems);
-    Admin { listen, token, hosts, address, tokens_file, oidc, is_closed }
+    let embed = embed(settings, problems);
+    Admin { listen, token, hosts, address, embed, tokens_file, oidc, is_closed }
 }
 
 fn token(setting: &Setting<'_>, problems: &mut Problems) -> Option<Secret> {
@@ -106,6 +108,26 @@ fn home(setting: &Setting<'_>, hosts: &[String], problems: &mut Problems) -> Opt
         );
     }
     Some(text.to_owned())
+}
+
+/// Origins (RFC 6454 section 6.1), each named: they become part of a policy, so that nothing else can stand in them.
+fn embed(settings: &Settings, problems: &mut Problems) -> Vec<String> {
+    let cure = "write whole origins, such as `https://office.example.org`";
+    let Some(setting) = settings.get("admin.embed", problems) else { return Vec::new() };
+    let mut sites = Vec::new();
+    for item in setting.items(&[',', ' '], problems, cure) {
+        let text = item.text.trim_end_matches('/').to_ascii_lowercase();
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        let is_origin = rest.is_some_and(|rest| rest.bytes().all(fits))
+            && text.parse::<Uri>().is_ok_and(|uri| !bare_host(&uri).is_empty());
+        if is_origin {
+            sites.push(text);
+        } else {
+            setting.wrong_at(item.span, problems, "holds something that is not the origin of a site", cure);
+        }
+    }
+    sites
 }
 
 /// Tokens live apart from data: a log that is restored from a backup must not bring back those that were revoked since.

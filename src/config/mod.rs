@@ -104,6 +104,8 @@ pub struct Admin {
     pub hosts: Vec<String>,
     /// Where people's browsers find the viewer, without a slash at its end: `https://audit.example.org`.
     pub address: Option<String>,
+    /// Sites whose pages may show the timeline of a link in a frame, as origins: `https://office.example.org`.
+    pub embed: Vec<String>,
     /// The file of the tokens that `earwitness token` makes; where it is there, readers must show one.
     pub tokens_file: Option<PathBuf>,
     /// Whose tokens readers may show, too.

@@ -118,15 +118,15 @@ def of_its_own_life(event):
 
 
 class Earwitness:
-    """The sidecar before an upstream, with one rule pack, and `more` lines of configuration."""
+    """The sidecar before an upstream, with one rule pack, and `more` lines of configuration; `admin` are more keys of the audit listener, which is at PORT."""
 
-    def __init__(self, folder, upstream_port, pack, more="", token=None, has_address=False):
+    def __init__(self, folder, upstream_port, pack, more="", token=None, admin=""):
         self.port = free_port()
         self.admin_port = free_port()
         self._folder = folder
         self._config = folder / "earwitness.yaml"
         own = f", token: {token}" if token else ""
-        own += f", address: 'http://127.0.0.1:{self.admin_port}'" if has_address else ""
+        own += admin.replace("PORT", str(self.admin_port))
         self._config.write_text(
             f"listen: 127.0.0.1:{self.port}\n"
             f"upstream: http://127.0.0.1:{upstream_port}\n"

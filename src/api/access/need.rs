@@ -71,6 +71,7 @@ impl Need {
 pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/", Need::Nothing),
     ("/assets/{*path}", Need::Nothing),
+    ("/embed", Need::Nothing),
     ("/healthz", Need::Nothing),
     ("/readyz", Need::Nothing),
     ("/openapi.json", Need::Caller),

@@ -133,6 +133,7 @@ const fn get(path: &'static str, summary: &'static str, answer: Answer) -> Row {
 /// All operations. Every route has one (`NEEDS` lists them).
 pub(super) const ALL: &[Row] = &[
     get("/", "The viewer", Answer::Other("text/html; charset=utf-8")),
+    get("/embed", "The timeline that a link shows, for a frame", Answer::Other("text/html; charset=utf-8")),
     get("/assets/{*path}", "A file of the viewer", Answer::Other("*/*")),
     get("/healthz", "Whether the process answers", Answer::Other("text/plain; charset=utf-8")),
     get("/readyz", "Whether events can be recorded and read", Answer::Json("Object")),

@@ -2,6 +2,8 @@
 
 /// The page itself, which is served at `/`.
 pub(super) const START: &str = "index.html";
+/// The page for a frame in another site's, which is served at `/embed`.
+pub(super) const EMBED: &str = "embed.html";
 
 macro_rules! embedded {
     ($($path:literal,)*) => {
@@ -16,6 +18,7 @@ pub(super) const FILES: &[(&str, &[u8])] = embedded![
     "css/narrow.css",
     "css/panels.css",
     "css/tokens.css",
+    "embed.html",
     "icon.svg",
     "index.html",
     "js/data/api.js",
@@ -27,6 +30,7 @@ pub(super) const FILES: &[(&str, &[u8])] = embedded![
     "js/data/search.js",
     "js/data/session.js",
     "js/data/tail.js",
+    "js/embed.js",
     "js/first.js",
     "js/keys.js",
     "js/main.js",

@@ -4,6 +4,9 @@
 //! token must come without one. What the page may do is told to the browser in one policy: scripts, styles and
 //! connections of this origin alone, nothing inline, no frame around it, and (Trusted Types) no text that becomes
 //! markup, so that a value from the traffic stays text even where the page had a mistake.
+//!
+//! One page may stand in a frame, of the sites that `admin.embed` names: the timeline that a link shows. It knows no cookie and
+//! changes nothing, so that a click that is stolen does nothing either.
 
 mod files;
 #[cfg(test)]
@@ -13,7 +16,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::LazyLock;
 
-use axum::extract::Path;
+use axum::extract::{Path, State as Extract};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, VARY,
@@ -26,10 +29,30 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
+use super::state::State;
 
 /// `GET /`: the page.
 pub(super) async fn start(headers: HeaderMap) -> Response {
     answer(files::START, &headers)
+}
+
+/// `GET /embed`: the page for a frame, where any site may have one.
+pub(super) async fn embed(Extract(state): Extract<State>, headers: HeaderMap) -> Response {
+    let Some(policy) = &state.inner.embed else {
+        let detail = "No site may show the timeline in a frame: `admin.embed` names none.";
+        return Problem::new(StatusCode::NOT_FOUND, detail).into_response();
+    };
+    let mut answer = answer(files::EMBED, &headers);
+    if let Ok(policy) = HeaderValue::try_from(policy.as_str()) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
+}
+
+/// What the page for a frame may do, and in whose frame; `None` where no site may have one.
+pub(super) fn policy_in(sites: &[String]) -> Option<String> {
+    let framed = POLICY.replace("frame-ancestors 'none'", &format!("frame-ancestors {}", sites.join(" ")));
+    (!sites.is_empty()).then_some(framed)
 }
 
 /// `GET /assets/{path}`: a file of it.

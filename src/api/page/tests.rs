@@ -92,6 +92,15 @@ async fn a_browser_may_run_nothing_but_the_files_of_the_page() {
     }
 }
 
+// THREATS Q10
+#[test]
+fn the_page_for_a_frame_stands_in_those_of_the_named_sites_alone() {
+    assert_eq!(policy_in(&[]), None);
+    let framed = policy_in(&["https://a.example".to_owned(), "https://b.example:8443".to_owned()]).unwrap();
+    assert!(framed.contains("; frame-ancestors https://a.example https://b.example:8443; "), "{framed}");
+    assert!(framed.starts_with("default-src 'none'; script-src 'self'; "), "{framed}");
+}
+
 #[tokio::test]
 async fn a_file_that_is_known_is_not_sent_again_and_packed_when_that_is_understood() {
     let (_, headers, plain) = asked("/", &[]).await;

@@ -57,6 +57,30 @@ fn what_is_wrong_with_signing_in_is_said() {
 }
 
 #[test]
+fn a_site_that_may_have_a_frame_is_a_whole_origin() {
+    let good = sign_in(
+        ", address: 'https://audit.example.org', embed: ['https://Office.example.org/', 'http://localhost:3000']",
+        "client_id: v",
+    );
+    assert!(good.is_ok(), "{good:?}");
+    for odd in [
+        "'*'",
+        "'office.example.org'",
+        "'https://*.example.org'",
+        "\"'self'\"",
+        "'https://a.example; script-src *'",
+        "'https://a.example/x'",
+        "'https://'",
+        "'ftp://a.example'",
+    ] {
+        let told =
+            sign_in(&format!(", address: 'https://audit.example.org', embed: [{odd}]"), "client_id: v")
+                .unwrap_err();
+        assert!(told.contains("is not the origin of a site"), "{odd}: {told}");
+    }
+}
+
+#[test]
 fn a_claim_grants_what_is_written_for_its_value() {
     let check = |text: &str, value: &str, expected: Option<&str>| {
         let grant = ClaimGrant::parse(text).unwrap_or_else(|| panic!("{text}"));

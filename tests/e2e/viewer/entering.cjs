@@ -1,6 +1,14 @@
-// Coming in: by the provider of identities, and by a link.
+// Coming in: by the provider of identities, by a link, and in a frame of another site.
 
 const { require_, until } = require('./browser.cjs');
+
+const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+
+/** Makes a link as the holder of the token. */
+async function linked(guarded, token, query) {
+  const made = await fetch(`${guarded}audit/v1/links?${query}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+  return made.json();
+}
 
 const state = (page) => page.locator('.state').innerText();
 const signInAt = (page) => page.getByRole('link', { name: 'Sign in with 127.0.0.1' });
@@ -39,8 +47,7 @@ module.exports = {
 
   async 'a link shows one thing in its tab alone, leaves the address, and is said when it is good no more'({ open, guarded, token }) {
     const bearer = { authorization: `Bearer ${token}` };
-    const make = await fetch(`${guarded}audit/v1/links?actor=nobody&name=For+Ben`, { method: 'POST', headers: bearer });
-    const link = await make.json();
+    const link = await linked(guarded, token, 'actor=nobody&name=For+Ben');
     require_(link.address === `${guarded}#link=${link.token}`, 'the whole address', link.address);
     const page = await open(link.address);
     await page.getByText('No events yet').waitFor();
@@ -53,5 +60,38 @@ module.exports = {
     await page.goto('about:blank');
     await page.goto(link.address);
     await until('it is told', async () => (await state(page)).includes('good no more'));
+  },
+
+  async 'a page of another site shows the timeline of a link in a frame, and other sites do not'({ open, guarded, token, provider, office, axe }) {
+    const site = provider.replace('127.0.0.1', 'localhost');
+    const form = new URLSearchParams({ username: 'ben', password: 'ben-knows' });
+    const cookie = (await fetch(`${office}/login`, { method: 'POST', body: form, redirect: 'manual' })).headers.get('set-cookie').split(';')[0];
+    const send = async (path, body) => (await fetch(office + path, { method: 'POST', headers: { cookie, 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
+    const { id } = await send('/api/bookings', { title: 'Framed', start: '2028-02-03T08:00:00Z', end: '2028-02-03T09:00:00Z' });
+    await send('/api/bookings', { title: 'Another', start: '2028-02-04T08:00:00Z', end: '2028-02-04T09:00:00Z' });
+    const link = await linked(guarded, token, `target=booking/${id}`);
+    const framing = (where) => `${where}/framing?${new URLSearchParams({ address: `${guarded}embed#link=${link.token}` })}`;
+    const page = await open(framing(site), { also: [guarded] });
+    const frame = page.frameLocator('iframe');
+    const rows = frame.locator('.row[data-id]');
+    await until('the booking', async () => (await rows.count()) === 1);
+    const text = await frame.locator('main').innerText();
+    require_(text.includes('Framed') && !text.includes('Another') && !text.includes('127.0.0.1'), 'this booking, and no address', text);
+    require_((await frame.locator('a, input').count()) === 0, 'nothing to click on', text);
+    await send(`/api/bookings/${id}/cancel`, { reason: 'seen in the frame' });
+    await until('what is new', async () => (await rows.count()) === 2);
+    const inside = page.frames().find((one) => one.url().startsWith(guarded));
+    await inside.evaluate(axe);
+    const { violations } = await inside.evaluate((rules) => window.axe.run(document, rules), RULES);
+    require_(!violations.length, 'axe finds nothing', violations.map(({ id, nodes }) => [id, nodes[0].failureSummary]));
+    require_(!(await page.context().cookies()).length && !(await inside.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).includes(link.token), 'neither cookie nor storage', '');
+    // The same page of a site that is not named: the browser shows it nothing.
+    const other = await (await page.context().browser().newContext()).newPage();
+    await other.goto(framing(provider));
+    await until('the frame is refused', async () => other.frames().some((one) => one.url().startsWith('chrome-error:')));
+    await other.context().close();
+    await fetch(`${guarded}audit/v1/links/${link.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } });
+    await page.reload();
+    await frame.getByText('This link is good no more').waitFor();
   },
 };

@@ -1,5 +1,5 @@
 // A provider of identities (OpenID Connect) with one person, who agrees by a click. It keeps to what a provider checks: the
-// client, the address to go back to, the verifier (PKCE), and that a code is good once.
+// client, the address to go back to, the verifier (PKCE), and that a code is good once. It is also a site that has a frame.
 //
 //     node provider.cjs PORT REDIRECT_ADDRESS
 
@@ -23,6 +23,7 @@ function token(nonce) {
 
 const ROUTES = {
   '/.well-known/openid-configuration': () => json({ issuer, jwks_uri: `${issuer}/keys`, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` }),
+  '/framing': (asked) => ({ status: 200, type: 'text/html', text: `<!doctype html><html lang="en"><title>Office</title><h1>Booking 7</h1><iframe title="What happened" width="900" height="500" src="${asked.get('address').replaceAll('"', '')}"></iframe></html>` }),
   '/keys': () => json({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', use: 'sig', alg: 'RS256' }] }),
 
   '/authorize': (asked) => {

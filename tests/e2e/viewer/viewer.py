@@ -86,12 +86,14 @@ def main():
             port = urllib.parse.urlsplit(application).port
             issuer = f"http://127.0.0.1:{free_port()}"
             oidc = f"oidc: {{ issuer: '{issuer}', audience: earwitness, client_id: viewer, grants: ['groups=audit -> auditor'] }}\n"
-            sidecar = Earwitness(folder, port, ROOT / "examples" / "legacy" / "rules" / "legacy", oidc, token=TOKEN, has_address=True)
+            # By another name, the provider is another site: the one that has a frame.
+            admin = f", address: 'http://127.0.0.1:PORT', embed: ['{issuer.replace('127.0.0.1', 'localhost')}']"
+            sidecar = Earwitness(folder, port, ROOT / "examples" / "legacy" / "rules" / "legacy", oidc, token=TOKEN, admin=admin)
             guarded = f"http://127.0.0.1:{sidecar.admin_port}/"
             callback = f"{guarded}audit/v1/session/oidc/callback"
             provider = Process("provider", ["node", HERE / "provider.cjs", urllib.parse.urlsplit(issuer).port, callback], folder)
             provider.wait_until("it listens", lambda: "listens" in provider.output())
-            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy, issuer]
+            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy, issuer, f"http://127.0.0.1:{sidecar.port}"]
             code = subprocess.run(command, env={**os.environ, "NODE_PATH": str(packages)}, timeout=880).returncode
             if code:
                 print(demonstration.log(), sidecar.process.log(), sep="\n", flush=True)

@@ -34,6 +34,11 @@ export function takeToken(text) {
   held = text;
 }
 
+/** Shows this token from now on, and keeps it nowhere. */
+export function holdToken(text) {
+  held = text;
+}
+
 export function dropToken() {
   unlearn();
   held = null;

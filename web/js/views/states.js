@@ -9,7 +9,7 @@ import { go, state } from '../state.js';
 
 const button = (text, onclick, isMain = false) => h('button', { type: 'button', class: isMain ? 'button is-small is-main' : 'button is-small', onclick }, text);
 
-function block(title, lines, ...buttons) {
+export function block(title, lines, ...buttons) {
   return h('div', { class: 'line state' }, h('div', {}), h('div', {}, h('h2', {}, title), lines.filter(Boolean).map((line) => h('p', {}, line)), buttons.filter(Boolean).length ? h('div', { class: 'buttons' }, buttons) : null));
 }
 

@@ -10,11 +10,12 @@ import { ago, clock, dayAgo, dayLong, dayOf, dayShort, exact, weekday } from '..
 import { href, state } from '../state.js';
 
 export class Timeline {
-  constructor() {
+  /** `said` makes of an event what its row says: a link to the entry, where nothing else is wanted. */
+  constructor(said = linked) {
     this.element = h('div', { class: 'days' });
     this.days = new Map();
     this.sections = new Map();
-    this.chunks = new Chunks(rows, (element, height) => (element.style.height = height === null ? '' : `${height}px`));
+    this.chunks = new Chunks((events) => rows(events, said), (element, height) => (element.style.height = height === null ? '' : `${height}px`));
   }
 
   /** Adds what is older. */
@@ -116,19 +117,23 @@ function byDay(events) {
   return groups;
 }
 
-function rows(events) {
-  return events.map((event, index) => row(event, events[index - 1], events[index + 1]));
+function rows(events, said) {
+  return events.map((event, index) => row(event, events[index - 1], events[index + 1], said));
+}
+
+function linked(event) {
+  return h('a', { class: 'sentence', href: href({ entry: event.id, tab: 'changes' }), 'data-entry': event.id, title: named(event.message?.text ?? event.title), dir: 'auto' }, sentence(event));
 }
 
 /** One event. The line between the glyphs joins what one request did. */
-function row(event, above, below) {
+function row(event, above, below, said) {
   const isJoined = (other) => other && other.exchangeId === event.exchangeId;
   const classes = ['row', event.result === 'success' && 'is-success', isGap(event) && 'is-gap', event.isFresh && 'is-fresh', isJoined(above) && 'is-joined', isJoined(below) && 'is-joining'];
   return h('li', { class: classes.filter(Boolean).join(' '), 'data-id': event.id, 'aria-current': state.entry === event.id ? 'true' : null },
     h('time', { class: 'when num', datetime: event.time, title: `${exact(event.time)}\n${event.time}` }, clock(event.time)),
     h('span', { class: 'ago', 'data-time': event.time, title: `${exact(event.time)}\n${event.time}` }, ago(event.time, Date.now())),
     kindMark(event),
-    h('a', { class: 'sentence', href: href({ entry: event.id, tab: 'changes' }), 'data-entry': event.id, title: named(event.message?.text ?? event.title), dir: 'auto' }, sentence(event)),
+    said(event),
     byline(event),
     result(event.result),
     h('span', { class: 'source' }, source(event.source)),
