@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => app::keys(args),
         Command::Backup(args) => app::backup(args),
         Command::Retention(args) => app::retention(args),
+        Command::Erase(args) => app::erase(args),
         Command::Restore(args) => app::restore(args),
         Command::Doctor(args) => app::doctor(args),
         Command::Token(args) => app::token(args),

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::store::{Found, Sealed, hex, unhex};
+use crate::store::{Found, Piece, Salt, Sealed, hex, unhex};
 
 use super::access::Caller;
 use super::guard::Shown;
@@ -68,10 +68,18 @@ pub(super) fn shown(count: usize, mut answer: Response) -> Response {
     answer
 }
 
-/// The stored object with `sequence`, `leaf` and `salt` before its own members.
+/// The stored object with `sequence`, `leaf` and `salt` before its own members. Where values were erased, `salt` is a
+/// list: of each personal value its salt, or the commitment to it.
 pub(super) fn push_event(body: &mut Vec<u8>, sealed: &Sealed) {
-    let (leaf, salt) = (hex(&sealed.leaf), hex(&sealed.salt));
-    let place = format!("\"sequence\":{},\"leaf\":\"{leaf}\",\"salt\":\"{salt}\"", sealed.sequence);
+    let leaf = hex(&sealed.leaf);
+    let salt = match &sealed.pieces {
+        None => format!("\"{}\"", hex(&sealed.salt)),
+        Some(pieces) => {
+            let pieces: Vec<String> = pieces.iter().map(|piece| format!("\"{}\"", piece.to_text())).collect();
+            format!("[{}]", pieces.join(","))
+        }
+    };
+    let place = format!("\"sequence\":{},\"leaf\":\"{leaf}\",\"salt\":{salt}", sealed.sequence);
     body.push(b'{');
     body.extend_from_slice(place.as_bytes());
     // The stored form is the JSON of an `Event`: an object with members, without blanks around it.
@@ -91,16 +99,34 @@ pub fn sealed(event: &[u8]) -> Option<Sealed> {
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let sequence = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
     let (leaf, rest) = placed(rest[digits..].strip_prefix(b",\"leaf\":\"")?)?;
-    let (salt, rest) = placed(rest.strip_prefix(b",\"salt\":\"")?)?;
+    let rest = rest.strip_prefix(b",\"salt\":")?;
+    let (salt, pieces, rest) = match rest.strip_prefix(b"[") {
+        None => {
+            let (salt, rest) = placed(rest.strip_prefix(b"\"")?)?;
+            (salt, None, rest)
+        }
+        Some(rest) => {
+            let (pieces, rest) = pieces(rest)?;
+            (Salt::default(), Some(pieces.into()), rest)
+        }
+    };
     // What follows is the stored object without its brace; `}` alone is the empty one.
     let members = rest.strip_prefix(b",").or_else(|| (rest == b"}").then_some(rest))?;
-    Some(Sealed { sequence, salt, leaf, json: [b"{", members].concat().into() })
+    Some(Sealed { sequence, salt, pieces, leaf, json: [b"{", members].concat().into() })
 }
 
 /// Bytes in hexadecimal up to their closing quote, and what follows that.
 fn placed<const N: usize>(text: &[u8]) -> Option<([u8; N], &[u8])> {
     let (digits, rest) = text.split_at_checked(2 * N)?;
     Some((unhex(digits)?, rest.strip_prefix(b"\"")?))
+}
+
+/// Texts up to their closing bracket, and what follows that.
+fn pieces(text: &[u8]) -> Option<(Vec<Piece>, &[u8])> {
+    let end = text.iter().position(|byte| *byte == b']')?;
+    let piece = |text: &[u8]| Piece::of_text(text.strip_prefix(b"\"")?.strip_suffix(b"\"")?);
+    let pieces = text[..end].split(|byte| *byte == b',').map(piece).collect::<Option<_>>()?;
+    Some((pieces, &text[end + 1..]))
 }
 
 pub(super) fn json(body: Vec<u8>) -> Response {
@@ -129,6 +155,14 @@ mod tests {
                 assert_ne!(sealed(&body[..end]).map(|cut| cut.json), Some(Arc::from(json)), "{end}");
             }
         }
+        let pieces = [Piece::Salt([7; 16]), Piece::Commitment([8; 32])];
+        let json = b"{\"title\":\"t\",\"error\":\"erased:0123456789abcdef\"}";
+        let entry = Sealed::in_pieces(42, Arc::new(pieces), Arc::from(&json[..]));
+        let mut body = Vec::new();
+        push_event(&mut body, &entry);
+        assert!(entry.leaf != [0; 32] && sealed(&body) == Some(entry));
+        (0..body.len() - 1)
+            .for_each(|end| assert!(sealed(&body[..end]).is_none_or(|cut| cut.json != json[..].into())));
         for odd in [&b""[..], b"{}", b"{\"sequence\":1}", b"{\"sequence\":-1,\"leaf\":\"\"}"] {
             assert_eq!(sealed(odd), None);
         }

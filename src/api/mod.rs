@@ -24,6 +24,8 @@
 //! | `GET /audit/v1/session/oidc`, `…/callback` | sign in at a provider of identities |
 //! | `GET`, `POST /audit/v1/links`, `DELETE …/{id}` | links to the viewer, for one thing or person each |
 //! | `GET /audit/v1/retention` | what may leave the log, and what would leave it now |
+//! | `GET /audit/v1/erasure` | what is being erased of a person, and was planned last |
+//! | `POST /audit/v1/erasure` | what would be erased of a person; or that it is |
 //! | `POST /audit/v1/retention/pass` | what may leave is removed now |
 //! | `POST /audit/v1/reload` | rules and configuration are loaded anew |
 //! | `GET /metrics` | metrics for Prometheus |
@@ -39,6 +41,7 @@ mod access;
 mod blind;
 mod counts;
 mod cursor;
+mod erasure;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -65,6 +68,7 @@ mod tests;
 mod turn;
 
 pub use access::{LINK_COMMAND, Link, NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
+pub use erasure::{Erase, ErasureAnswer, ErasureWish, Unerased};
 pub use events::sealed;
 pub use listen::serve;
 pub use proofs::{Notary, Standing};
@@ -115,6 +119,10 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/histogram", get(counts::histogram))
         .route("/audit/v1/blind-spots", get(blind::list))
         .route("/audit/v1/retention", get(retention::show))
+        .route(
+            ERASURE,
+            get(erasure::show).post(erasure::erase).fallback(async || Problem::method("GET,HEAD,POST")),
+        )
         .route(PASS, post(retention::pass).fallback(async || Problem::method("POST")))
         .route(RELOAD, post(reload::reload).fallback(async || Problem::method("POST")))
         .route(
@@ -145,6 +153,8 @@ pub fn router(state: State) -> Router {
         .with_state(state)
 }
 
+/// Takes a body, the only one.
+const ERASURE: &str = "/audit/v1/erasure";
 /// Removes events; as the next one.
 const PASS: &str = "/audit/v1/retention/pass";
 /// Changes something, so that an open listener does not have it.

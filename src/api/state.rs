@@ -20,6 +20,7 @@ use crate::telemetry::Metrics;
 
 use super::access::{Caller, Door, Fate, Read, Reads, SignIn, Tally, Turn, of_fate, of_reads, of_session};
 use super::cursor::Cursors;
+use super::erasure::Erase;
 use super::guard::Access;
 use super::page::policy_in;
 use super::problem::Problem;
@@ -135,6 +136,8 @@ pub(super) struct Inner {
     notary: OnceLock<Arc<dyn Notary>>,
     /// Weak like it, for the process ends it.
     pub(super) retain: OnceLock<Weak<dyn Retain>>,
+    /// As that.
+    pub(super) erase: OnceLock<Weak<dyn Erase>>,
     /// The last trial of the store: many probes, one query. Held while the query runs.
     pub(super) trial: Mutex<Option<(Instant, Trial)>>,
     reader: Arc<dyn Reader>,
@@ -166,6 +169,7 @@ impl State {
             reload: OnceLock::new(),
             notary: OnceLock::new(),
             retain: OnceLock::new(),
+            erase: OnceLock::new(),
         };
         State { inner: Arc::new(inner) }
     }
@@ -262,6 +266,11 @@ impl State {
     /// Lets this one remove what may leave. The first one stays.
     pub fn retain_by(&self, retain: Weak<dyn Retain>) {
         let _ = self.inner.retain.set(retain);
+    }
+
+    /// Lets this one erase values of persons. The first one stays.
+    pub fn erase_by(&self, erase: Weak<dyn Erase>) {
+        let _ = self.inner.erase.set(erase);
     }
 
     /// True when every turn to read is taken.

@@ -7,6 +7,7 @@ mod access;
 mod backup;
 mod demo;
 mod doctor;
+mod erasure;
 mod key;
 mod keys;
 mod life;
@@ -26,6 +27,14 @@ pub use keys::keys;
 pub use reading::{blindspots, export, import, query, reindex, verify};
 pub use recording::record;
 pub use serve::serve;
+
+/// `earwitness erase`: see `app/erasure`.
+///
+/// # Errors
+/// When the log cannot be read, or what was confirmed is not what would be erased.
+pub fn erase(args: &crate::cli::EraseArgs) -> Result<crate::cli::Exit> {
+    erasure::erase(args)
+}
 
 /// `earwitness retention`: see `app/retention`.
 ///
@@ -47,12 +56,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::access::Teller;
+use self::erasure::Eraser;
 use self::life::Life;
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
 use self::retention::Keeper;
 use self::service::Sockets;
 use self::witness::Witness;
-use crate::api::{self, Readiness, Reload, Retain, RulesState, Setup};
+use crate::api::{self, Erase, Readiness, Reload, Retain, RulesState, Setup};
 use crate::blind::Blind;
 use crate::config::Config;
 use crate::derive::Engine;
@@ -78,6 +88,9 @@ struct App {
     /// As that.
     _retain: Arc<dyn Retain>,
     keeper: Arc<Keeper>,
+    /// As the others of the listener.
+    _erase: Arc<dyn Erase>,
+    eraser: Arc<Eraser>,
     blind: Blind,
     life: Life,
     teller: Teller,
@@ -138,8 +151,14 @@ impl App {
             // A sender that is gone says the same.
             let _ = stopped.await;
         }));
-        let engine = Arc::new(Engine::new(Arc::clone(&rules), Key::new(key), &config.limits));
         let memory = memory(&config, &rules);
+        let held_by = Arc::clone(&keeper);
+        let holds = Box::new(move || held_by.holds());
+        let parts = erasure::Parts { log: log.clone(), key, holds, memory: memory.clone() };
+        let eraser = Eraser::start(parts, &config.data_dir)?;
+        let erase: Arc<dyn Erase> = Arc::new(erasure::ByApi(Arc::clone(&eraser)));
+        state.erase_by(Arc::downgrade(&erase));
+        let engine = Arc::new(Engine::new(Arc::clone(&rules), Key::new(key), &config.limits));
         let auditor = Auditor::new(engine, log.clone(), Arc::clone(&metrics)).with_blind(blind.clone());
         let auditor = match &memory {
             Some(memory) => auditor.with_memory(memory.clone()),
@@ -168,6 +187,8 @@ impl App {
             _by_api: by_api,
             _retain: retain,
             keeper,
+            _erase: erase,
+            eraser,
             blind,
             life,
             teller,
@@ -189,6 +210,7 @@ impl App {
             api,
             reloader,
             keeper,
+            eraser,
             blind,
             life,
             teller,
@@ -206,6 +228,7 @@ impl App {
             reloader.close();
             blind.close();
             keeper.stop();
+            eraser.stop();
         })
         .await?;
         api.tell_of_all_reads();

@@ -18,8 +18,8 @@ pub use explain::explain;
 pub use link::{LinkArgs, LinkCommand, LinkCreateArgs};
 pub use packs::{check, coverage, load, schema, show, suggest, test, trial_failures};
 pub use reading::{
-    BackupArgs, DoctorArgs, ExportArgs, ImportArgs, KeysAct, KeysArgs, QueryArgs, ReindexArgs, RestoreArgs,
-    RetentionArgs, VerifyArgs, WhereArgs, WhichArgs,
+    BackupArgs, DoctorArgs, EraseArgs, ExportArgs, ImportArgs, KeysAct, KeysArgs, QueryArgs, ReindexArgs,
+    RestoreArgs, RetentionArgs, VerifyArgs, WhereArgs, WhichArgs,
 };
 pub use replay::{backtest, replay};
 pub use terminal::visible;
@@ -107,6 +107,11 @@ pub enum Command {
     /// Show what may leave the log and what would leave it now; or let it leave.
     #[command(after_help = "Example:\n  earwitness retention --config earwitness.yaml --dry-run")]
     Retention(RetentionArgs),
+    /// Show which values of a person would be erased; or erase them.
+    #[command(
+        after_help = "Example:\n  earwitness erase --config earwitness.yaml --subject anna@example.org"
+    )]
+    Erase(EraseArgs),
     /// Make a data directory from a backup.
     Restore(RestoreArgs),
     /// Check rule packs: every problem at once, with place and cure.

@@ -243,6 +243,23 @@ pub struct RetentionArgs {
     pub format: super::AnswerFormat,
 }
 
+/// Arguments of `erase`.
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// Where the log is.
+    #[command(flatten)]
+    pub at: WhereArgs,
+    /// An address, an id or a name of the person; give each that stands in the log, his main one first.
+    #[arg(long, required = true, value_name = "TEXT")]
+    pub subject: Vec<String>,
+    /// Erase: the id of the plan that was looked at. Without it, what would be erased is shown.
+    #[arg(long, value_name = "ID")]
+    pub confirm: Option<String>,
+    /// How it is shown.
+    #[arg(long, value_enum, default_value_t = super::AnswerFormat::Text)]
+    pub format: super::AnswerFormat,
+}
+
 impl WhichArgs {
     /// The same as parameters of `GET /audit/v1/events`; empty for all events.
     pub fn query(&self) -> String {

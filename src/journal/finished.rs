@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -18,6 +19,8 @@ pub(super) struct Shared {
     pub finished: Mutex<VecDeque<Finished>>,
     /// Why the last batch could not be written, and when that was; none when it could.
     pub trouble: Mutex<Option<(JournalError, Instant)>>,
+    /// Set by who wants what is written next to end its segment.
+    pub is_to_turn: AtomicBool,
 }
 
 /// A segment that is written no more.

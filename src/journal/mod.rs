@@ -68,6 +68,7 @@ pub use open::{OpenIntent, Opened, Settings, instance_in, open};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -189,6 +190,12 @@ impl Journal {
     /// what is being written meanwhile may or may not be among it.
     pub fn replay(&self, take: &mut dyn FnMut(Sealed)) {
         open::survey::replay(&*self.disk, &self.directory, (self.instance, &self.seal), take);
+    }
+
+    /// Ends the segment that is written with what is written next, so that it can be removed: what was erased from the
+    /// store must not stay here until a segment is full.
+    pub fn turn(&self) {
+        self.shared.is_to_turn.store(true, Ordering::Release);
     }
 
     /// Removes finished segments that hold no event above `sequence`; damaged ones are set aside instead.

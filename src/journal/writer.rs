@@ -13,6 +13,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -226,12 +227,13 @@ impl Writer {
         }
     }
 
-    /// Goes on in a new segment when the present one is full. The intents that it began with do not count, or
+    /// Goes on in a new segment when the present one is full, or somebody wants it to be over. The intents that it began with do not count, or
     /// many of them would fill each new one at once.
     fn roll(&mut self) {
         let carried = |active: &Active| active.begun_bytes.saturating_sub(HEADER_BYTES as u64);
         let limit = |active: &Active| self.segment_bytes_max.saturating_add(carried(active));
-        if self.active.as_ref().is_some_and(|active| active.bytes >= limit(active)) {
+        let is_to_turn = self.shared.is_to_turn.swap(false, Ordering::AcqRel);
+        if self.active.as_ref().is_some_and(|active| is_to_turn || active.bytes >= limit(active)) {
             self.leave();
             // If this fails, the next batch tries again and tells its callers.
             let _ = self.ensure_active();

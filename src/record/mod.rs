@@ -10,6 +10,7 @@
 //! it; since the tail lets go of an entry only when the store holds it, nothing is missed or seen twice.
 
 mod directory;
+mod erase;
 mod indexer;
 mod mover;
 mod proofs;
@@ -42,6 +43,7 @@ use write::waits::Waits;
 
 pub use crate::journal::Urgency;
 pub use directory::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW};
+pub use erase::Erasure;
 pub use purge::PurgeError;
 pub use still::Still;
 
@@ -101,6 +103,8 @@ struct Inner {
     stillness: Stillness,
     /// The same for the one who purges: two threads cannot share one lock.
     purge_stillness: Stillness,
+    /// Held by the one who purges or erases: one partition at a time is written anew.
+    purging: Mutex<()>,
     /// Also held by what the journal calls back.
     gaps: Arc<Gaps>,
     waits: Arc<Waits>,
@@ -196,6 +200,7 @@ impl Log {
             metrics,
             stillness: Stillness::new(path),
             purge_stillness: Stillness::new(path),
+            purging: Mutex::default(),
             damage: Mutex::new(damage),
             store_trouble: Mutex::default(),
             is_closed: AtomicBool::new(false),

@@ -45,6 +45,7 @@ impl Log {
         tell: impl FnOnce(&Prepared) -> Event,
         runtime: &Handle,
     ) -> Result<bool, PurgeError> {
+        let _one = self.inner.purging.lock();
         let prepared = self.inner.store.prepare(terms, leaving)?;
         let event = tell(&prepared);
         let purge = Purge::new(event.id, &prepared);
@@ -59,6 +60,12 @@ impl Log {
     /// # Errors
     /// When the store cannot be read, or nothing be removed from it.
     pub fn resume_purge(&self) -> Result<bool, StoreError> {
+        let _one = self.inner.purging.lock();
+        self.resume_one()
+    }
+
+    /// As [`Log::resume_purge`], for who has seen to it that nobody else purges.
+    pub(super) fn resume_one(&self) -> Result<bool, StoreError> {
         let Some(purge) = self.inner.store.announced()? else { return Ok(true) };
         if self.get(purge.event)?.is_none() {
             tracing::info!(first = purge.first, last = purge.last, "a purge that was not told is forgotten");
@@ -78,7 +85,7 @@ impl Log {
         Ok(self.query(&query)?.events.iter().map(|found| found.event.time).collect())
     }
 
-    fn carry_out(&self, purge: &Purge) -> Result<bool, StoreError> {
+    pub(super) fn carry_out(&self, purge: &Purge) -> Result<bool, StoreError> {
         let inner = &self.inner;
         // A backup is never disturbed by this: it can wait for days.
         let remove = || inner.purge_stillness.pass(|| false, || inner.store.purge(purge));
@@ -89,14 +96,19 @@ impl Log {
     /// Waits, not for ever, until the store has an event.
     fn is_stored(&self, id: Uuid) -> Result<bool, StoreError> {
         let Some(found) = self.get(id)? else { return Ok(false) };
+        Ok(self.is_stored_to(found.sealed.sequence))
+    }
+
+    /// Waits, not for ever, until the store has all events up to one.
+    pub(super) fn is_stored_to(&self, sequence: u64) -> bool {
         let deadline = Instant::now() + STORED_MAX;
-        while self.inner.store.head().sequence < found.sealed.sequence {
+        while self.inner.store.head().sequence < sequence {
             if Instant::now() >= deadline || self.inner.is_closed.load(Ordering::Acquire) {
-                return Ok(false);
+                return false;
             }
             thread::sleep(STORED_PAUSE);
         }
-        Ok(true)
+        true
     }
 }
 

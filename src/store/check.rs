@@ -4,18 +4,22 @@
 //! A log is read from its first entry on, and every root on the way can be compared. An export comes newest first, so
 //! that only its last root can be.
 
+mod erasures;
 mod outcome;
 mod purges;
 
 use std::collections::BTreeMap;
 
+pub use self::erasures::{ERASED, Erased};
+pub(super) use self::erasures::{tells, told_by};
 pub use self::outcome::{Checked, Fault};
 pub(super) use self::purges::{Going, joined, tells_purge};
 pub use self::purges::{Gone, PURGED};
 
+use self::erasures::Erasures;
 use self::purges::Purges;
 use super::sealed::{Hash, Sealed};
-use super::tree::{TILE_LEAVES, Tree, leaf, node};
+use super::tree::{TILE_LEAVES, Tree, node};
 
 /// What was found at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,10 @@ pub struct Looked {
     is_removed: bool,
     /// What it tells to be removed.
     tells: Vec<Gone>,
+    /// How many of its values were erased.
+    erased: u64,
+    /// What it tells to be erased.
+    tells_erased: Vec<Erased>,
 }
 
 /// A check under way.
@@ -40,6 +48,7 @@ pub struct LeafCheck {
     /// The full subtree that the last entry completed.
     tile: Option<Hash>,
     purges: Purges,
+    erasures: Erasures,
 }
 
 #[derive(Debug)]
@@ -58,14 +67,22 @@ impl Looked {
 
     /// Computes an entry's leaf anew.
     pub fn at(entry: &Sealed) -> Looked {
-        let is_right = entry.is_removed() || leaf::of(entry.sequence, &entry.salt, &entry.json) == entry.leaf;
+        let is_right = entry.is_removed() || entry.computed().leaf == entry.leaf;
         Looked::sound(entry, is_right)
     }
 
     /// An entry whose leaf was computed just now; something else shows whether it is the one that was recorded.
     pub(super) fn sound(entry: &Sealed, is_right: bool) -> Looked {
         let Sealed { sequence, leaf, .. } = *entry;
-        Looked { sequence, leaf, is_right, is_removed: entry.is_removed(), tells: Gone::told_by(&entry.json) }
+        Looked {
+            sequence,
+            leaf,
+            is_right,
+            is_removed: entry.is_removed(),
+            tells: Gone::told_by(&entry.json),
+            erased: entry.erased_count(),
+            tells_erased: told_by(&entry.json),
+        }
     }
 }
 
@@ -89,6 +106,7 @@ impl LeafCheck {
             more_faults: 0,
             tile: None,
             purges: Purges::default(),
+            erasures: Erasures::default(),
         }
     }
 
@@ -106,10 +124,12 @@ impl LeafCheck {
         let Some(looked) = looked else { return self.fault(Fault::Unreadable(self.count)) };
         if looked.is_right {
             self.purges.tell(&looked.tells);
+            self.erasures.tell(&looked.tells_erased);
         }
         if !looked.is_right {
             self.fault(Fault::Changed(looked.sequence));
         }
+        self.erasures.find((looked.sequence, looked.erased));
         match &self.direction {
             Direction::Forward { .. } => self.take_next(&looked),
             Direction::Backward { .. } => self.take_older(&looked),
@@ -141,6 +161,12 @@ impl LeafCheck {
     #[cfg(test)]
     pub(super) fn tell(&mut self, told: &[Gone]) {
         self.purges.tell(told);
+    }
+
+    /// Takes what erasures have told, for a test without their events.
+    #[cfg(test)]
+    pub(super) fn tell_erased(&mut self, told: &[Erased]) {
+        self.erasures.tell(told);
     }
 
     /// What is gone from a partition: it must have been told.
@@ -222,9 +248,11 @@ impl LeafCheck {
         self.faults.iter().any(|fault| match fault {
             Fault::Changed(sequence) => *sequence >= from,
             Fault::Missing(_, to) | Fault::Replaced { to, .. } => *to >= from,
-            Fault::Unreadable(_) | Fault::Disordered(..) | Fault::Shorter { .. } | Fault::Untold { .. } => {
-                false
-            }
+            Fault::Unreadable(_)
+            | Fault::Disordered(..)
+            | Fault::Shorter { .. }
+            | Fault::Untold { .. }
+            | Fault::ErasedUntold { .. } => false,
         })
     }
 
@@ -270,12 +298,16 @@ impl LeafCheck {
             }
         }
         let (untold, removed) = std::mem::take(&mut self.purges).finish();
-        untold.into_iter().for_each(|fault| self.fault(fault));
-        let is_whole =
-            !self.faults.iter().any(|fault| !matches!(fault, Fault::Replaced { .. } | Fault::Changed(_)));
+        let (untold_values, erased_values, erased_events) = std::mem::take(&mut self.erasures).finish();
+        untold.into_iter().chain(untold_values).for_each(|fault| self.fault(fault));
+        let is_whole = !self.faults.iter().any(|fault| {
+            !matches!(fault, Fault::Replaced { .. } | Fault::Changed(_) | Fault::ErasedUntold { .. })
+        });
         Checked {
             count: self.count,
             removed,
+            erased_values,
+            erased_events,
             range,
             root: root.filter(|_| is_whole),
             faults: self.faults,

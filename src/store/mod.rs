@@ -6,6 +6,7 @@
 
 mod check;
 mod embedded;
+mod erase;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod keyword;
@@ -17,14 +18,18 @@ mod tree;
 mod visible;
 mod words;
 
-pub use check::{Checked, Fault, Gone, LeafCheck, Looked, PURGED};
-pub use embedded::{Embedded, Ground, Hold, Leaving, Pace, Plan, Policy, Prepared, Purge, SledShelf, Terms};
+pub use check::{Checked, ERASED, Erased, Fault, Gone, LeafCheck, Looked, PURGED};
+pub use embedded::{
+    Embedded, Erasable, Erasing, Ground, Hold, Leaving, Pace, Plan, Policy, Prepared, Purge, SledShelf, Terms,
+};
+pub use erase::Subject;
 pub use keyword::Keyword;
 pub use query::{Filter, Order, Page, Query, Thing};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
 pub use tally::{Clock, Counts, Interval, PIECES_MAX, Pieces, Tally, Values};
 pub use tree::Tree;
+pub use tree::erased::Piece;
 pub use tree::proof::{is_consistent, is_included};
 pub use visible::{Sight, Visible};
 pub use words::Clause;

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::tree::erased::{self, Piece};
 use super::tree::leaf;
 
 /// A SHA-256.
@@ -17,8 +18,10 @@ pub type Salt = [u8; 16];
 pub struct Sealed {
     /// From 1, dense: the leaf's index in the tree, and one.
     pub sequence: u64,
-    /// See [`Salt`].
+    /// See [`Salt`]; all zero where `pieces` stands in its place.
     pub salt: Salt,
+    /// What is known of each personal value, where some were erased.
+    pub pieces: Option<Arc<[Piece]>>,
     /// The hash that stands for it in the tree.
     pub leaf: Hash,
     /// The event's JSON, byte for byte as hashed; empty when it was removed by a policy and only its leaf is kept.
@@ -42,12 +45,32 @@ impl Sealed {
 
     /// The entry at a place that holds this payload.
     pub fn at(sequence: u64, salt: Salt, json: Arc<[u8]>) -> Sealed {
-        Sealed { sequence, salt, leaf: leaf::of(sequence, &salt, &json), json }
+        Sealed { sequence, salt, pieces: None, leaf: leaf::of(sequence, &salt, &json), json }
     }
 
     /// What is left of an entry that a policy removed: the tree still verifies with it.
     pub fn removed(sequence: u64, leaf: Hash) -> Sealed {
-        Sealed { sequence, salt: Salt::default(), leaf, json: Arc::default() }
+        Sealed { sequence, salt: Salt::default(), pieces: None, leaf, json: Arc::default() }
+    }
+
+    /// The entry at a place of which values were erased. Where its pieces do not fit what is there, its leaf is none of
+    /// this log: all zero.
+    pub fn in_pieces(sequence: u64, pieces: Arc<[Piece]>, json: Arc<[u8]>) -> Sealed {
+        let leaf = erased::leaf_of(sequence, &pieces, &json).unwrap_or_default();
+        Sealed { sequence, salt: Salt::default(), pieces: Some(pieces), leaf, json }
+    }
+
+    /// The same entry with its leaf computed anew.
+    pub(super) fn computed(&self) -> Sealed {
+        match &self.pieces {
+            Some(pieces) => Sealed::in_pieces(self.sequence, Arc::clone(pieces), Arc::clone(&self.json)),
+            None => Sealed::at(self.sequence, self.salt, Arc::clone(&self.json)),
+        }
+    }
+
+    /// How many of its values were erased.
+    pub fn erased_count(&self) -> u64 {
+        self.pieces.iter().flat_map(|pieces| pieces.iter()).filter(|piece| piece.is_erased()).count() as u64
     }
 
     /// True when only the leaf is left of it.

@@ -176,6 +176,17 @@ impl Snapshots {
         Some((kept.value.clone(), now_ms().saturating_sub(kept.at_ms)))
     }
 
+    /// Forgets all of which this says so, by key and value.
+    pub fn forget_those(&self, is_one: impl Fn(&str, &Value) -> bool) {
+        let mut state = self.0.state.lock();
+        let kept = state.kept.iter().filter(|(key, kept)| is_one(key, &kept.value));
+        for key in kept.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            state.forget(&key);
+            state.unwritten.insert(key);
+        }
+        self.0.changed.notify_one();
+    }
+
     /// Writes what is not written yet, and ends the thread.
     pub fn close(&self) {
         self.0.state.lock().is_closed = true;
@@ -302,6 +313,26 @@ mod tests {
         let other = Snapshots::open(Some(Box::new(other)), ROOMY);
         assert_eq!(value(&other, "a"), None);
         other.close();
+    }
+
+    // THREATS P01
+    #[test]
+    fn what_is_forgotten_is_in_no_file_after_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let open =
+            || Snapshots::open(Some(Box::new(SledShelf::open(folder.path(), "app:1").unwrap())), ROOMY);
+        let first = open();
+        first.learn_one("a".to_owned(), Learned::Whole(json!("anna")));
+        first.learn_one("b".to_owned(), Learned::Whole(json!("bob")));
+        first.forget_those(|_, value| *value == json!("anna"));
+        assert_eq!((value(&first, "a"), value(&first, "b")), (None, Some(json!("bob"))));
+        first.close();
+        drop(first);
+        SledShelf::make_anew(folder.path()).unwrap();
+        let second = open();
+        assert_eq!((value(&second, "a"), value(&second, "b")), (None, None));
+        second.close();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing tells of it any more");
     }
 
     #[test]

@@ -103,6 +103,7 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1/links/{id}", Need::Staff),
     ("/audit/v1/retention", Need::Staff),
     ("/audit/v1/retention/pass", Need::Operator),
+    ("/audit/v1/erasure", Need::Operator),
     ("/audit/v1/reload", Need::Operator),
     ("/metrics", Need::Staff),
 ];

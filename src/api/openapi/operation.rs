@@ -1,6 +1,7 @@
 //! Every operation, a row each: its parameters are those that its route reads by.
 
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, HttpMethod, Ref, Required, ResponseBuilder};
 
@@ -19,6 +20,8 @@ pub(super) struct Row {
     /// Of those, what this route has no use for.
     without: &'static [&'static str],
     answer: Answer,
+    /// The schema of its body, where it takes one.
+    body: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -81,6 +84,10 @@ impl Row {
             operation.response("default", refused.content("application/problem+json", problem()).build());
         let done = ResponseBuilder::new().description("Done");
         let json = |name: &str| Content::new(Some(Ref::from_schema_name(name)));
+        if let Some(name) = self.body {
+            let body = RequestBodyBuilder::new().content("application/json", json(name));
+            operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
+        }
         operation = match self.answer {
             Answer::Json(name) => {
                 operation.response("200", done.content("application/json", json(name)).build())
@@ -127,7 +134,7 @@ fn of_query(name: &str, accepts: &str) -> Parameter {
 }
 
 const fn get(path: &'static str, summary: &'static str, answer: Answer) -> Row {
-    Row { method: Method::Get, path, summary, query: &[], without: &[], answer }
+    Row { method: Method::Get, path, summary, query: &[], without: &[], answer, body: None }
 }
 
 /// All operations. Every route has one (`NEEDS` lists them).
@@ -227,6 +234,12 @@ pub(super) const ALL: &[Row] = &[
         method: Method::Post,
         query: &[retention::PARAMETERS],
         ..get("/audit/v1/retention/pass", "Lets leave what may", Answer::Json("Object"))
+    },
+    get("/audit/v1/erasure", "What is being erased of a person", Answer::Json("Object")),
+    Row {
+        method: Method::Post,
+        body: Some("Erasure"),
+        ..get("/audit/v1/erasure", "What would be erased of a person; or erases it", Answer::Json("Object"))
     },
     get("/audit/v1/searches", "The searches that one has saved", Answer::Json("Object")),
     Row {

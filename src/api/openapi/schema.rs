@@ -1,7 +1,7 @@
 //! The schemas: of parameters by what they take, and of the answers that have one shape.
 
 use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, SchemaFormat, Type};
-use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema};
 
 use super::super::shapes::query::chars_max;
 use crate::export::{Dialect, Format, Telltale};
@@ -38,11 +38,13 @@ pub(super) fn of_query(name: &str, accepts: &str) -> RefOr<Schema> {
 pub(super) fn components() -> Vec<(String, RefOr<Schema>)> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let object = || ObjectBuilder::new().schema_type(Type::Object);
+    // A list where values were erased: a salt or a commitment of each.
+    let salt = || OneOfBuilder::new().item(text()).item(ArrayBuilder::new().items(text()));
     let place = |schema: ObjectBuilder| {
         schema
             .property("sequence", ObjectBuilder::new().schema_type(Type::Integer))
             .property("leaf", text())
-            .property("salt", text())
+            .property("salt", salt())
     };
     let event = place(object())
         .property("format", ObjectBuilder::new().schema_type(Type::Integer))
@@ -56,6 +58,11 @@ pub(super) fn components() -> Vec<(String, RefOr<Schema>)> {
         .property("result", words(["success", "failure", "denied", "unknown"].map(str::to_owned)))
         .description(Some("docs/api.md has all of its members; more may be added"));
     let event = ["sequence", "leaf", "salt"].into_iter().fold(event, ObjectBuilder::required);
+    let erasure = object()
+        .property("subject", ArrayBuilder::new().items(text()))
+        .property("confirm", text())
+        .required("subject")
+        .description(Some("Addresses, ids and names of one person; to erase, the id of the plan"));
     let pagination = object()
         .property(
             "nextCursor",
@@ -81,7 +88,7 @@ pub(super) fn components() -> Vec<(String, RefOr<Schema>)> {
         .property("errors", ArrayBuilder::new().items(object()));
     let problem = ["type", "title", "status", "detail"].into_iter().fold(problem, ObjectBuilder::required);
     let any = object().additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)));
-    [("Event", event), ("Page", page), ("Problem", problem), ("Object", any)]
+    [("Event", event), ("Page", page), ("Erasure", erasure), ("Problem", problem), ("Object", any)]
         .map(|(name, schema)| (name.to_owned(), schema.into()))
         .into()
 }

@@ -107,7 +107,16 @@ fn found(sequence: u64, action: &str) -> Found {
     .unwrap();
     let json = serde_json::to_vec(&event).unwrap().into();
     let byte = |sequence: u64| u8::try_from(sequence % 256).unwrap();
-    Found { sealed: Sealed { sequence, salt: [byte(sequence); 16], leaf: [byte(sequence); 32], json }, event }
+    Found {
+        sealed: Sealed {
+            sequence,
+            salt: [byte(sequence); 16],
+            pieces: None,
+            leaf: [byte(sequence); 32],
+            json,
+        },
+        event,
+    }
 }
 
 fn readiness(journal: Result<(), String>) -> Readiness {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -25,7 +25,22 @@ pub(in crate::app) async fn ask(authority: &str, target: &str, token: Option<&st
 /// # Errors
 /// When the listener does not answer.
 pub(super) async fn fetch(authority: &str, target: &str, token: Option<&str>) -> Result<(StatusCode, Bytes)> {
-    send(Method::GET, authority, target, token).await
+    send(Method::GET, authority, target, token, Bytes::new()).await
+}
+
+/// The answer to a POST of a document, as a document.
+///
+/// # Errors
+/// When the listener cannot be reached, refuses, or says something else.
+pub(in crate::app) async fn post_json(
+    authority: &str,
+    target: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Result<Value> {
+    let body = Bytes::from(serde_json::to_vec(body)?);
+    let (status, body) = send(Method::POST, authority, target, token, body).await?;
+    Ok(serde_json::from_slice(&admitted(&format!("http://{authority}"), status, body)?)?)
 }
 
 /// The answer to a POST without a body, as a document.
@@ -33,7 +48,7 @@ pub(super) async fn fetch(authority: &str, target: &str, token: Option<&str>) ->
 /// # Errors
 /// When the listener does not answer, refuses, or says something else.
 pub(in crate::app) async fn post(authority: &str, target: &str, token: Option<&str>) -> Result<Value> {
-    let (status, body) = send(Method::POST, authority, target, token).await?;
+    let (status, body) = send(Method::POST, authority, target, token, Bytes::new()).await?;
     Ok(serde_json::from_slice(&admitted(&format!("http://{authority}"), status, body)?)?)
 }
 
@@ -42,8 +57,9 @@ async fn send(
     authority: &str,
     target: &str,
     token: Option<&str>,
+    body: Bytes,
 ) -> Result<(StatusCode, Bytes)> {
-    let answer = tokio::time::timeout(PATIENCE, exchange(method, authority, target, token)).await;
+    let answer = tokio::time::timeout(PATIENCE, exchange(method, authority, target, token, body)).await;
     answer.with_context(|| format!("http://{authority} does not answer"))?
 }
 
@@ -52,6 +68,7 @@ async fn exchange(
     authority: &str,
     target: &str,
     token: Option<&str>,
+    body: Bytes,
 ) -> Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(authority).await;
     let stream = stream.with_context(|| format!("nothing answers at http://{authority}"))?;
@@ -61,7 +78,7 @@ async fn exchange(
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let answer = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let answer = sender.send_request(request.body(Full::new(body))?).await?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();

@@ -9,7 +9,7 @@ mod query;
 mod reindex;
 mod verify;
 
-pub(super) use ask::{ask, post};
+pub(super) use ask::{ask, post, post_json};
 pub use blindspots::blindspots;
 pub use export::export;
 pub use import::import;

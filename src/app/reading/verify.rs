@@ -161,7 +161,9 @@ pub(super) fn sound_file(path: &Path) -> Result<(u64, Option<Place>)> {
     let (checked, wholeness) = of_file(path)?;
     let log = wholeness.log().cloned();
     ensure!(log.is_some(), "{} is no export with its facts (NDJSON)", path.display());
-    let is_missing = |fault: &Fault| matches!(fault, Fault::Missing(..) | Fault::Untold { .. });
+    let is_missing = |fault: &Fault| {
+        matches!(fault, Fault::Missing(..) | Fault::Untold { .. } | Fault::ErasedUntold { .. })
+    };
     let faults = checked.faults.iter().filter(|fault| !is_missing(fault)).map(ToString::to_string);
     let faults: Vec<String> = faults.chain(wholeness.finish()).collect();
     ensure!(faults.is_empty(), "{} is not as it was exported: {}", path.display(), faults.join("; "));

@@ -37,6 +37,7 @@ pub(super) use self::terms::{days, selection};
 use crate::api::{NotRetained, Retain, Retained, Retaining};
 use crate::config::Retention;
 use crate::record::Log;
+use crate::store::Hold;
 use crate::telemetry::Metrics;
 
 /// The thread, and what it has told last. Shared with the audit listener and with who reloads.
@@ -74,6 +75,11 @@ impl Keeper {
         self.told.read().clone()
     }
 
+    /// What nothing removes now.
+    pub(super) fn holds(&self) -> Vec<Hold> {
+        holds(&self.told.read().retention)
+    }
+
     /// Goes on with other terms.
     pub(super) fn renew(&self, retention: &Retention) {
         self.asks.renew(retention);
@@ -107,6 +113,11 @@ impl Keeper {
             }
         }
     }
+}
+
+/// What nothing removes, as a configuration says it.
+pub(super) fn holds(retention: &Retention) -> Vec<Hold> {
+    terms::of(retention).holds
 }
 
 /// For the audit listener, which holds it weakly.

@@ -11,6 +11,10 @@ pub struct Checked {
     pub count: u64,
     /// How many are not among them, or only with their leaf, because a policy has removed them.
     pub removed: u64,
+    /// How many values were erased, as events tell.
+    pub erased_values: u64,
+    /// Of how many events.
+    pub erased_events: u64,
     /// Sequences of the newest and the oldest.
     pub range: Option<(u64, u64)>,
     /// The root of the tree of them all, if they are all there.
@@ -42,6 +46,14 @@ pub enum Fault {
         to: u64,
         /// How many.
         count: u64,
+    },
+    /// Values of an entry are gone, and it is not what erasures have told.
+    #[error("of event {sequence}, {values} values are erased, and no event of this log tells that")]
+    ErasedUntold {
+        /// Its sequence.
+        sequence: u64,
+        /// How many are gone.
+        values: u64,
     },
     /// Entries do not stand in their order.
     #[error("event {0} stands beside event {1}")]
@@ -110,6 +122,10 @@ impl fmt::Display for Checked {
         }
         if self.removed > 0 {
             writeln!(out, "{} events were removed by policies, as events of this log tell", self.removed)?;
+        }
+        if self.erased_values > 0 {
+            let (values, events) = (self.erased_values, self.erased_events);
+            writeln!(out, "{values} values of {events} events were erased, as events of this log tell")?;
         }
         match (self.is_sound(), self.range) {
             (_, None) => writeln!(out, "no events"),

@@ -14,18 +14,21 @@
 //!
 //! Before compression, for n events: their ids (16 each), times (8 each, as above), lengths of payloads (4 each),
 //! kinds (1 each), salts (16 each), marks (4 each), payloads. The payload of kind 0 is the event's JSON. Of kind 1 only
-//! the leaf is left, 32 bytes: a policy removed the rest; its salt is zero. Leaves are not kept otherwise: they are
+//! the leaf is left, 32 bytes: a policy removed the rest; its salt is zero. Of kind 2 values were erased: its pieces (see
+//! `tree/erased.rs`) stand before the JSON, in the place of the salt, which is zero. Leaves are not kept otherwise: they are
 //! computed from salt and payload. The mark is a leaf's first four bytes, so that an entry that is not as it was
 //! written is told from its neighbours; what proves anything is the tree.
 
+mod payload;
+
 use std::io;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::store::sealed::{Salt, Sealed};
+use payload::{Kind, payload};
 
 /// What can be told of a block without undoing its compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +61,7 @@ struct Kept {
     facts: Facts,
     salt: Salt,
     mark: Mark,
-    is_removed: bool,
+    kind: Kind,
     /// Where its payload is in the block.
     start: usize,
     end: usize,
@@ -185,10 +188,10 @@ fn encode(
         let length = u32::try_from(payload(entry).len()).map_err(|_| "a payload is too long")?;
         raw.extend_from_slice(&length.to_be_bytes());
     }
-    raw.extend(entries.iter().map(|entry| if entry.is_removed() { KIND_REMOVED } else { KIND_EVENT }));
+    raw.extend(entries.iter().map(payload::kind));
     entries.iter().for_each(|entry| raw.extend_from_slice(&entry.salt));
     entries.iter().for_each(|entry| raw.extend_from_slice(&mark(entry)));
-    entries.iter().for_each(|entry| raw.extend_from_slice(payload(entry)));
+    entries.iter().for_each(|entry| raw.extend_from_slice(&payload(entry)));
     let count = u16::try_from(entries.len()).map_err(|_| "too many entries")?;
     let raw_bytes = u32::try_from(raw.len()).map_err(|_| "a block is too long")?;
     let mut value = vec![FORMAT, CODING_ZSTD];
@@ -198,10 +201,6 @@ fn encode(
     [ids.min, ids.max].iter().for_each(|time| value.extend_from_slice(&time.to_be_bytes()));
     value.extend_from_slice(&compressed(&raw).map_err(|error| error.to_string())?);
     Ok(value)
-}
-
-fn payload(entry: &Sealed) -> &[u8] {
-    if entry.is_removed() { &entry.leaf } else { &entry.json }
 }
 
 fn mark(entry: &Sealed) -> Mark {
@@ -242,12 +241,15 @@ pub(super) fn decode(first: u64, value: &[u8]) -> Result<Block, String> {
     let raw = zstd::bulk::decompress(value.get(LABEL_BYTES..).unwrap_or_default(), raw_bytes)
         .map_err(|error| format!("block {first} cannot be decompressed: {error}"))?;
     let mut fields = Fields(&raw);
-    let kept = kept(&mut fields, usize::from(label.count)).ok_or(SHORT)?;
+    let mut kept = kept(&mut fields, usize::from(label.count)).ok_or(SHORT)?;
     if raw.len() != kept.last().map_or(0, |last| last.end) {
         return Err(format!("block {first} has another length than it says"));
     }
-    if kept.iter().any(|kept| kept.is_removed && kept.end - kept.start != 32) {
-        return Err(format!("block {first} has no leaf where one should be"));
+    for kept in &mut kept {
+        kept.kind = kept
+            .kind
+            .found(kept.start, &raw[kept.start..kept.end])
+            .ok_or_else(|| format!("block {first} has an entry whose payload is not of its kind"))?;
     }
     Ok(Block { first, kept, raw })
 }
@@ -265,12 +267,8 @@ fn kept(fields: &mut Fields<'_>, count: usize) -> Option<Vec<Kept>> {
             let start = end;
             end = start.checked_add(usize::try_from(u32::from_be_bytes(lengths[index])).ok()?)?;
             let facts = Facts { id: Uuid::from_bytes(ids[index]), time_ms: times[index] };
-            let is_removed = match kinds[index] {
-                [KIND_EVENT] => false,
-                [KIND_REMOVED] => true,
-                [_] => return None,
-            };
-            Some(Kept { facts, salt: salts[index], mark: marks[index], is_removed, start, end })
+            let kind = Kind::of_byte(kinds[index], start)?;
+            Some(Kept { facts, salt: salts[index], mark: marks[index], kind, start, end })
         })
         .collect()
 }
@@ -293,19 +291,17 @@ impl Block {
 
     /// Its events, first to last: sequence, facts, JSON. Those that were removed are not among them.
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (u64, Facts, &[u8])> {
-        let there = self.kept.iter().enumerate().filter(|(_, kept)| !kept.is_removed);
-        there.map(|(index, kept)| (self.first + index as u64, kept.facts, &self.raw[kept.start..kept.end]))
+        self.kept.iter().enumerate().filter_map(|(index, kept)| {
+            let start = kept.kind.json_at(kept.start)?;
+            Some((self.first + index as u64, kept.facts, &self.raw[start..kept.end]))
+        })
     }
 
     /// The entry at a place, its leaf computed from what is stored.
     pub(super) fn entry(&self, sequence: u64) -> Option<Sealed> {
         let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
         let kept = self.kept.get(index)?;
-        let payload = &self.raw[kept.start..kept.end];
-        Some(match payload.first_chunk() {
-            Some(leaf) if kept.is_removed => Sealed::removed(sequence, *leaf),
-            Some(_) | None => Sealed::at(sequence, kept.salt, Arc::from(payload)),
-        })
+        payload::entry(sequence, kept.kind, kept.salt, &self.raw[kept.start..kept.end])
     }
 
     /// What the store read of an entry when it was written.
@@ -345,8 +341,6 @@ impl Fields<'_> {
 const LEVEL: i32 = 1;
 /// What was kept with formats below was never released.
 const FORMAT: u8 = 2;
-const KIND_EVENT: u8 = 0;
-const KIND_REMOVED: u8 = 1;
 /// What an entry takes in a block beside its payload.
 const FIXED_BYTES: usize = 16 + 8 + 4 + 1 + 16 + 4;
 const CODING_ZSTD: u8 = 1;

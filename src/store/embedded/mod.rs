@@ -32,7 +32,7 @@ mod shelf;
 mod tally;
 mod tiles;
 
-pub use expire::{Hold, Leaving, Plan, Policy, Prepared, Purge, Terms};
+pub use expire::{Erasable, Erasing, Hold, Leaving, Plan, Policy, Prepared, Purge, Terms};
 pub use index::Pace;
 pub use prove::Ground;
 pub use shelf::SledShelf;

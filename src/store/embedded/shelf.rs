@@ -1,6 +1,8 @@
 //! Snapshots on disk: one small sled database in the data directory. It may be lost without harm, so one
 //! that does not open is set aside and begun anew.
 
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::partition::{Trouble, guarded, open_in_thread};
@@ -20,6 +22,7 @@ impl SledShelf {
     /// When the directory cannot be used.
     pub fn open(directory: &Path, upstream: &str) -> Result<SledShelf, StoreError> {
         let path = directory.join("snapshots");
+        remove_outdated(directory, &path).map_err(|error| StoreError::Io(error.to_string()))?;
         let database = match open_in_thread(&path) {
             Ok(database) => database,
             Err(Trouble::Io(error)) => return Err(StoreError::Io(error)),
@@ -27,8 +30,8 @@ impl SledShelf {
                 tracing::warn!(%error, "the remembered snapshots are damaged: they are begun anew");
                 let aside = path.with_extension("damaged");
                 // The last one set aside is enough.
-                let _ = std::fs::remove_dir_all(&aside);
-                std::fs::rename(&path, &aside).map_err(|error| StoreError::Io(error.to_string()))?;
+                let _ = fs::remove_dir_all(&aside);
+                fs::rename(&path, &aside).map_err(|error| StoreError::Io(error.to_string()))?;
                 open_in_thread(&path).map_err(Trouble::of_another)?
             }
         };
@@ -40,6 +43,33 @@ impl SledShelf {
         let tree = run(|| database.open_tree(upstream))?;
         Ok(SledShelf { database, tree })
     }
+
+    /// Lets the next one who opens the shelf begin it anew: what is removed from a database stays in its file for a
+    /// while.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make_anew(directory: &Path) -> std::io::Result<()> {
+        if directory.join("snapshots").exists() {
+            File::create(directory.join(OUTDATED))?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes the shelf where [`SledShelf::make_anew`] has said so, and what was set aside of it.
+fn remove_outdated(directory: &Path, path: &Path) -> std::io::Result<()> {
+    let mark = directory.join(OUTDATED);
+    if !mark.exists() {
+        return Ok(());
+    }
+    for folder in [path.to_owned(), path.with_extension("damaged")] {
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    fs::remove_file(mark)
 }
 
 impl Shelf for SledShelf {
@@ -74,3 +104,5 @@ fn run<T>(act: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 
 /// Sled's own, which is always there.
 const DEFAULT_TREE: &[u8] = b"__sled__default";
+/// In the data directory, where the shelf is to be begun anew.
+const OUTDATED: &str = "snapshots-outdated";

@@ -15,7 +15,10 @@
 //! salt (16 bytes) and the value's bytes as they stand in the JSON. Its salt is the first half, for an even i, or the
 //! second half of SHA-256 over `0x03`, the entry's salt (16 bytes), and i / 2 in 4 bytes, big-endian. The entry's salt
 //! is random: so a leaf, which proofs about other entries show, cannot be guessed from what might stand in it
-//! (THREATS S09); and a value can be taken out for good, its salt with it, while the leaf stays as it is.
+//! (THREATS S09); and a value can be taken out for good, its salt with it, while the leaf stays as it is: see
+//! `erased.rs` for what is kept then.
+
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
@@ -24,24 +27,39 @@ use super::places;
 
 /// The leaf of an entry: see the module's table.
 pub(in crate::store) fn of(sequence: u64, salt: &Salt, json: &[u8]) -> Hash {
-    let places = places::of(json);
+    let mut pair = Hash::default();
+    over(sequence, json, &places::of(json), |index, value| {
+        if index.is_multiple_of(2) {
+            pair = pair_of_salts(salt, index);
+        }
+        commitment(own_of(&pair, index), value)
+    })
+}
+
+/// The leaf over commitments that somebody else knows how to make: of the i-th value, whose bytes are given.
+pub(super) fn over(
+    sequence: u64,
+    json: &[u8],
+    places: &[Range<usize>],
+    mut commitment: impl FnMut(usize, &[u8]) -> Hash,
+) -> Hash {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + json.len() + places.len() * 36 + 4);
     bytes.extend_from_slice(&[DOMAIN_LEAF, FORMAT]);
     bytes.extend_from_slice(&sequence.to_be_bytes());
     bytes.extend_from_slice(&length(places.len()));
-    let (mut from, mut pair) = (0, Hash::default());
+    let mut from = 0;
     for (index, place) in places.iter().enumerate() {
-        if index.is_multiple_of(2) {
-            pair = pair_of_salts(salt, index);
-        }
-        let (even, odd) = pair.split_at(SALT_BYTES);
         push_text(&mut bytes, &json[from..place.start]);
-        let own = if index.is_multiple_of(2) { even } else { odd };
-        bytes.extend_from_slice(&commitment(own, &json[place.clone()]));
+        bytes.extend_from_slice(&commitment(index, &json[place.clone()]));
         from = place.end;
     }
     push_text(&mut bytes, &json[from..]);
     Sha256::digest(&bytes).into()
+}
+
+/// The salt of the i-th value of an entry.
+pub(super) fn salt_of(salt: &Salt, index: usize) -> Salt {
+    own_of(&pair_of_salts(salt, index), index).try_into().unwrap_or_default()
 }
 
 /// The leaf of a place whose entry was lost, so that nobody knows what its leaf was: SHA-256 over `0x00`, `0x00` and
@@ -52,7 +70,8 @@ pub(in crate::store) fn lost(sequence: u64) -> Hash {
     Sha256::digest(bytes).into()
 }
 
-fn commitment(salt: &[u8], value: &[u8]) -> Hash {
+/// The commitment to a value, by the salt that is its own.
+pub(super) fn commitment(salt: &[u8], value: &[u8]) -> Hash {
     let mut digest = Sha256::new();
     // One piece where it is short, as most are: each piece costs as much as what it hashes.
     if value.len() <= SHORT_BYTES {
@@ -75,6 +94,12 @@ fn pair_of_salts(salt: &Salt, index: usize) -> Hash {
     bytes[1..=SALT_BYTES].copy_from_slice(salt);
     bytes[1 + SALT_BYTES..].copy_from_slice(&length(index / 2));
     Sha256::digest(bytes).into()
+}
+
+/// Which half of a pair is the i-th value's.
+fn own_of(pair: &Hash, index: usize) -> &[u8] {
+    let (even, odd) = pair.split_at(SALT_BYTES);
+    if index.is_multiple_of(2) { even } else { odd }
 }
 
 fn push_text(bytes: &mut Vec<u8>, text: &[u8]) {

@@ -8,6 +8,7 @@
 //! tree than the one that was signed before, and every checkpoint tells.
 
 pub(in crate::store) mod edges;
+pub(in crate::store) mod erased;
 pub(in crate::store) mod leaf;
 pub(in crate::store) mod places;
 pub(in crate::store) mod proof;

@@ -64,6 +64,22 @@ pub(in crate::store) fn of(json: &[u8]) -> Vec<Range<usize>> {
     if end == Some(json.len()) { places } else { Vec::new() }
 }
 
+/// The members of an event that have personal values, by their names, and where their values stand; of what is no
+/// event of ours, as far as it is one.
+pub(in crate::store) fn members(json: &[u8]) -> Vec<(&'static str, Range<usize>)> {
+    let mut found = Vec::new();
+    let Shape::Members(known, _) = &EVENT else { return found };
+    each(json, 0, b'}', |from| {
+        let start = end_of_text(json, from)? + 1;
+        let end = end_of(json, start)?;
+        let name = json.get(from + 1..start - 2)?;
+        let known = known.iter().find(|(known, _)| known.as_bytes() == name);
+        found.extend(known.map(|(known, _)| (*known, start..end)));
+        Some(end)
+    });
+    found
+}
+
 /// Passes over the value at `at`; where it ends. As deep as the shape is, and no deeper.
 fn walk(json: &[u8], at: usize, shape: &Shape, places: &mut Vec<Range<usize>>) -> Option<usize> {
     match (shape, json.get(at)?) {
@@ -177,6 +193,10 @@ mod tests {
             r#"{"message":{"text":"t","parts":[{"value":"v"}]},"request":{"id":"r","url":"u"}}"#,
             &["\"t\"", "\"v\"", "\"u\""],
         );
+        let json = br#"{"id":"x","title":"a","actor":{"id":"4"},"title2":1,"links":[]}"#;
+        let found: Vec<_> = members(json).into_iter().map(|(name, place)| (name, &json[place])).collect();
+        let expected = [("title", &b"\"a\""[..]), ("actor", br#"{"id":"4"}"#), ("links", b"[]")];
+        assert_eq!(found, expected);
         // A value of another kind than it should be is personal as a whole.
         check(r#"{"actor":"someone","links":{"id":1}}"#, &["\"someone\"", r#"{"id":1}"#]);
     }
@@ -210,6 +230,7 @@ mod tests {
             for byte in [b'"', b'\\', b'{', b'}', b'[', b']', b',', b':', 0] {
                 let mut flipped = json.clone();
                 flipped[at] = byte;
+                let _ = members(&flipped);
                 let places = of(&flipped);
                 assert!(places.windows(2).all(|pair| pair[0].end <= pair[1].start));
             }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 ALL = object()
 ACTOR = ({"type", "role", "organization", "team", "assurance", "evidence", "evidenceAgeS"}, ALL)
@@ -28,19 +29,34 @@ def sha(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
 
+MARK = re.compile('"(?:erased:[0-9a-f]{16}|::)"')
+
+
 def leaf(sequence, salt, text):
-    """The leaf of an event that was stored as this text."""
+    """The leaf of an event that was stored as this text; `salt` as the log gives it."""
     spots, after = [], 0
     end = walk(text, 0, EVENT, spots)
     if end != len(text):
         raise AssertionError(f"an event ends at {end}\n{text}")
+    if isinstance(salt, list) and len(salt) != len(spots):
+        raise AssertionError(f"{len(salt)} salts and {len(spots)} values\n{text}")
     parts = [b"\x00\x01", sequence.to_bytes(8, "big"), len(spots).to_bytes(4, "big")]
     for index, (start, end) in enumerate(spots):
-        pair = sha(b"\x03", salt, (index // 2).to_bytes(4, "big"))
-        own = pair[16:] if index % 2 else pair[:16]
-        parts += [prefixed(text[after:start]), sha(b"\x02", own, text[start:end].encode())]
+        parts += [prefixed(text[after:start]), commitment(salt, index, text[start:end])]
         after = end
     return sha(*parts, prefixed(text[after:]))
+
+
+def commitment(salt, index, value):
+    """The commitment to a personal value: computed, or what stands there of one that was erased."""
+    if isinstance(salt, list):
+        own = bytes.fromhex(salt[index])
+        if len(own) == 32 and not MARK.fullmatch(value):
+            raise AssertionError(f"{value} stands where a value was erased")
+    else:
+        pair = sha(b"\x03", bytes.fromhex(salt), (index // 2).to_bytes(4, "big"))
+        own = pair[16:] if index % 2 else pair[:16]
+    return own if len(own) == 32 else sha(b"\x02", own, value.encode())
 
 
 def prefixed(text):

@@ -41,10 +41,11 @@ class Records:
 
     def _take(self, text):
         event = json.loads(text)
-        place = f'{{"sequence":{self.sequence + 1},"leaf":"{event["leaf"]}","salt":"{event["salt"]}",'
+        salt = json.dumps(event["salt"], separators=(",", ":"))
+        place = f'{{"sequence":{self.sequence + 1},"leaf":"{event["leaf"]}","salt":{salt},'
         if not text.startswith(place):
             raise AssertionError(f"entry {self.sequence} is followed by one that does not continue it\n{text}")
-        computed = leaves.leaf(event["sequence"], bytes.fromhex(event["salt"]), "{" + text.removeprefix(place))
+        computed = leaves.leaf(event["sequence"], event["salt"], "{" + text.removeprefix(place))
         if computed.hex() != event["leaf"]:
             raise AssertionError(f"the leaf of entry {event['sequence']} is not that of its bytes\n{text}")
         self.tree.push(computed)

@@ -3,6 +3,7 @@
 
 mod blind;
 mod disk;
+mod erasure;
 mod exports;
 mod finding;
 mod histories;

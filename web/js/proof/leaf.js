@@ -15,30 +15,48 @@ const EVENT = members({
   request: members({ url: PERSONAL, destination: PERSONAL }, PUBLIC), notes: elements(members({ detail: PERSONAL }, PUBLIC)),
 }, PUBLIC);
 
-/** The record as stored, out of the form in which the log gives it: `{ sequence, leaf, salt, json }`; null for another form. */
+/**
+ * The record as stored, out of the form in which the log gives it: `{ sequence, leaf, salt, pieces, json }`; null for another
+ * form. Where values were erased, `pieces` has of each its salt, or the commitment to what stood there.
+ */
 export function stored(given) {
-  const head = new TextDecoder().decode(given.subarray(0, 260)).match(/^\{"sequence":(\d+),"leaf":"([0-9a-f]{64})","salt":"([0-9a-f]{32})",?/);
+  const end = headEnd(given);
+  const head = new TextDecoder().decode(given.subarray(0, end)).match(/^\{"sequence":(\d+),"leaf":"([0-9a-f]{64})","salt":(?:"([0-9a-f]{32})"|\[((?:"[0-9a-f]{32}(?:[0-9a-f]{32})?",?)+)\]),?$/);
   if (!head) return null;
-  const json = new Uint8Array(given.length - head[0].length + 1);
+  const json = new Uint8Array(given.length - end + 1);
   json[0] = OPEN;
-  json.set(given.subarray(head[0].length), 1);
-  return { sequence: BigInt(head[1]), leaf: head[2], salt: unhex(head[3]), json };
+  json.set(given.subarray(end), 1);
+  const pieces = head[4] === undefined ? null : head[4].split(',').map((piece) => unhex(piece.slice(1, -1)));
+  return { sequence: BigInt(head[1]), leaf: head[2], salt: head[3] ? unhex(head[3]) : null, pieces, json };
 }
 
-/** The leaf of a record at a place. */
-export async function leafOf({ sequence, salt, json }) {
+/** Where the three members end that the log puts before those of the record, the comma behind them included. */
+function headEnd(given) {
+  const start = new TextDecoder().decode(given.subarray(0, 260)).match(/^\{"sequence":\d+,"leaf":"[0-9a-f]{64}","salt":/);
+  if (!start) return 0;
+  const end = endOf(given, start[0].length);
+  return given[end] === COMMA ? end + 1 : end;
+}
+
+/** The leaf of a record at a place; null where something else than a mark stands where a value was erased. */
+export async function leafOf({ sequence, salt, pieces, json }) {
   const places = personal(json);
+  if (pieces && pieces.length !== places.length) return null;
   const parts = [Uint8Array.of(0, 1), eight(sequence), four(places.length)];
   let [from, salts] = [0, null];
   for (const [index, [start, end]] of places.entries()) {
-    if (index % 2 === 0) salts = await sha256(Uint8Array.of(3), salt, four(index / 2));
-    const own = salts.subarray(index % 2 === 0 ? 0 : 16, index % 2 === 0 ? 16 : 32);
-    parts.push(four(start - from), json.subarray(from, start), await sha256(Uint8Array.of(2), own, json.subarray(start, end)));
+    if (!pieces && index % 2 === 0) salts = await sha256(Uint8Array.of(3), salt, four(index / 2));
+    const own = pieces ? pieces[index] : salts.subarray(index % 2 === 0 ? 0 : 16, index % 2 === 0 ? 16 : 32);
+    const value = json.subarray(start, end);
+    if (own.length === 32 && !isErased(new TextDecoder().decode(value))) return null;
+    parts.push(four(start - from), json.subarray(from, start), own.length === 32 ? own : await sha256(Uint8Array.of(2), own, value));
     from = end;
   }
   parts.push(four(json.length - from), json.subarray(from));
   return sha256(...parts);
 }
+
+const isErased = (text) => /^"(?:erased:[0-9a-f]{16}|::)"$/.test(text);
 
 /** From where to where each personal value stands; none where this is no record of ours. */
 export function personal(json) {

@@ -1,6 +1,9 @@
 //! Blocks as they are written and read, whole and damaged.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::store::Piece;
 
 fn entries(count: u64) -> (Vec<Sealed>, Vec<Facts>) {
     (0..count)
@@ -8,6 +11,11 @@ fn entries(count: u64) -> (Vec<Sealed>, Vec<Facts>) {
             let json = format!("{{\"n\":{number},\"title\":\"t\"}}");
             let entry = match number {
                 2 => Sealed::removed(102, [7; 32]),
+                1 => {
+                    let pieces = [Piece::Commitment([4; 32])];
+                    let json = &b"{\"n\":1,\"title\":\"erased:0123456789abcdef\"}"[..];
+                    Sealed::in_pieces(101, Arc::new(pieces), Arc::from(json))
+                }
                 _ => Sealed::at(100 + number, [number as u8; 16], Arc::from(json.as_bytes())),
             };
             let id = Uuid::from_u128(u128::from(1000 - number) << 80 | 7);

@@ -51,6 +51,11 @@ impl Purge {
         Purge { format: FORMAT, event, first: gone.first, last: gone.last, kind: *kind, edges }
     }
 
+    /// Of a partition that was written anew without the values of a person, told by that event.
+    pub(super) fn rewritten(event: Uuid, first: u64, last: u64) -> Purge {
+        Purge { format: FORMAT, event, first, last, kind: Kind::Rewritten, edges: Arc::default() }
+    }
+
     /// Writes it as `name` in `folder`, whole or not at all, and syncs it.
     pub(super) fn write(&self, folder: &Path, name: &str) -> io::Result<()> {
         lines::write(folder, name, self)

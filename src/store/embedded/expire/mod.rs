@@ -18,6 +18,7 @@
 //! verifies; `purged` has the edges of it, so that its neighbours can still be proven. The newest partition leaves only
 //! when its day is over: the event that tells it begins another one then.
 
+mod erasing;
 pub(super) mod marker;
 mod plan;
 pub(super) mod remove;
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+pub use erasing::{Erasable, Erasing};
 pub use marker::Purge;
 pub use plan::{Leaving, Plan};
 pub use rewrite::Prepared;

@@ -177,6 +177,11 @@ pub(in crate::store::embedded) fn finish_replacements(directory: &Path) -> io::R
     Ok(())
 }
 
+/// Removes what was written beside a partition and not told.
+pub(super) fn remove_fresh(partition: &Path) -> io::Result<()> {
+    remove_folder(&partition.with_extension(REWRITTEN))
+}
+
 /// Removes what holds events; the note and what else tells of them stays.
 pub(in crate::store::embedded) fn remove_contents(partition: &Path) -> io::Result<()> {
     CONTENTS.iter().try_for_each(|name| remove_folder(&partition.join(name)))?;

@@ -49,18 +49,10 @@ impl Embedded {
     /// # Errors
     /// When the partition cannot be read, is not as it was recorded, or there is no room to write it anew.
     pub fn prepare(&self, terms: &Terms, leaving: &Leaving) -> Result<Prepared, StoreError> {
-        let notes = self.catalogue.notes();
-        let note = notes.iter().find(|note| note.first == leaving.first).cloned();
-        let note = note.ok_or_else(|| StoreError::Io(format!("there is no partition {}", leaving.first)))?;
-        let partition = self.catalogue.open(note.first)?;
+        let note = self.note_of(leaving.first)?;
         match leaving.is_whole {
-            true => self.prepare_whole(&note, &partition),
-            false => {
-                let fresh = self.catalogue.path(note.first).with_extension(REWRITTEN);
-                let prepared = self.prepare_rest(terms, leaving, (&note, &partition), &fresh);
-                // What is half written nobody wants, and it holds events.
-                prepared.inspect_err(|_| drop(remove_folder(&fresh)))
-            }
+            true => self.prepare_whole(&note, &self.catalogue.open(note.first)?),
+            false => self.prepare_rest(terms, leaving, &note),
         }
     }
 
@@ -80,26 +72,45 @@ impl Embedded {
     }
 
     /// Writes what stays beside the old partition.
-    fn prepare_rest(
-        &self,
-        terms: &Terms,
-        leaving: &Leaving,
-        (note, partition): (&Note, &Arc<Partition>),
-        fresh: &Path,
-    ) -> Result<Prepared, StoreError> {
-        let mut target = self.target(fresh, leaving.bytes_before)?;
+    fn prepare_rest(&self, terms: &Terms, leaving: &Leaving, note: &Note) -> Result<Prepared, StoreError> {
         let mut going = Going::default();
-        self.walk(note, partition, |block, entry| {
+        self.rewrite(note, leaving.bytes_before, |block, entry| {
             let (entry, facts) = kept(terms, &leaving.cut, note, block, entry);
             if entry.is_removed() {
                 going.take(entry.sequence);
             }
-            target.take(entry, facts)
+            (entry, facts)
         })?;
-        target.finish(fresh, note)?;
-        sync_directory(&self.directory).map_err(io_error)?;
         let gone = going.of(note.first, note.head().sequence);
         Ok(Prepared { gone, earlier: Vec::new(), kind: Kind::Rewritten, edges: Arc::default() })
+    }
+
+    pub(super) fn note_of(&self, first: u64) -> Result<Note, StoreError> {
+        let notes = self.catalogue.notes();
+        let note = notes.iter().find(|note| note.first == first).cloned();
+        note.ok_or_else(|| StoreError::Io(format!("there is no partition {first}")))
+    }
+
+    /// Writes a partition anew beside the old one, which takes so many bytes: each entry as `change` gives it.
+    pub(super) fn rewrite(
+        &self,
+        note: &Note,
+        bytes: u64,
+        mut change: impl FnMut(&Block, Sealed) -> (Sealed, Facts),
+    ) -> Result<(), StoreError> {
+        let partition = self.catalogue.open(note.first)?;
+        let fresh = self.catalogue.path(note.first).with_extension(REWRITTEN);
+        let mut write = || {
+            let mut target = self.target(&fresh, bytes)?;
+            self.walk(note, &partition, |block, entry| {
+                let (entry, facts) = change(block, entry);
+                target.take(entry, facts)
+            })?;
+            target.finish(&fresh, note)?;
+            sync_directory(&self.directory).map_err(io_error)
+        };
+        // What is half written nobody wants, and it holds events.
+        write().inspect_err(|_| drop(remove_folder(&fresh)))
     }
 
     /// Hands over every entry, and gives what events told of purges; compares the tree with the note's.
@@ -171,9 +182,7 @@ pub(super) fn is_whole(fresh: &Path, note: &Note) -> bool {
 
 /// An entry as it is from now on.
 fn kept(terms: &Terms, cut: &Cut, note: &Note, block: &Block, entry: Sealed) -> (Sealed, Facts) {
-    // What was removed tells nothing of itself any more.
-    let day_ms = note.day.unwrap_or_default().saturating_mul(DAY_MS);
-    let nothing = Facts { id: Uuid::nil(), time_ms: day_ms };
+    let nothing = nothing(note);
     let Some(facts) = block.facts(entry.sequence).filter(|_| !entry.is_removed()) else {
         return (entry, nothing);
     };
@@ -183,6 +192,11 @@ fn kept(terms: &Terms, cut: &Cut, note: &Note, block: &Block, entry: Sealed) -> 
         Some(_) => (Sealed::removed(entry.sequence, entry.leaf), nothing),
         None => (entry, facts),
     }
+}
+
+/// What was removed tells nothing of itself any more.
+pub(super) fn nothing(note: &Note) -> Facts {
+    Facts { id: Uuid::nil(), time_ms: note.day.unwrap_or_default().saturating_mul(DAY_MS) }
 }
 
 fn not_as_recorded(note: &Note) -> StoreError {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::event::{Event, Outcome};
 use crate::store::Filter;
-use crate::store::check::tells_purge;
+use crate::store::check::{tells as tells_erasure, tells_purge};
 
 /// What may leave the log, and when.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +84,10 @@ impl Terms {
 
     /// What becomes of an event of that day, in days since 1970.
     pub(super) fn fate(&self, event: &Event, day: i64) -> Fate {
+        // Without it, what is erased for ever would be missing.
+        if tells_erasure(event) {
+            return Fate::Held;
+        }
         let holds = self.holds.iter().filter(|hold| hold.filter.matches(event));
         let held_ms = holds.map(|hold| hold.until.map_or(i64::MAX, Timestamp::as_millisecond)).max();
         let held_ms = held_ms.unwrap_or(i64::MIN);

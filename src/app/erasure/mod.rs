@@ -1,0 +1,232 @@
+//! Erasure at work: a thread that looks what an erasure would take, erases what was confirmed, and goes on at the next
+//! start with what was cut off. One at a time; a question meanwhile is told what is under way.
+
+mod command;
+mod event;
+mod kept;
+mod worker;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+pub(super) use self::command::erase;
+use self::worker::{Worker, is_underway};
+use crate::api::{Erase, ErasureAnswer, ErasureWish, Unerased};
+use crate::record::{Erasure, Log};
+use crate::rules::redact::Key;
+use crate::store::{Hold, Snapshots};
+
+/// The thread, and what it has told last. Shared with the audit listener.
+pub(super) struct Eraser {
+    told: Arc<RwLock<Told>>,
+    /// Hung up to stop the thread.
+    asks: Mutex<Option<Sender<(ErasureWish, Answer)>>>,
+    /// Hangs up when the thread has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+type Answer = oneshot::Sender<Result<(), Unerased>>;
+
+/// What is told.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    state: Stage,
+    /// What the last one who asked would erase.
+    plan: Option<Value>,
+    /// The last erasure of this process.
+    last: Option<Last>,
+    /// Why the last plan, or erasure, did not come to its end.
+    failed: Option<String>,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Stage {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// A plan is made.
+    Looking,
+    /// Values go.
+    Erasing,
+    /// It is tried again in a minute: something is read, or has failed.
+    Waiting,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Last {
+    /// When it ended.
+    at: Timestamp,
+    /// What the person is called from then on.
+    person: String,
+    events: u64,
+    values: u64,
+    /// False while it is to be gone on with.
+    is_done: bool,
+}
+
+/// What the thread works with.
+pub(super) struct Parts {
+    pub(super) log: Log,
+    pub(super) key: [u8; 32],
+    pub(super) holds: Box<dyn Fn() -> Vec<Hold> + Send>,
+    pub(super) memory: Option<Snapshots>,
+}
+
+impl Eraser {
+    /// Starts the thread, which goes on with what was cut off.
+    ///
+    /// # Errors
+    /// When none can be started.
+    pub(super) fn start(parts: Parts, data_dir: &Path) -> std::io::Result<Arc<Eraser>> {
+        let Parts { log, key, holds, memory } = parts;
+        let (data_dir, key, runtime) = (data_dir.to_owned(), Key::new(key), Handle::current());
+        let worker = Worker { log, data_dir, key, runtime, holds, memory };
+        let told = Arc::new(RwLock::new(Told::default()));
+        let (asks, asked) = channel();
+        let (guard, ended) = channel::<()>();
+        let of_thread = Arc::clone(&told);
+        std::thread::Builder::new().name("erasure".to_owned()).spawn(move || {
+            run(&worker, &of_thread, &asked);
+            drop(guard);
+        })?;
+        Ok(Arc::new(Eraser { told, asks: Mutex::new(Some(asks)), ended: Mutex::new(ended) }))
+    }
+
+    /// Ends the thread after what it is doing, waiting a little: what is cut off is gone on with at the next start.
+    pub(super) fn stop(&self) {
+        drop(self.asks.lock().take());
+        // Hung up: there is never anything to receive.
+        let _ = self.ended.lock().recv_timeout(PATIENCE);
+    }
+}
+
+/// For the audit listener, which holds it weakly.
+pub(super) struct ByApi(pub(super) Arc<Eraser>);
+
+impl Erase for ByApi {
+    fn told(&self) -> Value {
+        serde_json::json!(*self.0.told.read())
+    }
+
+    fn ask(&self, wish: ErasureWish) -> ErasureAnswer {
+        let eraser = Arc::clone(&self.0);
+        Box::pin(async move {
+            {
+                let mut told = eraser.told.write();
+                if told.state != Stage::Idle {
+                    return Err(Unerased::Busy);
+                }
+                told.state = Stage::Looking;
+                // What was looked at for another is not to be taken for this one's.
+                told.plan = None;
+            }
+            let (answer, answered) = oneshot::channel();
+            let is_sent = eraser.asks.lock().as_ref().is_some_and(|asks| asks.send((wish, answer)).is_ok());
+            if is_sent {
+                // What takes longer is told when it is asked for again.
+                let answered = tokio::time::timeout(ANSWER_MAX, answered).await;
+                answered.unwrap_or(Ok(Ok(()))).unwrap_or(Ok(()))?;
+            }
+            Ok(serde_json::json!(*eraser.told.read()))
+        })
+    }
+}
+
+fn run(worker: &Worker, told: &RwLock<Told>, asked: &Receiver<(ErasureWish, Answer)>) {
+    go_on(worker, told);
+    loop {
+        match asked.recv_timeout(PERIOD) {
+            Ok((wish, answer)) => {
+                let begun = look(worker, told, &wish);
+                let is_begun = begun.as_ref().is_ok_and(|is_begun| *is_begun);
+                // Who has asked may have gone.
+                let _ = answer.send(begun.map(drop));
+                if is_begun {
+                    go_on(worker, told);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if is_underway(&worker.data_dir) {
+                    go_on(worker, told);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Makes a plan; true when it was confirmed, and is begun.
+fn look(worker: &Worker, told: &RwLock<Told>, wish: &ErasureWish) -> Result<bool, Unerased> {
+    let planned = worker.plan(&wish.subject);
+    let mut told = told.write();
+    told.state = Stage::Idle;
+    let planned = match planned {
+        Ok(planned) => planned?,
+        Err(error) => {
+            told.failed = Some(format!("{error:#}"));
+            return Ok(false);
+        }
+    };
+    told.failed = None;
+    told.plan = Some(planned.to_json());
+    match &wish.confirm {
+        None => Ok(false),
+        Some(confirm) if *confirm != planned.id => Err(Unerased::OtherPlan(planned.id)),
+        Some(_) => match worker.begin(&wish.subject, &wish.by) {
+            Ok(()) => {
+                told.state = Stage::Erasing;
+                Ok(true)
+            }
+            Err(error) => {
+                told.failed = Some(error.to_string());
+                Ok(false)
+            }
+        },
+    }
+}
+
+/// Goes on with what was begun, and tells how far it is.
+fn go_on(worker: &Worker, told: &RwLock<Told>) {
+    if !is_underway(&worker.data_dir) {
+        return;
+    }
+    told.write().state = Stage::Erasing;
+    let done = worker.go_on();
+    let mut told = told.write();
+    let (state, failed) = match done {
+        Ok(None) => (Stage::Idle, None),
+        Ok(Some((person, Erasure { events, values, is_done }))) => {
+            tracing::info!(person, events, values, is_done, "values of a person were erased");
+            // What was erased before it had to wait is of the same erasure.
+            let before = told.last.take().filter(|last| !last.is_done && last.person == person);
+            let (events_before, values_before) = before.map_or((0, 0), |last| (last.events, last.values));
+            let (events, values) = (events + events_before, values + values_before);
+            told.last = Some(Last { at: Timestamp::now(), person, events, values, is_done });
+            let state = if is_done { Stage::Idle } else { Stage::Waiting };
+            (state, (!is_done).then(|| "a part of the log is read just now, or not stored yet".to_owned()))
+        }
+        Err(error) => {
+            let why = format!("{error:#}");
+            tracing::error!(why, "an erasure cannot be carried out; it is tried again");
+            (Stage::Waiting, Some(why))
+        }
+    };
+    (told.state, told.failed) = (state, failed);
+}
+
+const PERIOD: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Less than a question may take by default.
+const ANSWER_MAX: Duration = Duration::from_secs(4);

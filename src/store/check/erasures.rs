@@ -1,0 +1,136 @@
+//! Whether the values that are not there were erased on somebody's word: an erasure is told by events of the log itself,
+//! before anything goes, and they say of which events, and how many values of each. What none of them covers is a fault,
+//! however well its commitments fit (THREATS S06).
+//!
+//! They name no person, and nothing removes them: what was told stays for as long as what it excuses (THREATS S07).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Fault;
+use crate::event::Event;
+
+/// Values that are gone from one event: its sequence, and how many.
+pub type Erased = (u64, u64);
+
+/// What was told, and what was found.
+#[derive(Debug, Default)]
+pub(super) struct Erasures {
+    told: BTreeMap<u64, u64>,
+    found: BTreeMap<u64, u64>,
+}
+
+impl Erasures {
+    pub(super) fn tell(&mut self, told: &[Erased]) {
+        for (sequence, values) in told {
+            let sum = self.told.entry(*sequence).or_default();
+            *sum = sum.saturating_add(*values);
+        }
+    }
+
+    /// What is gone from an event; nothing is no erasure.
+    pub(super) fn find(&mut self, (sequence, values): Erased) {
+        if values > 0 {
+            self.found.insert(sequence, values);
+        }
+    }
+
+    /// What is gone and was not told; and how many values of how many events were told. What was told and is there is
+    /// not erased yet, or was removed altogether since.
+    pub(super) fn finish(self) -> (Vec<Fault>, u64, u64) {
+        let (mut untold, mut values_sum, mut events) = (Vec::new(), 0, 0);
+        for (sequence, values) in self.found {
+            if self.told.get(&sequence).is_some_and(|told| values <= *told) {
+                values_sum += values;
+                events += 1;
+            } else {
+                untold.push(Fault::ErasedUntold { sequence, values });
+            }
+        }
+        (untold, values_sum, events)
+    }
+}
+
+/// What an event tells, if it is one that tells of an erasure. Rules cannot make such a one: no request is addressed so.
+pub(in crate::store) fn told_by(json: &[u8]) -> Vec<Erased> {
+    #[derive(Deserialize)]
+    struct Form {
+        action: String,
+        request: Request,
+        details: Details,
+    }
+    #[derive(Deserialize)]
+    struct Request {
+        method: String,
+        url: String,
+    }
+    #[derive(Deserialize)]
+    struct Details {
+        events: Vec<Erased>,
+    }
+    if memchr::memmem::find(json, ERASED.as_bytes()).is_none() {
+        return Vec::new();
+    }
+    let Ok(Form { action, request, details }) = serde_json::from_slice(json) else { return Vec::new() };
+    if is_ours(&action, &request.method, &request.url) { details.events } else { Vec::new() }
+}
+
+/// True for an event that tells of an erasure: nothing removes it, and nothing is erased from it.
+pub(in crate::store) fn tells(event: &Event) -> bool {
+    is_ours(&event.action, &event.request.method, &event.request.url)
+}
+
+fn is_ours(action: &str, method: &str, url: &str) -> bool {
+    action == ERASED && method == "NONE" && url == "earwitness:erasure"
+}
+
+/// What the event is called.
+pub const ERASED: &str = "VALUES_ERASED";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // THREATS S06
+    #[test]
+    fn only_values_that_were_told_are_excused() {
+        let check = |found: &[Erased], untold: &[u64], values: u64| {
+            let mut erasures = Erasures::default();
+            found.iter().for_each(|one| erasures.find(*one));
+            erasures.tell(&[(4, 2), (7, 1)]);
+            erasures.tell(&[(4, 1), (9, u64::MAX), (9, 1)]);
+            let (faults, values_found, events) = erasures.finish();
+            let places = faults.iter().map(|fault| match fault {
+                Fault::ErasedUntold { sequence, .. } => *sequence,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!((places.collect::<Vec<_>>(), values_found), (untold.to_vec(), values), "{found:?}");
+            assert_eq!(
+                events as usize + untold.len(),
+                found.iter().filter(|(_, values)| *values > 0).count()
+            );
+        };
+        check(&[], &[], 0);
+        check(&[(4, 3), (7, 1), (9, 5)], &[], 9);
+        check(&[(4, 2), (5, 0)], &[], 2);
+        check(&[(4, 4), (7, 1)], &[4], 1);
+        check(&[(5, 1)], &[5], 0);
+    }
+
+    // THREATS S06
+    #[test]
+    fn only_our_own_event_tells_an_erasure() {
+        let json = r#"{"action":"VALUES_ERASED","request":{"method":"NONE","url":"earwitness:erasure"},"details":{"events":[[4,2],[7,1]]}}"#;
+        assert_eq!(told_by(json.as_bytes()), [(4, 2), (7, 1)]);
+        for (from, to) in [
+            ("NONE", "POST"),
+            ("earwitness:", "http://app/"),
+            ("VALUES_", "ALL_"),
+            ("[7,1]", "[7]"),
+            ("[4", "[-4"),
+        ] {
+            assert_eq!(told_by(json.replace(from, to).as_bytes()), [], "{to}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Values of a person that are erased: what is shown before, that it is told without naming him, that no file has them
+//! any more, and that the log still verifies.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use earwitness::config::Limits;
+use earwitness::event::own::{self, Own};
+use earwitness::event::{Actor, Event, Outcome};
+use earwitness::record::{Log, Urgency};
+use earwitness::telemetry::Metrics;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Process, eventually, notes, request, simple_upstream};
+
+const KEY: [u8; 32] = [9; 32];
+const TOKEN: &str = "authorization: Bearer 0123456789abcdef\r\n";
+
+fn of(name: &str) -> Event {
+    let (id, time, action) = (Uuid::now_v7(), Timestamp::now(), "NOTE_ADDED");
+    let text = format!("{name} Meyer added a note");
+    let own = Own { id, time, rule: "x", action, title: action, text, result: Outcome::Success };
+    let email = Some(format!("{}@example.org", name.to_lowercase()));
+    let (r#type, name) = ("user".to_owned(), Some(format!("{name} Meyer")));
+    let mut event = Event { actor: Actor { r#type, email, name, ..Actor::default() }, ..own::event(own) };
+    event.rule.id = "notes/x".to_owned();
+    event
+}
+
+/// An installation whose log holds six events of Anna and three of Bob.
+fn installation() -> (tempfile::TempDir, String) {
+    let folder = notes();
+    let key = folder.path().join("data.key");
+    std::fs::write(&key, KEY).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let log =
+        Log::open(&folder.path().join("data"), Some(KEY), &Limits::default(), Arc::clone(&Metrics::new()));
+    let log = log.unwrap();
+    let events: Vec<Event> = ["Anna", "Bob", "Anna"].iter().cycle().take(9).map(|name| of(name)).collect();
+    runtime.block_on(log.record(events, Urgency::Now)).unwrap();
+    log.close(Duration::from_secs(20));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    (folder, format!("admin: {{ listen: \"{free}\", token: 0123456789abcdef }}\n"))
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+    command.current_dir(folder).args(arguments).args(["--config", "earwitness.yaml"]).output().unwrap()
+}
+
+fn erase(folder: &Path, arguments: &[&str]) -> Value {
+    let output = run(folder, &[&["erase", "--format", "json"], arguments].concat());
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The files below a folder that have these bytes.
+fn files_with(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if memchr::memmem::find(&std::fs::read(&path).unwrap_or_default(), text.as_bytes()).is_some() {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+fn verified(folder: &Path, expected: &str) {
+    let output = run(folder, &["verify"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && told.contains(expected), "{told}");
+}
+
+fn events(process: &Process, filter: &str) -> Vec<Value> {
+    let line = format!("GET /audit/v1/events?limit=200{filter} HTTP/1.1");
+    let (status, body) = request(process.audit, &line, TOKEN, "").unwrap();
+    assert_eq!(status, 200, "{body}");
+    let page: Value = serde_json::from_str(&body).unwrap();
+    page["data"].as_array().unwrap().clone()
+}
+
+// THREATS P01, P09, S07
+#[test]
+fn what_was_looked_at_is_erased_everywhere_and_the_deeds_stay() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    let anna = ["--subject", "anna@example.org"];
+    let seen = erase(folder, &anna);
+    let plan = &seen["plan"];
+    assert_eq!(
+        (&plan["events"], &plan["held"], &plan["also"]),
+        (&json!(6), &json!(0), &json!({"Anna Meyer": 6}))
+    );
+    assert_eq!(plan["fields"], json!({"actor": 12, "client": 6, "message": 12}), "{seen}");
+    assert_eq!(seen["last"], Value::Null);
+
+    let other = run(folder, &["erase", anna[0], anna[1], "--confirm", "0123456789abcdef"]);
+    assert!(!other.status.success() && String::from_utf8_lossy(&other.stderr).contains("409"), "{other:?}");
+    assert_eq!(events(&process, "&action=VALUES_ERASED").len(), 0);
+
+    let done = erase(folder, &[anna[0], anna[1], "--confirm", plan["id"].as_str().unwrap()]);
+    let last = &done["last"];
+    assert_eq!(
+        (&done["state"], &last["events"], &last["values"]),
+        (&json!("idle"), &json!(6), &json!(30)),
+        "{done}"
+    );
+    eventually("the journal has let go of it", || files_with(folder, "nna@example.org").is_empty());
+    assert_eq!(files_with(folder, "Anna Meyer"), Vec::<String>::new());
+
+    let told = events(&process, "&action=VALUES_ERASED");
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["details"]["values"], &told[0]["details"]["person"]), (&json!(30), &last["person"]));
+    let person = format!("erased:{}", last["person"].as_str().unwrap());
+    let left = events(&process, &format!("&actor={person}"));
+    assert_eq!(left.len(), 6, "his deeds are still his");
+    assert_eq!((&left[0]["actor"]["email"], &left[0]["client"]["ip"]), (&json!(person), &json!("::")));
+    assert_eq!((&left[0]["action"], &left[0]["result"]), (&json!("NOTE_ADDED"), &json!("success")));
+    assert!(left[0]["salt"].is_array());
+    assert_eq!(events(&process, "&actor=bob@example.org").len(), 3);
+    verified(folder, "30 values of 6 events were erased, as events of this log tell");
+}
+
+// THREATS P01
+#[test]
+fn a_log_that_nobody_holds_is_erased_by_the_command_and_what_was_begun_is_finished_by_a_start() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    assert_eq!(process.terminate(), Some(0));
+    let bob = ["--subject", "bob@example.org"];
+    let seen = erase(folder, &bob);
+    assert_eq!(seen["plan"]["events"], 3, "{seen}");
+    let done = erase(folder, &[bob[0], bob[1], "--confirm", seen["plan"]["id"].as_str().unwrap()]);
+    assert_eq!((&done["last"]["events"], &done["failed"]), (&json!(3), &Value::Null), "{done}");
+    assert_eq!(files_with(folder, "Bob Meyer"), Vec::<String>::new());
+    verified(folder, "15 values of 3 events were erased");
+
+    // As if it had been cut off behind its beginning.
+    let begun = json!({ "subject": ["anna@example.org"], "by": "ops" });
+    std::fs::write(folder.join("data/erasure.json"), begun.to_string()).unwrap();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    eventually("it is gone on with", || !folder.join("data/erasure.json").exists());
+    assert_eq!(events(&process, "&actor=anna@example.org").len(), 0);
+    assert_eq!(events(&process, "&action=VALUES_ERASED").len(), 2);
+    verified(folder, "45 values of 9 events were erased");
+}
+
+#[test]
+fn only_an_operator_erases_and_only_a_person_who_can_be_sought() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    let post = |headers: &str, body: &str| {
+        let head = format!("{headers}content-type: application/json\r\n");
+        request(process.audit, "POST /audit/v1/erasure HTTP/1.1", &head, body).unwrap()
+    };
+    let body = r#"{"subject":["anna@example.org"]}"#;
+    assert_eq!(post("", body).0, 401);
+    let (status, told) = post(TOKEN, body);
+    assert!(status == 200 && told.contains("\"events\":6"), "{told}");
+    for body in [
+        "",
+        "{}",
+        "[]",
+        r#"{"subject":"a"}"#,
+        r#"{"subject":[]}"#,
+        r#"{"subject":[" "]}"#,
+        r#"{"subject":["a"],"x":1}"#,
+    ] {
+        assert_eq!(post(TOKEN, body).0, 400, "{body}");
+    }
+    assert_eq!(post(TOKEN, &format!("{{\"subject\":[\"{}\"]}}", "x".repeat(20_000))).0, 400);
+    let (status, _) = request(process.audit, "POST /audit/v1/reload HTTP/1.1", TOKEN, "{}").unwrap();
+    assert_eq!(status, 413, "no other address takes a body");
+}
