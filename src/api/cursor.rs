@@ -8,16 +8,18 @@
 //! 1   0 to go on, 1 to go back
 //! 8   the sequence behind which to go on, big-endian
 //! 16  fingerprint of filter and order: SHA-256, cut
-//! 16  HMAC-SHA-256 of all that, cut; key = HMAC-SHA-256(installation key, "earwitness cursor 1")
+//! 16  HMAC-SHA-256 of all that, cut; key = HMAC-SHA-256(HMAC-SHA-256(installation key, "earwitness cursor 1"), reader)
 //! ```
 //!
-//! The key comes from the installation, so a cursor outlives a restart.
+//! The key comes from the installation, so a cursor outlives a restart; and from who reads, by the id of his token, so that it is
+//! of no use to another, even one who sees the same (THREATS Q03).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
+use super::access::Caller;
 use crate::store::{Filter, Order, Sight, Visible};
 
 /// Seals and opens cursors.
@@ -56,6 +58,12 @@ impl Cursors {
     /// Cursors of an installation.
     pub(super) fn new(installation_key: &[u8; 32]) -> Cursors {
         Cursors { key: keyed(installation_key, b"earwitness cursor 1").finalize().into_bytes().into() }
+    }
+
+    /// Those of one reader.
+    pub(super) fn of(&self, reader: &Caller) -> Cursors {
+        let id = reader.id.as_deref().unwrap_or_default();
+        Cursors { key: keyed(&self.key, id.as_bytes()).finalize().into_bytes().into() }
     }
 
     /// A cursor to go on there with the same filters and order.
@@ -244,6 +252,20 @@ mod tests {
                     &Filter { visible: other.clone(), ..Filter::default() },
                     Order::Newest,
                 );
+                assert_eq!(opened.is_ok(), made == used, "{own:?} {other:?}");
+            }
+        }
+    }
+
+    // THREATS Q03
+    #[test]
+    fn a_cursor_is_of_no_use_to_another_reader_who_sees_the_same() {
+        let cursors = Cursors::new(&[1; 32]);
+        let readers = [Caller::neighbour(), Caller::holder([0; 32]), Caller::stranger()];
+        for (made, own) in readers.iter().enumerate() {
+            let cursor = cursors.of(own).seal(PLACE, &Filter::default(), Order::Newest);
+            for (used, other) in readers.iter().enumerate() {
+                let opened = cursors.of(other).open(&cursor, &Filter::default(), Order::Newest);
                 assert_eq!(opened.is_ok(), made == used, "{own:?} {other:?}");
             }
         }

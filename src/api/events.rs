@@ -28,11 +28,12 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let (query, page_max) = (query.as_deref().unwrap_or(""), state.inner.limits.page_max);
-    let question = parameters::read(query, &caller.sees(), &state.inner.cursors, page_max)
-        .map_err(Problem::parameters)?;
+    let cursors = state.inner.cursors.of(&caller);
+    let question =
+        parameters::read(query, &caller.sees(), &cursors, page_max).map_err(Problem::parameters)?;
     let (filter, order) = (question.filter.clone(), question.order);
     let turned = state.ask(move |reader, time_max| Turned::read(reader, &question, time_max)).await?;
-    let seal = |place| state.inner.cursors.seal(place, &filter, order);
+    let seal = |place| cursors.seal(place, &filter, order);
     let (next, previous) = (turned.next.map(seal), turned.previous.map(seal));
     Ok(shown(turned.count(), json(turned.body(next.as_deref(), previous.as_deref()))))
 }

@@ -72,7 +72,7 @@ pub(super) fn read_on(
     let place = cursor.map(|cursor: String| cursors.open(&cursor, &filter, order)).transpose();
     let place = place.map_err(|fault| {
         let detail = match fault {
-            CursorFault::Foreign => "was not made by this installation, or was changed",
+            CursorFault::Foreign => "was not made by this installation for you, or was changed",
             CursorFault::OtherFilters => "belongs to other filters: repeat those of the first page",
         };
         vec![Wrong::of("cursor", detail, PAGING)]
@@ -367,7 +367,7 @@ mod tests {
         check("from=2026-01-31T08:00:00", &[("from", "is neither a time nor a date")]);
         check("from=2026-01-01&from=2026-01-02", &[("from", "stands twice")]);
         check("from=2026-01-01&to=2026-01-01", &[("to", "is not after `from`")]);
-        check("cursor=abc", &[("cursor", "was not made by this installation, or was changed")]);
+        check("cursor=abc", &[("cursor", "was not made by this installation for you, or was changed")]);
         check(&format!("actor={}", "x".repeat(501)), &[("actor", "is longer than 500 characters")]);
         check(&format!("q={}", "x+".repeat(33)), &[("q", "holds more than 32 words")]);
         check(

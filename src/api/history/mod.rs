@@ -37,8 +37,9 @@ pub(super) async fn history(
     let thing = named(thing)?;
     let base = Filter { visible: caller.sees(), things: vec![thing.clone()], ..Filter::default() };
     let (query, page_max) = (query.as_deref().unwrap_or(""), state.inner.limits.page_max);
-    let question = parameters::read_on(query, base, Order::Oldest, &state.inner.cursors, page_max)
-        .map_err(Problem::parameters)?;
+    let cursors = state.inner.cursors.of(&caller);
+    let question =
+        parameters::read_on(query, base, Order::Oldest, &cursors, page_max).map_err(Problem::parameters)?;
     // Cursors are of the thing asked for: what it is linked to may grow between pages.
     let (filter, order) = (question.filter.clone(), question.order);
     let turned = state
@@ -52,7 +53,7 @@ pub(super) async fn history(
             Ok(turned)
         })
         .await?;
-    let seal = |place| state.inner.cursors.seal(place, &filter, order);
+    let seal = |place| cursors.seal(place, &filter, order);
     let (next, previous) = (turned.next.map(seal), turned.previous.map(seal));
     Ok(shown(turned.count(), json(turned.body(next.as_deref(), previous.as_deref()))))
 }

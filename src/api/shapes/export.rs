@@ -42,7 +42,7 @@ pub(in crate::api) async fn export(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let visible = caller.sees();
-    let wish = Wish::read(&state, &parts, &visible).map_err(Problem::parameters)?;
+    let wish = Wish::read(&state, &parts, &caller).map_err(Problem::parameters)?;
     let turn = state.inner.exports.begin(caller.id.as_deref().unwrap_or_default())?;
     let made = Timestamp::now();
     let head = head(wish.shape.format(), made);
@@ -94,7 +94,7 @@ struct Own {
 }
 
 impl Wish {
-    fn read(state: &State, parts: &Parts, visible: &Visible) -> Result<Wish, Vec<Wrong>> {
+    fn read(state: &State, parts: &Parts, caller: &Caller) -> Result<Wish, Vec<Wrong>> {
         let (mut own, mut said, mut wrong) = (Own::default(), Vec::new(), Vec::new());
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()) {
@@ -111,8 +111,8 @@ impl Wish {
                 wrong.push(Wrong { parameter: name.into_owned(), detail, accepts: (*accepts).to_owned() });
             }
         }
-        let page_max = state.inner.limits.page_max;
-        let question = parameters::read(&others.finish(), visible, &state.inner.cursors, page_max);
+        let (cursors, page_max) = (state.inner.cursors.of(caller), state.inner.limits.page_max);
+        let question = parameters::read(&others.finish(), &caller.sees(), &cursors, page_max);
         let (question, shape) = match (question, own.shape()) {
             (Ok(question), Ok(shape)) if wrong.is_empty() => (question, shape),
             (question, shape) => {

@@ -14,7 +14,7 @@ use crate::event::own;
 use crate::store::{Filter, Found, Order, Query};
 
 use super::super::access::Caller;
-use super::super::cursor::{Place as Mark, Way};
+use super::super::cursor::{Cursors, Place as Mark, Way};
 use super::super::events::push_event;
 use super::super::state::{AskError, State};
 use super::{Pace, Place};
@@ -26,6 +26,8 @@ pub(super) struct Follower {
     parts: Parts,
     /// Who asked, who is looked at again and again.
     caller: Caller,
+    /// His.
+    cursors: Cursors,
     filter: Filter,
     /// All below was looked at.
     below: u64,
@@ -40,7 +42,8 @@ impl Follower {
         caller: Caller,
         Place { filter, below }: Place,
     ) -> Follower {
-        Follower { state, parts, caller, filter, below, checked: None }
+        let cursors = state.inner.cursors.of(&caller);
+        Follower { state, parts, caller, cursors, filter, below, checked: None }
     }
 
     /// Follows until the reader leaves or may not read any more, the log cannot be read, its time is over, or all end.
@@ -160,7 +163,7 @@ impl Follower {
 
     fn push_id(&self, bytes: &mut Vec<u8>, below: u64) {
         let place = Mark { sequence: below, way: Way::On };
-        let id = self.state.inner.cursors.seal(place, &self.filter, Order::Newest);
+        let id = self.cursors.seal(place, &self.filter, Order::Newest);
         bytes.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
 }

@@ -97,9 +97,9 @@ fn asked(state: &State, parts: &Parts, caller: &Caller) -> Result<Place, Vec<Wro
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    let cursors = &state.inner.cursors;
+    let cursors = state.inner.cursors.of(caller);
     let visible = caller.sees();
-    let Question { filter, .. } = parameters::read(query, &visible, cursors, state.inner.limits.page_max)?;
+    let Question { filter, .. } = parameters::read(query, &visible, &cursors, state.inner.limits.page_max)?;
     let below = match parts.headers.get(&LAST_EVENT_ID) {
         None => state.newest().saturating_add(1),
         Some(id) => id
@@ -110,7 +110,8 @@ fn asked(state: &State, parts: &Parts, caller: &Caller) -> Result<Place, Vec<Wro
             .ok_or_else(|| {
                 vec![Wrong {
                     parameter: "Last-Event-ID".to_owned(),
-                    detail: "was not made by this installation for these filters, or was changed".to_owned(),
+                    detail: "was not made by this installation for you and these filters, or was changed"
+                        .to_owned(),
                     accepts: "the `id` of a message of a tail with the same filters, or no such header"
                         .to_owned(),
                 }]

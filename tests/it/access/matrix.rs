@@ -106,6 +106,10 @@ fn a_reader_sees_his_part_of_the_log_and_the_rest_is_as_if_it_were_not_there() {
     let (_, first) = office.get("/audit/v1/events?action=NOTE_ADDED&limit=1", HOLDER);
     let first: Value = serde_json::from_str(&first).unwrap();
     let cursor = first["pagination"]["nextCursor"].as_str().unwrap();
+    let [auditor] = tokens(&office, [&["auditor"]]);
+    let swapped =
+        office.get(&format!("/audit/v1/events?action=NOTE_ADDED&limit=1&cursor={cursor}"), &auditor);
+    assert_eq!(swapped.0, 400, "another reader's cursor, who sees the same: {}", swapped.1);
     // Whom the log tells of when it tells of itself.
     assert_eq!(office.ask("POST", "/audit/v1/session", &bearer(HOLDER)).0, 200);
     office.token("told of", &["--grant", "auditor"]);

@@ -54,10 +54,8 @@ pub(in crate::api) async fn activities(
     if user != "all" {
         question.filter.actor.push(user);
     }
-    let below = match question
-        .token
-        .take()
-        .map(|token| state.inner.cursors.open(&token, &question.filter, Order::Newest))
+    let cursors = state.inner.cursors.of(&caller);
+    let below = match question.token.take().map(|token| cursors.open(&token, &question.filter, Order::Newest))
     {
         None => None,
         Some(Ok(place)) => Some(place.sequence),
@@ -76,7 +74,7 @@ pub(in crate::api) async fn activities(
     let mut body = json!({ "kind": "admin#reports#activities", "etag": etag, "items": items });
     if let Some(next) = next {
         body["nextPageToken"] =
-            json!(state.inner.cursors.seal(Place { sequence: next, way: Way::On }, &filter, Order::Newest));
+            json!(cursors.seal(Place { sequence: next, way: Way::On }, &filter, Order::Newest));
     }
     Ok(shown(found.len(), axum::Json(body).into_response()))
 }
@@ -163,7 +161,7 @@ fn read(text: &str) -> Result<Question, Vec<Wrong>> {
 
 fn refused(fault: CursorFault) -> Problem {
     let detail = match fault {
-        CursorFault::Foreign => "was not made by this installation, or was changed",
+        CursorFault::Foreign => "was not made by this installation for you, or was changed",
         CursorFault::OtherFilters => "belongs to other parameters: repeat those of the first page",
     };
     let (parameter, detail) = ("pageToken".to_owned(), detail.to_owned());
