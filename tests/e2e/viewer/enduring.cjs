@@ -99,6 +99,24 @@ module.exports = {
     await page.waitForSelector('#token');
   },
 
+  async 'what one reader may not see is asked for anew when another signs in'({ open, guarded, token }) {
+    let asked = 0;
+    const refuse = (route) => (asked += 1) && route.fulfill({ status: 403, contentType: 'application/problem+json', json: { status: 403, detail: 'This address is for auditors.' } });
+    const page = await open(guarded, { before: (fresh) => fresh.route(/audit\/v1\/histogram/, refuse) });
+    const enter = async () => {
+      await page.waitForSelector('#token');
+      await page.fill('#token', token);
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('.row[data-id]');
+    };
+    await enter();
+    await until('it was asked for', () => asked === 1);
+    await page.locator('.tools > button').last().click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await enter();
+    await until('it is asked for again', () => asked === 2);
+  },
+
   async 'a log of which nothing is known yet says how the first event comes'({ open, address }) {
     const answers = { events: [] };
     const page = await open(address, { answers });

@@ -2,7 +2,7 @@
 // demonstration where it has what is asked; over a week of made events where it cannot.
 
 const { require_, until } = require('./browser.cjs');
-const { STORIES, gap, made, week } = require('./made.cjs');
+const { STORIES, counting, gap, made, week } = require('./made.cjs');
 
 const NOW = () => Date.now();
 const texts = (page, selector) => page.locator(selector).allInnerTexts();
@@ -84,6 +84,25 @@ module.exports = {
     await until('it is shown', async () => (await page.locator('.row').first().getAttribute('data-id')) === answers.events[0].id);
     await page.keyboard.press('p');
     require_((await page.locator('.live').getAttribute('aria-pressed')) === 'false', 'p pauses', '');
+  },
+
+  async 'what tells of reading alone slides in, and nothing is counted anew for it'({ open, address }) {
+    const events = week(20, NOW());
+    const answers = { events, routes: counting(events) };
+    const asked = [];
+    const page = await open(address, { answers, before: (fresh) => fresh.on('request', (one) => asked.push(new URL(one.url()).pathname.split('/').at(-1))) });
+    const times = (name) => asked.filter((one) => one === name).length;
+    await page.waitForSelector('.row[data-id]');
+    await until('it was counted', () => times('histogram') > 0);
+    const before = times('histogram');
+    const arrive = (sequence, more = {}) => answers.events.unshift({ ...made(sequence, NOW(), STORIES[0], `x${sequence}`), ...more });
+    arrive(301, { action: 'LOG_READ', source: 'EARWITNESS', rule: { id: 'earwitness/read', version: '1' } });
+    await until('it is there', async () => (await page.locator('.row').first().getAttribute('data-id')) === answers.events[0].id);
+    const looks = times('events');
+    await until('it was looked again', () => times('events') > looks);
+    require_(times('histogram') === before, 'reading that is told is no reason to read', asked);
+    arrive(302);
+    await until('what else arrives is counted', () => times('histogram') > before);
   },
 
   async 'what is recorded comes by the tail, which goes on where it broke off'({ open, address, proxy }) {
