@@ -10,10 +10,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
-    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN,
+    REFERRER_POLICY, TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -22,6 +23,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::access::{CALLBACK, Caller, Door, Lock, Need, Read};
+use super::answers::coding;
+use super::answers::origins::{self, Origins};
 use super::problem::Problem;
 use super::reload::From as Peer;
 use super::state::{State, busy};
@@ -32,6 +35,7 @@ use crate::config::Admin;
 pub(super) struct Access {
     listen: IpAddr,
     hosts: Vec<String>,
+    origins: Origins,
     pub(super) lock: Lock,
 }
 
@@ -42,19 +46,43 @@ pub(super) struct Shown(pub(super) usize);
 /// Admits a request or answers it, sets the headers that every answer has, and notes who read the log.
 pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let access = state.inner.access.load_full();
+    let (other, is_chosen) = (access.origins.of(&parts.headers), coding::is_chosen(&parts.headers));
+    if other.is_some() {
+        // What a browser adds by itself is not what such a page shows.
+        parts.headers.remove(COOKIE);
+    }
+    let mut response = answer(&state, &access, parts, body, next).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    access.origins.vary(&mut response);
+    if let Some(origin) = other {
+        origins::show(&mut response, origin);
+    }
+    if is_chosen {
+        coding::may_shrink(&mut response);
+    }
+    response
+}
+
+/// Admits a request and has it answered, or refuses it.
+async fn answer(state: &State, access: &Access, mut parts: Parts, body: Body, next: Next) -> Response {
+    if access.is_preflight(&parts) {
+        return origins::preflight();
+    }
     state.look_at_tokens().await;
     state.inner.door.prepare(&parts.headers).await;
-    let admitted = state.inner.access.load().admit(&state.inner.door, &parts);
-    let mut response = match admitted {
+    match access.admit(&state.inner.door, &parts) {
         Err(refusal) => {
             if refusal.problem.is_refusal() {
-                note_try(&state, &parts, &refusal.caller);
+                note_try(state, &parts, &refusal.caller);
             }
             refusal.problem.into_response()
         }
         Ok(caller) => {
             if caller.id.is_none() {
-                note_try(&state, &parts, &caller);
+                note_try(state, &parts, &caller);
             }
             parts.extensions.insert(caller.clone());
             let asked = Asked::of(&parts);
@@ -67,15 +95,11 @@ pub(super) async fn guard(Extract(state): Extract<State>, request: Request, next
             let answer = answer.unwrap_or_else(|_| busy().into_response());
             // Whatever came of it: who tries one identifier after the other reads, too.
             if let Some(asked) = asked {
-                asked.note(&state, &caller, answer.extensions().get());
+                asked.note(state, &caller, answer.extensions().get());
             }
             answer
         }
-    };
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
-    response
 }
 
 /// Why a request was not admitted, and whose it was as far as that is known.
@@ -132,7 +156,8 @@ impl Access {
     /// The access of a listener.
     pub(super) fn new(admin: &Admin, installation_key: &[u8; 32]) -> Access {
         let lock = Lock::new(admin, installation_key);
-        Access { listen: admin.listen.ip(), hosts: admin.hosts.clone(), lock }
+        let origins = Origins::new(&admin.origins);
+        Access { listen: admin.listen.ip(), hosts: admin.hosts.clone(), origins, lock }
     }
 
     fn admit(&self, door: &Door, request: &Parts) -> Result<Caller, Box<Refusal>> {
@@ -143,6 +168,9 @@ impl Access {
         }
         let need = Need::of(route(request));
         let caller = door.known(&self.lock, need, &request.method, &request.headers, ip(request))?;
+        if self.origins.of(&request.headers).is_some() {
+            origins::check(&caller, &request.method)?;
+        }
         let admitted = door.admit(&caller, need, &request.method, &request.headers);
         match admitted {
             Ok(()) => Ok(caller),
@@ -166,16 +194,24 @@ impl Access {
         Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
     }
 
-    /// No other site's page has business here, whatever the browser lets it see of the answer.
+    /// True when a browser asks whether a page of an origin that is named here may ask, by one of our names.
+    fn is_preflight(&self, request: &Parts) -> bool {
+        let headers = &request.headers;
+        let may_ask = self.origins.of(headers).is_some() && self.check_host(request).is_ok();
+        may_ask && origins::is_preflight(&request.method, headers)
+    }
+
+    /// No other site's page has business here, whatever the browser lets it see of the answer, unless it is named.
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let is_ours = |origin: &HeaderValue| {
             let uri = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
             uri.as_ref().and_then(Uri::authority).is_some_and(|authority| self.is_ours(authority))
         };
-        if headers.get_all(ORIGIN).iter().all(is_ours) {
+        if headers.get_all(ORIGIN).iter().all(is_ours) || self.origins.of(headers).is_some() {
             return Ok(());
         }
-        Err(Problem::new(StatusCode::FORBIDDEN, "Pages of other origins cannot read the audit log."))
+        let detail = "Pages of this origin cannot read the audit log; `admin.origins` names those that may.";
+        Err(Problem::new(StatusCode::FORBIDDEN, detail))
     }
 
     /// Ports are not compared: a mapped port changes them, and rebinding needs a name.

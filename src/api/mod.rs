@@ -32,12 +32,13 @@
 //! | `GET /healthz` | the process answers |
 //! | `GET /readyz` | journal and store work |
 //!
-//! One request's way: `guard` admits it (host, body, token), a handler reads its parameters and asks the
+//! One request's way: `guard` admits it (host, origin, body, token), a handler reads its parameters and asks the
 //! [`Reader`] on a blocking thread, within the limits of time and number, and `problem` is the one form of
-//! every refusal. Nothing here forwards to the application or writes to the log of events; a reload is told to those
+//! every refusal; `answers` has what all of them share. Nothing here forwards to the application or writes to the log of events; a reload is told to those
 //! who do.
 
 mod access;
+mod answers;
 mod blind;
 mod counts;
 mod cursor;
@@ -84,20 +85,22 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 
 use access::session;
+use answers::{coding, tags};
 use problem::Problem;
 
 /// All routes, guarded.
 pub fn router(state: State) -> Router {
+    let tagged = || from_fn_with_state(state.clone(), tags::tagged);
     Router::new()
         .route("/", get(page::start))
         .route("/embed", get(page::embed))
         .route("/assets/{*path}", get(page::asset))
-        .route("/openapi.json", get(openapi::show))
+        .route("/openapi.json", get(openapi::show).layer(tagged()))
         .route("/audit/v1", get(status::index))
         .route("/audit/v1/events", get(events::list))
-        .route("/audit/v1/events/{id}", get(events::one))
+        .route("/audit/v1/events/{id}", get(events::one).layer(tagged()))
         .route("/audit/v1/events/{id}/proof", get(proofs::proof))
-        .route("/audit/v1/key", get(proofs::key))
+        .route("/audit/v1/key", get(proofs::key).layer(tagged()))
         .route("/audit/v1/checkpoint", get(proofs::checkpoint))
         .route("/audit/v1/consistency", get(proofs::consistency))
         .route("/audit/v1/tail", get(tail::tail))
@@ -150,6 +153,7 @@ pub fn router(state: State) -> Router {
         })
         .method_not_allowed_fallback(async || Problem::method("GET,HEAD"))
         .layer(from_fn_with_state(state.clone(), guard::guard))
+        .layer(coding::layer())
         .with_state(state)
 }
 

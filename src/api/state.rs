@@ -19,6 +19,7 @@ use crate::store::{StoreError, Visible};
 use crate::telemetry::Metrics;
 
 use super::access::{Caller, Door, Fate, Read, Reads, SignIn, Tally, Turn, of_fate, of_reads, of_session};
+use super::answers::tags::Tags;
 use super::cursor::Cursors;
 use super::erasure::Erase;
 use super::guard::Access;
@@ -48,7 +49,7 @@ pub struct Setup {
     pub limits: Limits,
     /// Where saved searches are kept; `None` where they need not outlive the process.
     pub searches: Option<PathBuf>,
-    /// The installation's key, from which the key of the cursors is derived.
+    /// The installation's key, from which those of the cursors and tags are derived.
     pub key: [u8; 32],
     /// Takes the events of what becomes of access itself; it must not block.
     pub tell: Tell,
@@ -128,6 +129,7 @@ pub(super) struct Inner {
     tell: Tell,
     pub(super) limits: Limits,
     pub(super) cursors: Cursors,
+    pub(super) tags: Tags,
     pub(super) tails: Tails,
     pub(super) exports: Exports,
     pub(super) searches: Searches,
@@ -156,6 +158,7 @@ impl State {
             reads: Reads::default(),
             tell: setup.tell,
             cursors: Cursors::new(&setup.key),
+            tags: Tags::new(&setup.key),
             tails: Tails::new(),
             exports: Exports::default(),
             searches: Searches::new(setup.searches),

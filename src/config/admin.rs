@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use http::Uri;
+use http::uri::Authority;
 
 use crate::yaml::Problems;
 
@@ -19,6 +20,7 @@ impl Admin {
             listen,
             token: None,
             hosts: Vec::new(),
+            origins: Vec::new(),
             address: None,
             embed: Vec::new(),
             tokens_file: None,
@@ -47,8 +49,9 @@ pub(super) fn admin(settings: &Settings, data_dir: &Path, problems: &mut Problem
             .cure("set admin.token or admin.tokens_file, or listen on 127.0.0.1");
     }
     let tokens_file = tokens_file(tokens.as_ref(), data_dir, problems);
-    let embed = embed(settings, problems);
-    Admin { listen, token, hosts, address, embed, tokens_file, oidc, is_closed }
+    let (origins, embed) =
+        (origins("admin.origins", settings, problems), origins("admin.embed", settings, problems));
+    Admin { listen, token, hosts, origins, address, embed, tokens_file, oidc, is_closed }
 }
 
 fn token(setting: &Setting<'_>, problems: &mut Problems) -> Option<Secret> {
@@ -110,24 +113,42 @@ fn home(setting: &Setting<'_>, hosts: &[String], problems: &mut Problems) -> Opt
     Some(text.to_owned())
 }
 
-/// Origins (RFC 6454 section 6.1), each named: they become part of a policy, so that nothing else can stand in them.
-fn embed(settings: &Settings, problems: &mut Problems) -> Vec<String> {
+fn origins(key: &str, settings: &Settings, problems: &mut Problems) -> Vec<String> {
     let cure = "write whole origins, such as `https://office.example.org`";
-    let Some(setting) = settings.get("admin.embed", problems) else { return Vec::new() };
-    let mut sites = Vec::new();
+    let Some(setting) = settings.get(key, problems) else { return Vec::new() };
+    let mut origins = Vec::new();
     for item in setting.items(&[',', ' '], problems, cure) {
-        let text = item.text.trim_end_matches('/').to_ascii_lowercase();
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-        let is_origin = rest.is_some_and(|rest| rest.bytes().all(fits))
-            && text.parse::<Uri>().is_ok_and(|uri| !bare_host(&uri).is_empty());
-        if is_origin {
-            sites.push(text);
-        } else {
-            setting.wrong_at(item.span, problems, "holds something that is not the origin of a site", cure);
+        match origin(&item.text) {
+            Some(origin) => origins.push(origin),
+            None => setting.wrong_at(
+                item.span,
+                problems,
+                "holds something that is not the origin of a site",
+                cure,
+            ),
         }
     }
-    sites
+    origins
+}
+
+/// An origin as browsers send it (RFC 6454 section 6.2): in small letters, without a port that its scheme implies, and never all
+/// of them.
+fn origin(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let implied = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let authority: Authority = rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase().parse().ok()?;
+    let text = authority.as_str();
+    // They become part of a policy, too: nothing else can stand in one.
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let is_whole = text.bytes().all(fits) && !authority.host().is_empty();
+    let is_port = text.len() == authority.host().len() || authority.port_u16().is_some();
+    let bare = text.strip_suffix(implied).unwrap_or(text);
+    (is_whole && is_port).then(|| format!("{scheme}://{bare}"))
 }
 
 /// Tokens live apart from data: a log that is restored from a backup must not bring back those that were revoked since.
@@ -143,3 +164,34 @@ fn tokens_file(setting: Option<&Setting<'_>>, data_dir: &Path, problems: &mut Pr
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
 const TOKEN_BYTES_MIN: usize = 16;
 const TOKEN_BYTES_MAX: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it_and_is_one() {
+        for (text, expected) in [
+            ("https://desk.example.org", Some("https://desk.example.org")),
+            ("HTTPS://Desk.Example.org:443/", Some("https://desk.example.org")),
+            ("http://localhost:3000", Some("http://localhost:3000")),
+            ("http://localhost:80", Some("http://localhost")),
+            ("https://localhost:80", Some("https://localhost:80")),
+            ("http://[::1]:3000", Some("http://[::1]:3000")),
+            ("*", None),
+            ("null", None),
+            ("desk.example.org", None),
+            ("https://", None),
+            ("https://*.example.org", None),
+            ("https://desk.example.org/page", None),
+            ("https://desk.example.org?a", None),
+            ("https://me@desk.example.org", None),
+            ("https://desk.example.org:", None),
+            ("https://desk.example.org:99999", None),
+            ("ftp://desk.example.org", None),
+            ("https://a.example https://b.example", None),
+        ] {
+            assert_eq!(origin(text).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -60,6 +60,7 @@ impl Config {
             && credentials.iter().zip(&self.credentials).all(|(one, other)| one.is_same(other));
         let at_once = [
             ("admin.hosts", admin.hosts == self.admin.hosts),
+            ("admin.origins", admin.origins == self.admin.origins),
             ("credentials", are_credentials_same),
             ("methods", *methods == self.methods),
             ("rules", *rules == self.rules),
@@ -108,6 +109,7 @@ impl Config {
             listen: self.admin.listen,
             token,
             hosts: wanted.hosts.clone(),
+            origins: wanted.origins.clone(),
             address: self.admin.address.clone(),
             embed: self.admin.embed.clone(),
             tokens_file: self.admin.tokens_file.clone(),

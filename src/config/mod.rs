@@ -106,6 +106,8 @@ pub struct Admin {
     pub address: Option<String>,
     /// Sites whose pages may show the timeline of a link in a frame, as origins: `https://office.example.org`.
     pub embed: Vec<String>,
+    /// Origins (as a browser writes them) whose pages may read, with a token.
+    pub origins: Vec<String>,
     /// The file of the tokens that `earwitness token` makes; where it is there, readers must show one.
     pub tokens_file: Option<PathBuf>,
     /// Whose tokens readers may show, too.

@@ -193,7 +193,7 @@ pub(super) const TOP: [&str; 14] = [
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
 pub(super) const SECTIONS: [(&str, &[&str]); 6] = [
-    ("admin", &["listen", "token", "tokens_file", "hosts", "address", "embed"]),
+    ("admin", &["listen", "token", "tokens_file", "hosts", "origins", "address", "embed"]),
     ("checkpoints", &["files", "webhooks"]),
     ("oidc", &oidc::KEYS),
     ("retention", &retention::KEYS),

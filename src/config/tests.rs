@@ -66,13 +66,14 @@ fn a_small_configuration_gets_safe_defaults() {
 fn every_key_can_stand_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let text = "listen: \"[::1]:8080\"\nupstream: http://App.local\nadmin:\n  listen: 0.0.0.0:9000\n  \
-                token: 0123456789abcdef\n  hosts: [Audit.example.org]\ndata_dir: /tmp/data\nkey_file: keys/k\n\
+                token: 0123456789abcdef\n  hosts: [Audit.example.org]\n  origins: ['https://Desk.example.org']\ndata_dir: /tmp/data\nkey_file: keys/k\n\
                 rules: [rules]\ntrusted_proxies: [10.0.0.0/8, 192.168.1.1, fd00::/8]\nproxy_protocol: true\nworkers: 3\n\
                 limits: { capture_bytes_max: 64KiB, before_ms: 250, page_max: 100 }\n";
     let config = load_in(&folder, text, &[]).map_err(|p| p.render()).unwrap();
     assert_eq!(config.upstream.to_string(), "http://app.local:80");
     assert_eq!(config.admin.token.unwrap().expose(), "0123456789abcdef");
     assert_eq!(config.admin.hosts, ["audit.example.org"]);
+    assert_eq!(config.admin.origins, ["https://desk.example.org"]);
     assert_eq!(config.data_dir, Path::new("/tmp/data"));
     assert_eq!(config.key_file, folder.path().join("keys/k"));
     assert_eq!(config.signing_key_file, folder.path().join("keys/k.signing-key"));

@@ -18,8 +18,7 @@ use std::sync::LazyLock;
 
 use axum::extract::{Path, State as Extract};
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -28,6 +27,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use super::answers::tags;
 use super::problem::Problem;
 use super::state::State;
 
@@ -73,21 +73,21 @@ fn answer(path: &str, asked: &HeaderMap) -> Response {
         // The address of a link may get into a search engine's hands; the page behind it is none to be found.
         (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
     ];
-    if names(asked, &IF_NONE_MATCH, |tag| tag.as_bytes() == file.tag.as_bytes()) {
+    if tags::is_known(asked, &file.tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let kind = [(CONTENT_TYPE, HeaderValue::from_static(file.kind))];
-    if names(asked, &ACCEPT_ENCODING, |coding| coding.eq_ignore_ascii_case("gzip")) {
+    if takes_gzip(asked) {
         let coding = [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
         return (headers, kind, coding, file.packed.clone()).into_response();
     }
     (headers, kind, file.plain).into_response()
 }
 
-/// True when a header that is a list has such a member.
-fn names(headers: &HeaderMap, name: &HeaderName, is_meant: impl Fn(&str) -> bool) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|member| is_meant(member.trim()))
+/// True when a browser takes what was packed beforehand.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("gzip"))
 }
 
 struct File {
