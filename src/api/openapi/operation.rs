@@ -178,7 +178,7 @@ pub(super) const ALL: &[Row] = &[
     },
     Row {
         query: &[EXPORT_PARAMETERS, parameters::FILTERS, parameters::PAGING],
-        without: &["limit"],
+        without: &["limit", "order"],
         ..get("/audit/v1/export", "All events of these filters, as a file", Answer::File)
     },
     Row {

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::config::Grant;
 use crate::export::{Dialect, EVERYTHING, Encoder, ExportError, Facts, Format, Place, Shape, Telltale};
 use crate::store::{Filter, Found, Order, Page, Query, Sight, Visible};
 
@@ -50,15 +51,7 @@ pub(in crate::api) async fn export(
     let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.after.is_some(), log);
     let mut bytes = Vec::new();
     let encoder = Encoder::new(wish.shape, facts, &mut bytes).map_err(failed)?;
-    let exporting = Exporting {
-        state,
-        parts,
-        caller,
-        visible,
-        filter: wish.filter,
-        order: wish.order,
-        after: wish.after,
-    };
+    let exporting = Exporting { state, parts, caller, visible, filter: wish.filter, after: wish.after };
     // The first page is read before anything is said, so that what fails at once has a status.
     let first = match wish.id {
         None => exporting.page().await?,
@@ -75,7 +68,6 @@ pub(in crate::api) async fn export(
 struct Wish {
     shape: Shape,
     filter: Filter,
-    order: Order,
     after: Option<u64>,
     /// One event, instead of those that a filter lets through.
     id: Option<Uuid>,
@@ -120,11 +112,11 @@ impl Wish {
                 return Err(wrong);
             }
         };
-        let Question { filter, order, place, .. } = question;
+        let Question { filter, place, .. } = question;
         if place.is_some_and(|place| place.way == Way::Back) {
             let detail = "leads back; an export goes on".to_owned();
             let accepts =
-                "`pagination.nextCursor` of a page with the same filters and order, once".to_owned();
+                "`pagination.nextCursor` of a page with the same filters, newest first, once".to_owned();
             return Err(vec![Wrong { parameter: "cursor".to_owned(), detail, accepts }]);
         }
         let after = place.map(|place| place.sequence);
@@ -133,7 +125,7 @@ impl Wish {
             return Err(vec![Wrong { parameter: "id".to_owned(), detail, accepts: ID.to_owned() }]);
         }
         said.extend(own.id.map(|id| ("id".to_owned(), id.to_string())));
-        Ok(Wish { shape, filter, order, after, id: own.id, said })
+        Ok(Wish { shape, filter, after, id: own.id, said })
     }
 }
 
@@ -146,6 +138,7 @@ impl Own {
             "id" => once(&mut self.id, Uuid::parse_str(value).map_err(|_| "is no id".to_owned())?),
             "columns" if value.chars().count() > chars_max(name) => Err("is too long".to_owned()),
             "columns" => once(&mut self.columns, value.to_owned()),
+            "order" => Err("is for pages: an export is newest first".to_owned()),
             _ => Err("is for pages: an export has no limit".to_owned()),
         }
     }
@@ -178,7 +171,6 @@ struct Exporting {
     caller: Caller,
     visible: Visible,
     filter: Filter,
-    order: Order,
     after: Option<u64>,
 }
 
@@ -221,7 +213,7 @@ impl Exporting {
         loop {
             let next = match page.is_cut {
                 // Cut before anything was found: go on where this page was to begin.
-                true => page.next.or(self.after).or(Some(self.order.start())),
+                true => page.next.or(self.after).or(Some(Order::Newest.start())),
                 false => page.next,
             };
             self.state.note_followed(&self.parts, page.events.len() as u64);
@@ -244,7 +236,7 @@ impl Exporting {
     async fn page(&self) -> Result<Page, AskError> {
         let mut patience = PATIENCE;
         loop {
-            let (filter, order, after) = (self.filter.clone(), self.order, self.after);
+            let (filter, order, after) = (self.filter.clone(), Order::Newest, self.after);
             let limit = self.state.inner.limits.page_max;
             let asked = self
                 .state
@@ -302,17 +294,20 @@ async fn newest(state: &State, visible: &Visible) -> Result<Option<Place>, AskEr
     Ok(place)
 }
 
-/// What a reader may see, in words.
+/// What a reader may see, in the words in which it was granted to him.
 fn scope(visible: &Visible) -> String {
-    let word = |sight: &Sight| match sight {
-        Sight::Organization(id) => format!("organization:{id}"),
-        Sight::Team(id) => format!("team:{id}"),
-        Sight::Target { r#type, id } => format!("target:{type}:{id}", r#type = r#type),
-        Sight::Actor(id) => format!("actor:{id}"),
+    let granted = |sight: &Sight| match sight.clone() {
+        Sight::Organization(id) => Grant::Organization(id),
+        Sight::Team(id) => Grant::Team(id),
+        Sight::Target { r#type, id } => Grant::Target { r#type, id },
+        Sight::Actor(id) => Grant::Actor(id),
     };
     match visible {
         Visible::Everything => EVERYTHING.to_owned(),
-        Visible::Only(sights) => sights.iter().map(word).collect::<Vec<_>>().join(" "),
+        Visible::Only(sights) => {
+            let words: Vec<String> = sights.iter().map(|sight| granted(sight).to_string()).collect();
+            words.join(" ")
+        }
     }
 }
 
@@ -376,8 +371,24 @@ pub(in crate::api) const OWN: &[(&str, &str)] = &[
     ("facts", "yes or no, once"),
     ("id", ID),
     ("limit", "nothing: an export has no limit"),
+    ("order", "nothing: an export is newest first"),
 ];
 const ID: &str = "the id of one event, instead of filters, once";
 const WRONG_MAX: usize = 20;
 /// How often an export waits again for a turn to read.
 const PATIENCE: u32 = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_reader_sees_is_told_as_it_was_granted() {
+        let check = |grant: &str, sight: Sight| assert_eq!(scope(&Visible::Only(vec![sight])), grant);
+        check("organization:a", Sight::Organization("a".to_owned()));
+        check("team:b", Sight::Team("b".to_owned()));
+        check("target:booking/7", Sight::Target { r#type: "booking".to_owned(), id: "7".to_owned() });
+        check("actor:u:1", Sight::Actor("u:1".to_owned()));
+        assert_eq!(scope(&Visible::Everything), EVERYTHING);
+    }
+}

@@ -66,6 +66,7 @@ async fn nonsense_is_told_by_parameter() {
     check("format=doc", &["format is none of these"]).await;
     check("format=csv&format=csv", &["format stands twice"]).await;
     check("limit=5", &["limit is for pages: an export has no limit"]).await;
+    check("order=oldest&order=x", &["order is for pages: an export is newest first"; 2]).await;
     check("format=xlsx&dialect=sep", &["dialect only csv has dialects"]).await;
     check(
         "columns=a..b&id=x",

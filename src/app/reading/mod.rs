@@ -34,7 +34,7 @@ use super::key;
 use crate::api::{self, Readiness, Routes, RulesState, Setup};
 use crate::blind::Blind;
 use crate::cli::{WhereArgs, WhichArgs, show};
-use crate::config::{Admin, Config, Limits, environment};
+use crate::config::{Admin, Config, Grant, Limits, environment};
 use crate::export::EVERYTHING;
 use crate::record::{Log, RecordError};
 use crate::telemetry::Metrics;
@@ -234,14 +234,26 @@ impl Source {
         }
         let session = self.get("/audit/v1/session").await.ok()?;
         let Session { grants } = serde_json::from_slice(&session).ok()?;
-        let sees_all = grants.iter().any(|grant| grant == "auditor");
-        Some(if sees_all { EVERYTHING.to_owned() } else { grants.join(" ") })
+        Some(scope(&grants))
     }
 
     /// Gives the data directory back.
     pub(super) fn close(self) {
         if let Source::Directory { log, .. } = self {
             log.close(CLOSE_MAX);
+        }
+    }
+}
+
+/// What these grants show of a log. Who operates it sees nothing by that.
+fn scope(grants: &[String]) -> String {
+    match grants.iter().any(|grant| *grant == Grant::Auditor.to_string()) {
+        true => EVERYTHING.to_owned(),
+        false => {
+            let operator = Grant::Operator.to_string();
+            let shown: Vec<&str> =
+                grants.iter().map(String::as_str).filter(|grant| *grant != operator).collect();
+            shown.join(" ")
         }
     }
 }
@@ -274,3 +286,18 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 const CLOSE_MAX: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scope_is_what_is_seen() {
+        let check = |grants: &[&str], expected: &str| {
+            let grants: Vec<String> = grants.iter().map(|grant| (*grant).to_owned()).collect();
+            assert_eq!(scope(&grants), expected);
+        };
+        check(&["auditor", "operator"], EVERYTHING);
+        check(&["operator", "team:b", "target:booking/7"], "team:b target:booking/7");
+    }
+}
