@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Source;
 use crate::api;
 use crate::app::serve::runtime;
-use crate::app::witness;
+use crate::app::witness::{self, Restored};
 use crate::cli::{Exit, VerifyArgs, WhichArgs, show};
 use crate::config::{Config, environment};
 use crate::export::{Place, Wholeness};
@@ -23,25 +23,31 @@ use crate::store::{Checked, Fault, Hash, LeafCheck, Looked, hex};
 /// # Errors
 /// When the log cannot be read to its end.
 pub fn verify(args: &VerifyArgs) -> Result<Exit> {
-    let Some(known) = signed_for(args)? else { return Ok(Exit::Wrong) };
-    let (mut checked, faults) = match &args.file {
+    let Some(signed) = signed_for(args)? else { return Ok(Exit::Wrong) };
+    let (mut checked, faults, (known, given_up)) = match &args.file {
         Some(file) => {
-            let (checked, wholeness) = of_file(file)?;
+            let OfFile { checked, wholeness, restores } = of_file(file)?;
             if wholeness.is_part() {
                 let told = "This export holds a part of the log: what was not asked for shows as missing.";
                 writeln!(std::io::stdout(), "{told}")?;
             }
-            (checked, wholeness.finish())
+            (checked, wholeness.finish(), signed.after(&restores))
         }
         None => {
             let Some(source) = Source::open(&args.at)? else { return Ok(Exit::Wrong) };
-            let checked = of_log(&source, &known);
+            let checked = after_restores(&source, &signed)
+                .and_then(|after| Ok((of_log(&source, &after.0)?, Vec::new(), after)));
             source.close();
-            (checked?, Vec::new())
+            checked?
         }
     };
     checked.compare(&known);
     let mut out = std::io::stdout();
+    if given_up > 0 {
+        let told =
+            "checkpoints are of events that a restore has given up, as LOG_RESTORED tells: not compared";
+        writeln!(out, "{given_up} {told}")?;
+    }
     write!(out, "{checked}")?;
     if let Some(root) = checked.root {
         writeln!(out, "root of the tree: {}", hex(&root))?;
@@ -61,7 +67,7 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit> {
 
 /// What checkpoints tell of the log, those in its directory and those that were named; `None` when the configuration is
 /// wrong, which has been shown.
-fn signed_for(args: &VerifyArgs) -> Result<Option<Vec<Known>>> {
+fn signed_for(args: &VerifyArgs) -> Result<Option<witness::Known>> {
     let pinned = match &args.key {
         None => None,
         Some(key) => {
@@ -82,11 +88,29 @@ fn signed_for(args: &VerifyArgs) -> Result<Option<Vec<Known>>> {
             }
         }
     }
-    let (known, empty) = witness::known(directory.as_deref(), &files, pinned.as_ref());
+    let (known, empty) = witness::known(directory.as_deref(), &files, pinned.as_ref())?;
     if let Some(path) = empty.first() {
         bail!("{} holds no checkpoint that a known key has signed; --key names one", path.display());
     }
     Ok(Some(known))
+}
+
+/// What is known of a log, without what its restores have given up, and how much that is.
+fn after_restores(source: &Source, signed: &witness::Known) -> Result<(Vec<Known>, usize)> {
+    let which = WhichArgs { action: vec![witness::RESTORED.to_owned()], ..WhichArgs::default() };
+    let mut restores = Vec::new();
+    let each = source.each(
+        &which,
+        None,
+        |event| {
+            let restored = api::sealed(event.as_bytes()).and_then(|entry| Restored::told_by(&entry.json));
+            restores.extend(restored);
+            Ok(ControlFlow::Continue(()))
+        },
+        |_| {},
+    );
+    runtime()?.block_on(each)?;
+    Ok(signed.after(&restores))
 }
 
 /// Checks all events of a log; those roots of sizes, too, where it is read from its beginning.
@@ -119,8 +143,17 @@ pub(in crate::app) fn of_log(source: &Source, known: &[Known]) -> Result<Checked
     Ok(check.finish())
 }
 
-/// Checks an export; also whether it holds what it says about itself.
-fn of_file(path: &Path) -> Result<(Checked, Wholeness)> {
+/// What was found in an export.
+struct OfFile {
+    checked: Checked,
+    /// Whether it holds what it says about itself.
+    wholeness: Wholeness,
+    /// The restores that it tells of.
+    restores: Vec<Restored>,
+}
+
+/// Checks an export.
+fn of_file(path: &Path) -> Result<OfFile> {
     let mut lines: Box<dyn BufRead> = match path.to_str() {
         Some("-") => Box::new(std::io::stdin().lock()),
         _ => Box::new(BufReader::new(
@@ -128,7 +161,7 @@ fn of_file(path: &Path) -> Result<(Checked, Wholeness)> {
         )),
     };
     let (mut check, mut wholeness) = (LeafCheck::backward(), Wholeness::default());
-    let (mut progress, mut count) = (Progress::new(), 0);
+    let (mut progress, mut count, mut restores) = (Progress::new(), 0, Vec::new());
     loop {
         let mut piece: Vec<Vec<u8>> = Vec::new();
         let mut bytes = 0;
@@ -139,6 +172,7 @@ fn of_file(path: &Path) -> Result<(Checked, Wholeness)> {
             }
             bytes += line.len();
             if wholeness.take(line.trim_ascii()) {
+                restores.extend(restored(&line));
                 piece.push(line);
             }
         }
@@ -149,7 +183,14 @@ fn of_file(path: &Path) -> Result<(Checked, Wholeness)> {
         count += piece.len() as u64;
         progress.tell(count);
     }
-    Ok((check.finish(), wholeness))
+    Ok(OfFile { checked: check.finish(), wholeness, restores })
+}
+
+/// The restore that a line tells of.
+fn restored(line: &[u8]) -> Option<Restored> {
+    // This is looked at for each of millions.
+    memchr::memmem::find(line, witness::RESTORED.as_bytes())?;
+    Restored::told_by(&api::sealed(line.trim_ascii())?.json)
 }
 
 /// Checks an export whose events are to be recorded elsewhere: how many they are, and where their log stood. Some may be
@@ -158,7 +199,7 @@ fn of_file(path: &Path) -> Result<(Checked, Wholeness)> {
 /// # Errors
 /// When it is not.
 pub(super) fn sound_file(path: &Path) -> Result<(u64, Option<Place>)> {
-    let (checked, wholeness) = of_file(path)?;
+    let OfFile { checked, wholeness, .. } = of_file(path)?;
     let log = wholeness.log().cloned();
     ensure!(log.is_some(), "{} is no export with its facts (NDJSON)", path.display());
     let is_missing = |fault: &Fault| {

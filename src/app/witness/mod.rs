@@ -6,6 +6,7 @@
 //! is kept anywhere, so that the next start finds the same.
 
 mod hook;
+mod known;
 mod past;
 mod shelf;
 
@@ -28,7 +29,8 @@ use crate::record::{Log, Urgency};
 use crate::store::{Hash, Sealed, StoreError, Tree};
 use crate::telemetry::Metrics;
 
-pub(super) use past::{RESTORED_FILE, RestoredFrom, known};
+pub(super) use known::{Known, Restored, known};
+pub(super) use past::{RESTORED, RESTORED_FILE, RestoredFrom};
 pub(super) use shelf::append;
 
 /// Signs until it is told to stop.
@@ -44,12 +46,28 @@ pub(super) struct Witness {
 struct Shared {
     log: Log,
     signer: Signer,
-    inside: PathBuf,
-    files: Vec<PathBuf>,
-    webhooks: Vec<Uri>,
+    places: Vec<Place>,
     metrics: Arc<Metrics>,
     alarm: Option<String>,
     outside: Mutex<Outside>,
+}
+
+/// Where checkpoints are kept.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In the data directory.
+    Inside(PathBuf),
+    /// A file of the operator's.
+    File(PathBuf),
+    /// An address of the operator's.
+    Webhook(Uri),
+}
+
+/// What was signed last, and who has not taken it.
+#[derive(Debug, Default)]
+struct Round {
+    size: Option<u64>,
+    owed: Vec<Place>,
 }
 
 /// How it went outside.
@@ -74,7 +92,8 @@ impl Witness {
             "to begin a new log, move the signing key of the old one away; to go on with the old one, restore its data"
         })?;
         let keys = config.data_dir.join(KEYS_FILE);
-        let known = Succession::read(&std::fs::read_to_string(&keys).unwrap_or_default(), None);
+        let known = shelf::all_of(&keys).with_context(|| format!("{} cannot be read", keys.display()))?;
+        let known = Succession::read(&known, None);
         if known.keys().is_empty() {
             append(&keys, &succeeded(None, &signer))
                 .with_context(|| format!("{} cannot be written", keys.display()))?;
@@ -90,9 +109,7 @@ impl Witness {
         let shared = Arc::new(Shared {
             log: log.clone(),
             signer,
-            inside: config.data_dir.join(shelf::INSIDE),
-            files: config.checkpoints.files.clone(),
-            webhooks: config.checkpoints.webhooks.clone(),
+            places: places(config),
             metrics: Arc::clone(metrics),
             alarm,
             outside: Mutex::new(Outside { last: Instant::now(), trouble: None }),
@@ -128,13 +145,11 @@ impl Witness {
 
 impl Shared {
     fn go_on(&self, stopped: &Receiver<()>, handle: &Handle) {
-        let mut signed = None;
+        let mut round = Round::default();
         loop {
             let is_last = stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout);
-            let tree = self.log.tree();
-            if self.alarm.is_none() && signed != Some(tree.size()) {
-                self.keep(&Checkpoint::of(&tree, &self.signer).signed(&self.signer), handle);
-                signed = Some(tree.size());
+            if self.alarm.is_none() {
+                self.turn(&mut round, handle);
             }
             if is_last {
                 return;
@@ -142,38 +157,78 @@ impl Shared {
         }
     }
 
-    /// Keeps a checkpoint in all places.
-    fn keep(&self, note: &str, handle: &Handle) {
-        if let Err(error) = shelf::append_bounded(&self.inside, note) {
-            tracing::warn!(%error, "a checkpoint could not be kept in the data directory");
+    /// Signs what is new, for all places. Who has not taken the newest checkpoint gets it again, also while the log rests.
+    fn turn(&self, round: &mut Round, handle: &Handle) {
+        let tree = self.log.tree();
+        if round.size != Some(tree.size()) {
+            *round = Round { size: Some(tree.size()), owed: self.places.clone() };
         }
+        if !round.owed.is_empty() {
+            let note = Checkpoint::of(&tree, &self.signer).signed(&self.signer);
+            self.keep(&note, &mut round.owed, handle);
+        }
+    }
+
+    /// Keeps a checkpoint in these places; those that did not take it are left.
+    fn keep(&self, note: &str, places: &mut Vec<Place>, handle: &Handle) {
+        let is_outside = places.iter().any(Place::is_outside);
         let mut trouble = None;
-        for path in &self.files {
-            let kept = append(path, note).map_err(|error| format!("{}: {error}", path.display()));
-            trouble = trouble.or(kept.err());
-        }
-        for url in &self.webhooks {
-            let sent = handle.block_on(hook::send(url, note.to_owned()));
-            // Whatever else stands in an address may be a secret.
-            let host = url.host().unwrap_or_default();
-            trouble = trouble.or(sent.err().map(|error| format!("{host}: {error:#}")));
-        }
+        places.retain(|place| {
+            let Err(error) = place.keep(note, handle) else { return false };
+            if place.is_outside() {
+                trouble.get_or_insert(format!("{}: {error:#}", place.name()));
+            } else {
+                tracing::warn!(%error, "a checkpoint could not be kept in the data directory");
+            }
+            true
+        });
         let mut outside = self.outside.lock();
         match &trouble {
             Some(why) => tracing::error!(why, "a checkpoint was not taken outside"),
-            None => {
+            None if is_outside => {
                 outside.last = Instant::now();
-                if self.is_kept_outside() {
-                    self.metrics.checkpoint_outside_seconds.set(Timestamp::now().as_second());
-                }
+                self.metrics.checkpoint_outside_seconds.set(Timestamp::now().as_second());
             }
+            None => {}
         }
         outside.trouble = trouble;
     }
 
     fn is_kept_outside(&self) -> bool {
-        !self.files.is_empty() || !self.webhooks.is_empty()
+        self.places.iter().any(Place::is_outside)
     }
+}
+
+impl Place {
+    fn is_outside(&self) -> bool {
+        match self {
+            Place::Inside(_) => false,
+            Place::File(_) | Place::Webhook(_) => true,
+        }
+    }
+
+    /// Of an address the host alone: whatever else stands in it may be a secret.
+    fn name(&self) -> String {
+        match self {
+            Place::Inside(path) | Place::File(path) => path.display().to_string(),
+            Place::Webhook(url) => url.host().unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn keep(&self, note: &str, handle: &Handle) -> Result<()> {
+        match self {
+            Place::Inside(path) => Ok(shelf::append_bounded(path, note)?),
+            Place::File(path) => Ok(append(path, note)?),
+            Place::Webhook(url) => handle.block_on(hook::send(url, note.to_owned())),
+        }
+    }
+}
+
+fn places(config: &Config) -> Vec<Place> {
+    let inside = Place::Inside(config.data_dir.join(shelf::INSIDE));
+    let files = config.checkpoints.files.iter().cloned().map(Place::File);
+    let webhooks = config.checkpoints.webhooks.iter().cloned().map(Place::Webhook);
+    std::iter::once(inside).chain(files).chain(webhooks).collect()
 }
 
 impl Notary for Shared {

@@ -1,7 +1,8 @@
 //! What was signed before, and whether the log is still that one.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,15 +24,16 @@ pub(super) struct Compared {
     pub(super) conflicts: Vec<Conflict>,
     /// True when an operator has put it back to an earlier state, with `earwitness restore`.
     pub(super) is_restored: bool,
-    events: u64,
+    /// How many it had, or the backup.
+    pub(super) events: u64,
 }
 
 /// A checkpoint that the log does not fit.
 #[derive(Debug)]
 pub(super) struct Conflict {
     pub(super) why: String,
-    size: u64,
-    root: Hash,
+    pub(super) size: u64,
+    pub(super) root: Hash,
 }
 
 /// What `restore` leaves in the data directory, so that the next start knows that it was lawful.
@@ -45,7 +47,11 @@ pub(in crate::app) struct RestoredFrom {
 
 /// Compares a log with the newest checkpoint of each place.
 pub(super) fn compare(log: &Log, config: &Config, own: &Verifier) -> Compared {
-    let keys = keys(&config.data_dir, Some(own), None);
+    let keys = keys(&config.data_dir, None).unwrap_or_else(|error| {
+        tracing::warn!(%error, "which keys have signed before cannot be read");
+        Vec::new()
+    });
+    let keys: Vec<Verifier> = keys.into_iter().filter(|key| key != own).chain([own.clone()]).collect();
     let inside = config.data_dir.join(shelf::INSIDE);
     let mut compared = Compared { events: log.tree().size(), ..Compared::default() };
     for path in std::iter::once(&inside).chain(&config.checkpoints.files) {
@@ -60,11 +66,14 @@ pub(super) fn compare(log: &Log, config: &Config, own: &Verifier) -> Compared {
             compared.conflicts.extend(conflict(log, path, newest));
         }
     }
-    let left = restored_from(&config.data_dir);
-    compared.is_restored = left.is_some_and(|left| {
+    let left = restored_from(&config.data_dir).filter(|left| {
         let root = unhex(left.root.as_bytes());
         root.is_some() && log.root_at(left.events).ok().flatten() == root
     });
+    if let Some(left) = left {
+        // What was recorded since, at this start already, is not of the backup.
+        (compared.is_restored, compared.events) = (true, left.events);
+    }
     compared
 }
 
@@ -97,7 +106,7 @@ pub(super) fn events(compared: &Compared, time: Timestamp) -> Vec<Event> {
     let old: Vec<_> = compared.conflicts.iter().map(old).collect();
     let (action, title, text, result) = match compared.conflicts.first() {
         _ if compared.is_restored => (
-            "LOG_RESTORED",
+            RESTORED,
             "The log was restored",
             format!("The log was restored from a backup of {} events", compared.events),
             Outcome::Success,
@@ -110,38 +119,9 @@ pub(super) fn events(compared: &Compared, time: Timestamp) -> Vec<Event> {
         ),
         None => return Vec::new(),
     };
-    let event = own::event(Own { id: Uuid::now_v7(), time, rule: "integrity", action, title, text, result });
+    let event = own::event(Own { id: Uuid::now_v7(), time, rule: RULE, action, title, text, result });
     let details = [("before".to_owned(), json!(old)), ("events".to_owned(), json!(compared.events))];
     vec![Event { details: details.into(), ..event }]
-}
-
-/// The roots that checkpoints of a log tell, those of a data directory and of files; with who tells it. `pinned` is the
-/// key from which on keys are trusted. Files that hold none that counts are named.
-pub(in crate::app) fn known(
-    directory: Option<&Path>,
-    files: &[PathBuf],
-    pinned: Option<&Verifier>,
-) -> (Vec<(u64, Hash, &'static str)>, Vec<PathBuf>) {
-    let keys = directory.map(|directory| keys(directory, None, pinned)).unwrap_or_default();
-    let keys: Vec<Verifier> = if keys.is_empty() { pinned.cloned().into_iter().collect() } else { keys };
-    let (mut known, mut empty) = (Vec::new(), Vec::new());
-    let roots = |path: &Path, by| {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        opened(&text, &keys).map(|found| (found.size, found.root, by)).collect::<Vec<_>>()
-    };
-    // What is told outside weighs more.
-    for path in files {
-        let found = roots(path, "a checkpoint kept outside");
-        if found.is_empty() {
-            empty.push(path.clone());
-        }
-        known.extend(found);
-    }
-    if let Some(directory) = directory {
-        known.extend(roots(&directory.join(shelf::INSIDE).with_extension("old"), "a checkpoint"));
-        known.extend(roots(&directory.join(shelf::INSIDE), "a checkpoint"));
-    }
-    (known, empty)
 }
 
 /// What a restore has left.
@@ -149,16 +129,23 @@ fn restored_from(directory: &Path) -> Option<RestoredFrom> {
     serde_json::from_slice(&fs::read(directory.join(RESTORED_FILE)).ok()?).ok()
 }
 
-fn opened<'a>(text: &'a str, keys: &'a [Verifier]) -> impl Iterator<Item = Checkpoint> + 'a {
+/// The checkpoints in a text that one of these keys has signed, in their order.
+pub(super) fn opened<'a>(text: &'a str, keys: &'a [Verifier]) -> impl Iterator<Item = Checkpoint> + 'a {
     checkpoints_in(text).filter_map(|note| keys.iter().find_map(|key| Checkpoint::open(note, key).ok()))
 }
 
-fn keys(directory: &Path, own: Option<&Verifier>, pinned: Option<&Verifier>) -> Vec<Verifier> {
-    let text = fs::read_to_string(directory.join(KEYS_FILE)).unwrap_or_default();
-    let mut keys = Succession::read(&text, pinned).keys().to_vec();
-    keys.extend(own.filter(|own| !keys.contains(own)).cloned());
-    keys
+/// The keys that have signed for the log of a data directory; `pinned` is the one from which on they are trusted.
+///
+/// # Errors
+/// When the file of them cannot be read.
+pub(super) fn keys(directory: &Path, pinned: Option<&Verifier>) -> io::Result<Vec<Verifier>> {
+    let text = shelf::all_of(&directory.join(KEYS_FILE))?;
+    Ok(Succession::read(&text, pinned).keys().to_vec())
 }
 
+/// The event that tells of a restore.
+pub(in crate::app) const RESTORED: &str = "LOG_RESTORED";
+/// The built-in rule of what is found here.
+pub(super) const RULE: &str = "integrity";
 /// See [`RestoredFrom`].
 pub(in crate::app) const RESTORED_FILE: &str = "restored.json";

@@ -13,8 +13,23 @@ pub(in crate::app) fn append(path: &Path, note: &str) -> io::Result<()> {
     // A link in its place could lead anywhere (THREATS S12).
     options.append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     let mut file = options.open(path)?;
-    file.write_all(note.as_bytes())?;
+    // What a write that was cut off has left is a line of its own, and spoils no note but its own.
+    let begin = if is_cut_off(path) { "\n" } else { "" };
+    file.write_all(format!("{begin}{note}").as_bytes())?;
     file.sync_data()
+}
+
+/// True when a file ends within a line. One that cannot be read is taken as whole.
+fn is_cut_off(path: &Path) -> bool {
+    let last = || {
+        let (mut file, mut last) = (File::open(path)?, [b'\n']);
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        io::Result::Ok(last)
+    };
+    last().is_ok_and(|last| last != [b'\n'])
 }
 
 /// The same for the file in the data directory, which begins anew when it is long; the one before it stays.
@@ -23,6 +38,15 @@ pub(super) fn append_bounded(path: &Path, note: &str) -> io::Result<()> {
         fs::rename(path, path.with_extension("old"))?;
     }
     append(path, note)
+}
+
+/// A file as text; empty when there is none. What a write that was cut off has left of a letter spoils no more than that.
+pub(super) fn all_of(path: &Path) -> io::Result<String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The end of a file, as text; empty when there is none.

@@ -9,7 +9,7 @@ use super::*;
 use crate::config::Limits;
 use crate::event::Event;
 use crate::event::own::{self, Own};
-use crate::store::{Filter, Order, Query, Terms};
+use crate::store::{Filter, Found, Order, Query, Terms};
 
 fn config(folder: &Path) -> Config {
     let text = "listen: 127.0.0.1:0\nupstream: http://127.0.0.1:9\ndata_dir: data\nkey_file: key\nrules: rules\n\
@@ -44,18 +44,15 @@ async fn live(config: &Config, events: u32) -> (Option<String>, Vec<String>) {
     }
     let alarm = witness.notary().standing().alarm;
     witness.end().await;
-    let query = Query {
-        filter: Filter::default(),
-        order: Order::Newest,
-        after: None,
-        limit: 100,
-        time_max: PATIENCE,
-    };
-    let found = log.query(&query).unwrap().events;
-    let fresh = found.into_iter().filter(|found| found.sealed.sequence > before);
+    let fresh = found(&log).into_iter().filter(|found| found.sealed.sequence > before);
     let actions = fresh.map(|found| found.event.action).filter(|action| action != "MADE").collect();
     log.close(PATIENCE);
     (alarm, actions)
+}
+
+fn found(log: &Log) -> Vec<Found> {
+    let (filter, order) = (Filter::default(), Order::Newest);
+    log.query(&Query { filter, order, after: None, limit: 100, time_max: PATIENCE }).unwrap().events
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -126,6 +123,20 @@ async fn a_lawful_restore_is_an_event_that_names_the_old_head_and_no_alarm() {
     fs::write(config.data_dir.join(RESTORED_FILE), left(&root)).unwrap();
     assert_eq!(live(&config, 1).await, (None, vec!["LOG_RESTORED".to_owned()]));
     assert_eq!(live(&config, 1).await, (None, vec![]), "from then on it is the log");
+    // What was given up stays in the file outside, and is not held against the log.
+    let (known, _) = known(Some(&config.data_dir), &config.checkpoints.files, None).unwrap();
+    let log = Log::open(&config.data_dir, None, &Limits::default(), Metrics::new()).unwrap();
+    let told: Vec<Restored> =
+        found(&log).iter().filter_map(|found| Restored::told_by(&found.sealed.json)).collect();
+    let faults = |restores: &[Restored]| {
+        let known = known.after(restores).0;
+        let mut checked = log.check(&known, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+        checked.compare(&known);
+        checked.faults
+    };
+    assert_eq!((told.len(), faults(&told)), (1, vec![]));
+    assert!(!faults(&[]).is_empty());
+    log.close(PATIENCE);
 }
 
 // THREATS S02
@@ -188,12 +199,15 @@ async fn a_place_outside_that_takes_nothing_is_told() {
     log.record(vec![event(1)], Urgency::Now).await.unwrap();
     let witness = Witness::begin(&log, &config, &Metrics::new()).await.unwrap();
     let listener = &server;
-    let keep = |answer: &'static str| {
+    let turn = |mut round: Round| {
         let (shared, handle) = (Arc::clone(&witness.shared), Handle::current());
-        let kept = tokio::task::spawn_blocking(move || {
-            shared.keep(&shared.checkpoint(&shared.log.tree()), &handle);
-            shared.standing()
-        });
+        tokio::task::spawn_blocking(move || {
+            shared.turn(&mut round, &handle);
+            (round, shared.standing())
+        })
+    };
+    let keep = |round: Round, answer: &'static str| {
+        let kept = turn(round);
         async move {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -203,18 +217,27 @@ async fn a_place_outside_that_takes_nothing_is_told() {
                 .write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").as_bytes())
                 .await
                 .unwrap();
-            (String::from_utf8_lossy(&asked[..count]).into_owned(), kept.await.unwrap())
+            let (round, standing) = kept.await.unwrap();
+            (String::from_utf8_lossy(&asked[..count]).into_owned(), round, standing)
         }
     };
-    let (asked, standing) = keep("204 No Content").await;
+    let (asked, round, standing) = keep(Round::default(), "204 No Content").await;
     assert!(
         asked.starts_with("POST /hook?secret=1 HTTP/1.1\r\n") && asked.contains("earwitness/"),
         "{asked}"
     );
     assert_eq!((standing.trouble, standing.outside_age_s), (None, Some(0)));
-    let (_, standing) = keep("302 Found").await;
+    assert!(round.owed.is_empty(), "all places have it");
+    log.record(vec![event(2)], Urgency::Now).await.unwrap();
+    let (_, round, standing) = keep(round, "302 Found").await;
     let trouble = standing.trouble.expect("no redirect is followed");
     assert!(trouble.contains("302") && !trouble.contains("secret"), "{trouble}");
+    // The log rests. Who has not taken the checkpoint gets it again, and nobody else.
+    let (again, round, standing) = keep(round, "204 No Content").await;
+    assert!(again.contains("\n2\n") && standing.trouble.is_none(), "{again}");
+    assert_eq!(checkpoints(&folder.path().join("outside")), 2);
+    let (round, _) = turn(round).await.unwrap();
+    assert!(round.owed.is_empty(), "nobody is asked: nobody would answer");
     drop(server);
     witness.end().await;
     log.close(PATIENCE);
