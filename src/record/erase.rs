@@ -54,10 +54,23 @@ impl Log {
         self.inner.journal.turn();
         // What is written meanwhile is later than this erasure.
         let partitions = self.erasable(erasing)?.partitions;
+        let mut damaged = None;
         for first in partitions.into_iter().filter(|first| *first < end) {
-            let Some(gone) = self.erase_in(first, erasing, &tell, runtime)? else { return Ok(erasure) };
+            let gone = match self.erase_in(first, erasing, &tell, runtime) {
+                Ok(Some(gone)) => gone,
+                Ok(None) => return Ok(erasure),
+                // One that is evidence keeps nothing in the others.
+                Err(PurgeError::Store(error @ StoreError::Damaged { .. })) => {
+                    damaged = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             erasure.events += gone.len() as u64;
             erasure.values += gone.iter().map(|(_, values)| values).sum::<u64>();
+        }
+        if let Some(error) = damaged {
+            return Err(error.into());
         }
         // The last one's segment of the journal may be left: it goes with what is written next.
         Ok(Erasure { is_done: true, ..erasure })

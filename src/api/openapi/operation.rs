@@ -109,7 +109,7 @@ impl Row {
                 ResponseBuilder::new().description("Not ready").content("application/json", json("Object"));
             operation = operation.response("503", not_ready.build());
         }
-        if self.path == "/audit/v1/retention/pass" {
+        if self.path == "/audit/v1/retention/pass" || self.body.is_some() {
             let going =
                 ResponseBuilder::new().description("It goes on").content("application/json", json("Object"));
             operation = operation.response("202", going.build());

@@ -125,7 +125,13 @@ impl Erase for ByApi {
         Box::pin(async move {
             {
                 let mut told = eraser.told.write();
-                if told.state != Stage::Idle {
+                let is_busy = match told.state {
+                    Stage::Idle => false,
+                    // Whoever looks disturbs nobody.
+                    Stage::Waiting => wish.confirm.is_some(),
+                    Stage::Looking | Stage::Erasing => true,
+                };
+                if is_busy {
                     return Err(Unerased::Busy);
                 }
                 told.state = Stage::Looking;
@@ -171,7 +177,8 @@ fn run(worker: &Worker, told: &RwLock<Told>, asked: &Receiver<(ErasureWish, Answ
 fn look(worker: &Worker, told: &RwLock<Told>, wish: &ErasureWish) -> Result<bool, Unerased> {
     let planned = worker.plan(&wish.subject);
     let mut told = told.write();
-    told.state = Stage::Idle;
+    let is_waiting = is_underway(&worker.data_dir);
+    told.state = if is_waiting { Stage::Waiting } else { Stage::Idle };
     let planned = match planned {
         Ok(planned) => planned?,
         Err(error) => {
@@ -179,7 +186,9 @@ fn look(worker: &Worker, told: &RwLock<Told>, wish: &ErasureWish) -> Result<bool
             return Ok(false);
         }
     };
-    told.failed = None;
+    if !is_waiting {
+        told.failed = None;
+    }
     told.plan = Some(planned.to_json());
     match &wish.confirm {
         None => Ok(false),
