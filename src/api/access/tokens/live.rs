@@ -127,7 +127,7 @@ impl Tokens {
                 return;
             }
         };
-        let fates = self.seen.lock().look_at(&file.tokens);
+        let fates = self.seen.lock().look_at(&file.tokens, Timestamp::now());
         // Time passes, and is looked at for each request; the rest is as it is in the file.
         let is_ended = |token: &Token| !file.is_live(token, Timestamp::MIN);
         let live = file.tokens.iter().filter(|token| !is_ended(token));

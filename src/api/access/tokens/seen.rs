@@ -23,6 +23,9 @@ struct Row {
     last_used: Option<String>,
     #[serde(default)]
     is_revocation_told: bool,
+    /// When it is to end: what has ended and then made room is no news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
 }
 
 /// What has become of a token.
@@ -49,13 +52,14 @@ impl Seen {
     }
 
     /// What has become of these tokens since they were last looked at; it is remembered as told.
-    pub(super) fn look_at(&mut self, tokens: &[Token]) -> Vec<Fate> {
+    pub(super) fn look_at(&mut self, tokens: &[Token], now: Timestamp) -> Vec<Fate> {
         let mut fates = Vec::new();
         for token in tokens {
             if !self.0.contains_key(&token.id) {
                 fates.push(Fate::Made(token.clone()));
             }
             let row = self.0.entry(token.id.clone()).or_default();
+            row.expires = token.expires;
             if token.revoked.is_some() && !row.is_revocation_told {
                 row.is_revocation_told = true;
                 fates.push(Fate::Revoked(token.clone()));
@@ -65,8 +69,8 @@ impl Seen {
         let gone: Vec<String> = self.0.keys().filter(|id| !is_there(id)).cloned().collect();
         for id in gone {
             let was = self.0.remove(&id);
-            // What was revoked and then made room is no news.
-            if was.is_none_or(|was| !was.is_revocation_told) {
+            let is_known = |was: Row| was.is_revocation_told || was.expires.is_some_and(|end| end <= now);
+            if !was.is_some_and(is_known) {
                 fates.push(Fate::Gone(id));
             }
         }
@@ -120,13 +124,14 @@ mod tests {
         let path = folder.path().join("data.tokens");
         let mut seen = Seen::default();
         let revoked = Token { revoked: Some(now()), ..token(2) };
-        assert_eq!(seen.look_at(&[token(1)]), [Fate::Made(token(1))]);
-        assert_eq!(seen.look_at(&[token(1), token(2)]), [Fate::Made(token(2))]);
-        assert_eq!(seen.look_at(&[token(1), revoked.clone()]), [Fate::Revoked(revoked.clone())]);
+        assert_eq!(seen.look_at(&[token(1)], now()), [Fate::Made(token(1))]);
+        assert_eq!(seen.look_at(&[token(1), token(2)], now()), [Fate::Made(token(2))]);
+        assert_eq!(seen.look_at(&[token(1), revoked.clone()], now()), [Fate::Revoked(revoked.clone())]);
         seen.write(&path).unwrap();
         let mut seen = Seen::read(&path);
-        assert_eq!(seen.look_at(&[token(1), revoked]), []);
-        assert_eq!(seen.look_at(&[]), [Fate::Gone(token(1).id)]);
+        let ended = Token { expires: Some(now()), ..token(3) };
+        assert_eq!(seen.look_at(&[token(1), revoked, ended.clone()], now()), [Fate::Made(ended)]);
+        assert_eq!(seen.look_at(&[], now()), [Fate::Gone(token(1).id)]);
         assert_eq!(seen, Seen::default());
     }
 
@@ -135,7 +140,7 @@ mod tests {
         let mut seen = Seen::default();
         assert!(!seen.used(&token(1).id, now()), "what is not there is not remembered");
         assert!(!seen.is_unused(&token(1).id));
-        seen.look_at(&[token(1)]);
+        seen.look_at(&[token(1)], now());
         assert!(seen.is_unused(&token(1).id));
         assert!(seen.used(&token(1).id, now()));
         assert!(!seen.is_unused(&token(1).id));
