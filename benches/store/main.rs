@@ -202,7 +202,7 @@ fn told(found: &Found) -> Result<String> {
 /// Computes every leaf, and the tree of them all, anew.
 fn check(store: &Embedded, out: &mut impl Write) -> Result<()> {
     let began = Instant::now();
-    let mut check = LeafCheck::forward();
+    let mut check = LeafCheck::forward(Uuid::from_u128(1));
     store.check(&mut check, &mut |_| ControlFlow::Continue(()))?;
     let checked = check.finish();
     anyhow::ensure!(checked.is_sound(), "the log is not sound");

@@ -30,7 +30,7 @@ impl Log {
         known: &[(u64, Hash, &'static str)],
         told: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Checked, StoreError> {
-        let mut check = LeafCheck::forward();
+        let mut check = LeafCheck::forward(self.instance());
         known.iter().for_each(|(size, root, by)| check.know(*size, *root, by));
         let tail = self.inner.tail.entries();
         self.inner.store.check(&mut check, told)?;

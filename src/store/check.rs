@@ -10,11 +10,13 @@ mod purges;
 
 use std::collections::BTreeMap;
 
+use uuid::Uuid;
+
 pub use self::erasures::{ERASED, Erased};
 pub(super) use self::erasures::{tells, told_by};
 pub use self::outcome::{Checked, Fault};
 pub(super) use self::purges::{Going, joined, tells_purge};
-pub use self::purges::{Gone, PURGED};
+pub use self::purges::{Gone, PURGED, Told};
 
 use self::erasures::Erasures;
 use self::purges::Purges;
@@ -29,7 +31,7 @@ pub struct Looked {
     is_right: bool,
     is_removed: bool,
     /// What it tells to be removed.
-    tells: Vec<Gone>,
+    tells: Option<Told>,
     /// How many of its values were erased.
     erased: u64,
     /// What it tells to be erased.
@@ -39,6 +41,8 @@ pub struct Looked {
 /// A check under way.
 #[derive(Debug)]
 pub struct LeafCheck {
+    /// Whose log it is, if that is known: what imported events tell of others excuses nothing here.
+    log: Option<Uuid>,
     count: u64,
     /// Sequences that were taken first and last.
     ends: Option<(u64, u64)>,
@@ -79,7 +83,7 @@ impl Looked {
             leaf,
             is_right,
             is_removed: entry.is_removed(),
-            tells: Gone::told_by(&entry.json),
+            tells: Told::by(&entry.json),
             erased: entry.erased_count(),
             tells_erased: told_by(&entry.json),
         }
@@ -87,18 +91,22 @@ impl Looked {
 }
 
 impl LeafCheck {
-    /// Of a log from its first entry on.
-    pub fn forward() -> LeafCheck {
-        LeafCheck::of(Direction::Forward { tree: Tree::default(), known: BTreeMap::new(), good: 0 })
+    /// Of this log from its first entry on.
+    pub fn forward(log: Uuid) -> LeafCheck {
+        LeafCheck::of(
+            Some(log),
+            Direction::Forward { tree: Tree::default(), known: BTreeMap::new(), good: 0 },
+        )
     }
 
-    /// Of a log from its newest entry back to the first.
-    pub fn backward() -> LeafCheck {
-        LeafCheck::of(Direction::Backward { nodes: Vec::new() })
+    /// Of a log from its newest entry back to the first; of which one, an export does not say.
+    pub fn backward(log: Option<Uuid>) -> LeafCheck {
+        LeafCheck::of(log, Direction::Backward { nodes: Vec::new() })
     }
 
-    fn of(direction: Direction) -> LeafCheck {
+    fn of(log: Option<Uuid>, direction: Direction) -> LeafCheck {
         LeafCheck {
+            log,
             count: 0,
             ends: None,
             direction,
@@ -123,10 +131,10 @@ impl LeafCheck {
         self.count += 1;
         let Some(looked) = looked else { return self.fault(Fault::Unreadable(self.count)) };
         if looked.is_right {
-            self.purges.tell(&looked.tells);
+            let of_this = looked.tells.iter().filter(|told| self.log.is_none_or(|log| log == told.log));
+            of_this.for_each(|told| self.purges.tell(&told.gone));
             self.erasures.tell(&looked.tells_erased);
-        }
-        if !looked.is_right {
+        } else {
             self.fault(Fault::Changed(looked.sequence));
         }
         self.erasures.find((looked.sequence, looked.erased));

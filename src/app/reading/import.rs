@@ -26,7 +26,7 @@ use crate::event::own::{self, Own};
 use crate::event::{Event, Outcome};
 use crate::export::{Place, Wholeness};
 use crate::record::{Log, Urgency};
-use crate::store::{Filter, Order, Page, Query};
+use crate::store::{Filter, Order, PURGED, Page, Query, Told};
 use crate::telemetry::Metrics;
 use crate::value::{Map, json};
 
@@ -95,6 +95,11 @@ async fn record(log: &Log, file: &Path, mut origin: Map) -> Result<Imported> {
             imported.known += 1;
             continue;
         }
+        ensure!(
+            !tells_of(&event, log.instance()),
+            "event {} tells what was removed from this very log, which nothing that comes from elsewhere can",
+            event.id
+        );
         imported.count += 1;
         batch.push(event);
         if batch.len() == BATCH {
@@ -107,6 +112,12 @@ async fn record(log: &Log, file: &Path, mut origin: Map) -> Result<Imported> {
     let ended = told("IMPORT_ENDED", "Import ended", "What was recorded elsewhere ends here", origin);
     log.record(vec![ended], Urgency::Now).await?;
     Ok(imported)
+}
+
+/// True for an event that would excuse what is missing from that log.
+fn tells_of(event: &Event, log: Uuid) -> bool {
+    let json = serde_json::to_vec(event).unwrap_or_default();
+    event.action == PURGED && Told::by(&json).is_some_and(|told| told.log == log)
 }
 
 /// The ids of all events that there are.
@@ -233,5 +244,24 @@ mod tests {
         check("a\nb\n\nc", &["c", "", "b", "a"]);
         let long = "x".repeat(3 << 20);
         check(&format!("a\n{long}\nb\n"), &["b", &long, "a"]);
+    }
+
+    // THREATS S06
+    #[test]
+    fn what_comes_from_elsewhere_tells_of_no_removal_from_this_log() {
+        let (ours, others) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let event = |action: &str, log: Uuid| {
+            let gone = [("first", json!(1)), ("last", json!(9)), ("gone", json!(9))];
+            let log = ("installation", json!(log.to_string()));
+            let details = gone.into_iter().chain([log]).map(|(name, value)| (name.to_owned(), value));
+            let (id, time, result) = (Uuid::nil(), Timestamp::UNIX_EPOCH, Outcome::Success);
+            let (rule, title, text) = ("retention", "Events are removed", String::new());
+            Event {
+                details: details.collect(),
+                ..own::event(Own { id, time, rule, action, title, text, result })
+            }
+        };
+        assert!(tells_of(&event(PURGED, ours), ours));
+        assert!(!tells_of(&event(PURGED, others), ours) && !tells_of(&event("MADE", ours), ours));
     }
 }

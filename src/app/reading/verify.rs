@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
+use uuid::Uuid;
 
 use super::Source;
 use crate::api;
@@ -123,7 +124,8 @@ pub(in crate::app) fn of_log(source: &Source, known: &[Known]) -> Result<Checked
         });
         return Ok(checked?);
     }
-    let mut check = LeafCheck::backward();
+    let runtime = runtime()?;
+    let mut check = LeafCheck::backward(runtime.block_on(instance(source)));
     let all = WhichArgs::default();
     let mut count = 0;
     let each = source.each(
@@ -139,8 +141,15 @@ pub(in crate::app) fn of_log(source: &Source, known: &[Known]) -> Result<Checked
         },
         |_| {},
     );
-    runtime()?.block_on(each)?;
+    runtime.block_on(each)?;
     Ok(check.finish())
+}
+
+/// Whose log it is, as its checkpoints say; `None` where nobody signs.
+async fn instance(source: &Source) -> Option<Uuid> {
+    let checkpoint = source.get("/audit/v1/checkpoint").await.ok()?;
+    let origin = checkpoint.split(|byte| *byte == b'\n').next()?;
+    std::str::from_utf8(origin).ok()?.strip_prefix("earwitness/")?.parse().ok()
 }
 
 /// What was found in an export.
@@ -160,7 +169,7 @@ fn of_file(path: &Path) -> Result<OfFile> {
             File::open(path).with_context(|| format!("{} cannot be read", path.display()))?,
         )),
     };
-    let (mut check, mut wholeness) = (LeafCheck::backward(), Wholeness::default());
+    let (mut check, mut wholeness) = (LeafCheck::backward(None), Wholeness::default());
     let (mut progress, mut count, mut restores) = (Progress::new(), 0, Vec::new());
     loop {
         let mut piece: Vec<Vec<u8>> = Vec::new();

@@ -29,7 +29,9 @@ pub(super) fn purged(
         result: Outcome::Success,
     };
     let policies = policies.iter().map(|(name, count)| (name.clone(), json!(count)));
-    let details = [("count", json!(events)), ("policies", Value::Object(policies.collect::<Map>()))];
+    let policies = Value::Object(policies.collect::<Map>());
+    let log = json!(prepared.log.to_string());
+    let details = [("installation", log), ("count", json!(events)), ("policies", policies)];
     let confirmed = match by {
         Confirmed::By(who) => Some(("confirmedBy".to_owned(), json!(who))),
         Confirmed::ByNobody => None,

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::Fault;
 use crate::store::sealed::{Hash, hex, unhex};
@@ -25,6 +26,15 @@ pub struct Gone {
     pub count: u64,
     /// Which ones; all zero where all are.
     digest: Hash,
+}
+
+/// What an event tells of purges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Of which log: an event that was imported tells what is gone from another.
+    pub log: Uuid,
+    /// What is gone.
+    pub gone: Vec<Gone>,
 }
 
 /// What is gone, as it is found one by one, the lowest first.
@@ -77,9 +87,11 @@ impl Gone {
         let digest = (!self.is_whole()).then(|| hex(&digest));
         serde_json::to_value(View { first, last, gone, digest }).unwrap_or_default()
     }
+}
 
+impl Told {
     /// What an event tells, if it is one that tells of a purge.
-    pub(in crate::store) fn told_by(json: &[u8]) -> Vec<Gone> {
+    pub fn by(json: &[u8]) -> Option<Told> {
         #[derive(Deserialize)]
         struct Form {
             action: String,
@@ -93,17 +105,16 @@ impl Gone {
         }
         #[derive(Deserialize)]
         struct Details {
+            installation: Uuid,
             #[serde(flatten)]
             view: View,
             #[serde(default)]
             earlier: Vec<View>,
         }
-        if memchr::memmem::find(json, PURGED.as_bytes()).is_none() {
-            return Vec::new();
-        }
-        let Ok(Form { action, request, details }) = serde_json::from_slice(json) else { return Vec::new() };
+        memchr::memmem::find(json, PURGED.as_bytes())?;
+        let Form { action, request, details } = serde_json::from_slice(json).ok()?;
         if !tells_purge(&action, &request.method, &request.url) {
-            return Vec::new();
+            return None;
         }
         let gone = |view: View| {
             let View { first, last, gone, digest } = view;
@@ -114,7 +125,8 @@ impl Gone {
                 Some(digest) => Some(Gone { count: gone, digest: unhex(digest.as_bytes())?, ..whole }),
             }
         };
-        std::iter::once(details.view).chain(details.earlier).filter_map(gone).collect()
+        let gone = std::iter::once(details.view).chain(details.earlier).filter_map(gone).collect();
+        Some(Told { log: details.installation, gone })
     }
 }
 
@@ -322,9 +334,10 @@ mod tests {
         let check = |first: u64, last: u64, gone: u64, is_told: bool| {
             let digest = "00".repeat(32);
             let json = format!(
-                r#"{{"action":"EVENTS_PURGED","request":{{"method":"NONE","url":"earwitness:retention"}},"details":{{"first":{first},"last":{last},"gone":{gone},"digest":"{digest}"}}}}"#
+                r#"{{"action":"EVENTS_PURGED","request":{{"method":"NONE","url":"earwitness:retention"}},"details":{{"installation":"{}","first":{first},"last":{last},"gone":{gone},"digest":"{digest}"}}}}"#,
+                Uuid::nil()
             );
-            let told = Gone::told_by(json.as_bytes());
+            let told = Told::by(json.as_bytes()).unwrap().gone;
             assert_eq!(told.len(), usize::from(is_told), "{json}");
             let mut purges = Purges::default();
             purges.tell(&told);
@@ -363,18 +376,21 @@ mod tests {
     fn only_our_own_event_tells_a_purge() {
         let (some, whole) = (gone(5, 9, &[6, 8]), Gone::whole(1, 3));
         let mut details = some.to_json();
+        details["installation"] = serde_json::json!(Uuid::from_u128(5));
         details["earlier"] = serde_json::json!([whole.to_json()]);
         let json = format!(
             r#"{{"action":"EVENTS_PURGED","request":{{"method":"NONE","url":"earwitness:retention"}},"details":{details}}}"#
         );
-        assert_eq!(Gone::told_by(json.as_bytes()), [some, whole]);
+        let told = Told { log: Uuid::from_u128(5), gone: vec![some, whole] };
+        assert_eq!(Told::by(json.as_bytes()), Some(told));
         for (from, to) in [
             ("NONE", "POST"),
             ("earwitness:", "http://app/"),
             ("EVENTS_", "ALL_"),
             ("\"gone\":2", "\"gone\":[]"),
+            ("\"installation\"", "\"other\""),
         ] {
-            assert_eq!(Gone::told_by(json.replace(from, to).as_bytes()), [], "{to}");
+            assert_eq!(Told::by(json.replace(from, to).as_bytes()), None, "{to}");
         }
     }
 }

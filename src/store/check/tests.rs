@@ -17,14 +17,14 @@ fn root(entries: &[Sealed]) -> Hash {
 }
 
 fn forward(entries: &[Sealed], known: &[(u64, Hash)]) -> Checked {
-    let mut check = LeafCheck::forward();
+    let mut check = LeafCheck::forward(Uuid::nil());
     known.iter().for_each(|(size, root)| check.know(*size, *root, "a checkpoint"));
     entries.iter().for_each(|entry| check.take(Some(Looked::at(entry))));
     check.finish()
 }
 
 fn backward(entries: &[Sealed]) -> Checked {
-    let mut check = LeafCheck::backward();
+    let mut check = LeafCheck::backward(None);
     entries.iter().rev().for_each(|entry| check.take(Some(Looked::at(entry))));
     check.finish()
 }
@@ -111,4 +111,27 @@ fn an_entry_of_which_only_the_leaf_is_left_verifies() {
     assert!(forward(&entries, &known).is_sound());
     entries[2] = Sealed::removed(3, [0; 32]);
     assert!(!forward(&entries, &known).is_sound());
+}
+
+// THREATS S06
+#[test]
+fn what_an_imported_event_tells_of_another_log_excuses_nothing() {
+    let (ours, others) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let json = format!(
+        r#"{{"action":"EVENTS_PURGED","request":{{"method":"NONE","url":"earwitness:retention"}},"details":{{"installation":"{others}","first":1,"last":5,"gone":5}}}}"#
+    );
+    let telling = Sealed::at(6, [0; 16], Arc::from(json.as_bytes()));
+    let check = |log: Option<Uuid>, expected: &[Fault]| {
+        let mut check = LeafCheck::backward(log);
+        check.take(Some(Looked::at(&telling)));
+        assert_eq!(check.finish().faults, expected, "{log:?}");
+    };
+    check(Some(others), &[]);
+    check(Some(ours), &[Fault::Missing(1, 5)]);
+    // Whose an export is, nobody says.
+    check(None, &[]);
+    let mut forward = LeafCheck::forward(ours);
+    forward.pass(Gone::whole(1, 5), &Tree::default(), Tree::of(5, Arc::new(vec![[1; 32]; 2])).unwrap());
+    forward.take(Some(Looked::at(&telling)));
+    assert_eq!(forward.finish().faults, [Fault::Untold { from: 1, to: 5, count: 5 }]);
 }

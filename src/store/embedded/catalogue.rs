@@ -99,6 +99,11 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Whose log it is.
+    pub(super) fn instance(&self) -> Uuid {
+        self.instance
+    }
+
     /// What each partition holds that can be read.
     pub(super) fn notes(&self) -> Notes {
         // Before the list is taken: what leaves it later waits for this reader.

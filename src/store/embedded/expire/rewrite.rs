@@ -18,7 +18,7 @@ use super::super::partition::{Partition, Trouble, decoded, guarded, remove_folde
 use super::plan::{Cut, Leaving};
 use super::terms::{DAY_MS, Terms};
 use super::{effective_day, marker::Kind};
-use crate::store::check::{Going, Gone, joined};
+use crate::store::check::{Going, Gone, Told, joined};
 use crate::store::sealed::{Hash, Sealed};
 use crate::store::tree::edges::Edges;
 use crate::store::{StoreError, event_of};
@@ -26,6 +26,8 @@ use crate::store::{StoreError, event_of};
 /// What a purge will leave behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
+    /// Whose log it is: the event that tells it names it, for it may be imported elsewhere.
+    pub log: Uuid,
     /// What will be gone from the partition, with what is gone already.
     pub gone: Gone,
     /// What events told that leave with it: to be told again.
@@ -68,7 +70,8 @@ impl Embedded {
             return Err(StoreError::Io(why.to_owned()));
         }
         let gone = Gone::whole(note.first, note.head().sequence);
-        Ok(Prepared { gone, earlier, kind: Kind::Whole, edges: Arc::new(edges.hashes()) })
+        let log = self.catalogue.instance();
+        Ok(Prepared { log, gone, earlier, kind: Kind::Whole, edges: Arc::new(edges.hashes()) })
     }
 
     /// Writes what stays beside the old partition.
@@ -82,7 +85,8 @@ impl Embedded {
             (entry, facts)
         })?;
         let gone = going.of(note.first, note.head().sequence);
-        Ok(Prepared { gone, earlier: Vec::new(), kind: Kind::Rewritten, edges: Arc::default() })
+        let log = self.catalogue.instance();
+        Ok(Prepared { log, gone, earlier: Vec::new(), kind: Kind::Rewritten, edges: Arc::default() })
     }
 
     pub(super) fn note_of(&self, first: u64) -> Result<Note, StoreError> {
@@ -113,7 +117,7 @@ impl Embedded {
         write().inspect_err(|_| drop(remove_folder(&fresh)))
     }
 
-    /// Hands over every entry, and gives what events told of purges; compares the tree with the note's.
+    /// Hands over every entry, and gives what events told of purges of this log; compares the tree with the note's.
     fn walk(
         &self,
         note: &Note,
@@ -129,7 +133,8 @@ impl Embedded {
                 let entry = block.entry(sequence).filter(|entry| block.is_as_marked(entry));
                 let Some(entry) = entry else { return Err(not_as_recorded(note)) };
                 tree.push(entry.leaf);
-                told.extend(Gone::told_by(&entry.json));
+                let of_this = Told::by(&entry.json).filter(|told| told.log == self.catalogue.instance());
+                told.extend(of_this.into_iter().flat_map(|told| told.gone));
                 take(&block, entry)?;
             }
         }

@@ -78,7 +78,7 @@ fn prepared(store: &Embedded, terms: &Terms, leaving: &Leaving) -> Purge {
 
 /// What a check of the store finds, when these purges were told.
 fn checked(store: &Embedded, told: &[Gone]) -> (bool, u64, Option<Hash>) {
-    let mut check = LeafCheck::forward();
+    let mut check = LeafCheck::forward(Uuid::from_u128(1));
     store.check(&mut check, &mut |_| ControlFlow::Continue(())).unwrap();
     check.tell(told);
     let checked = check.finish();
@@ -294,18 +294,21 @@ fn events_that_tell_of_purges_leave_last_and_are_told_again() {
         head = entry.head();
         store.append(&[entry]).unwrap();
     };
-    let telling = |n| {
+    let telling = |n, log: u128| {
         let mut event = event(n);
         (event.action, event.request.method) = (PURGED.to_owned(), "NONE".to_owned());
         event.request.url = "earwitness:retention".to_owned();
         event.rule.id = "earwitness/retention".to_owned();
         event.result = Outcome::Denied;
-        let details = Gone::whole(90, 99).to_json();
+        let mut details = Gone::whole(90 + n, 99).to_json();
+        details["installation"] = serde_json::json!(Uuid::from_u128(log));
         event.details = serde_json::from_value(details).unwrap();
         event
     };
     append(event(1));
-    append(telling(3));
+    append(telling(3, 1));
+    // One that was imported tells nothing of this log.
+    append(telling(4, 2));
     append(event(6));
     append(event(1_441));
     append(event(2_881));
@@ -314,7 +317,7 @@ fn events_that_tell_of_purges_leave_last_and_are_told_again() {
     let gone = store.prepare(&denied_first(), &plan.partitions[0]).unwrap().gone;
     assert_eq!(gone.count, 1);
     let plan = planned(&store, &denied_first(), day(11));
-    assert_eq!((plan.partitions[0].events, plan.partitions[0].is_whole), (3, true));
+    assert_eq!((plan.partitions[0].events, plan.partitions[0].is_whole), (4, true));
     let earlier = store.prepare(&denied_first(), &plan.partitions[0]).unwrap().earlier;
-    assert_eq!(earlier, [Gone::whole(90, 99)]);
+    assert_eq!(earlier, [Gone::whole(93, 99)]);
 }

@@ -7,7 +7,7 @@ use crate::store::LeafCheck;
 use crate::store::check::{Fault, Going};
 
 fn checked(store: &Embedded) -> crate::store::Checked {
-    let mut check = LeafCheck::forward();
+    let mut check = LeafCheck::forward(OURS);
     store.check(&mut check, &mut |_| ControlFlow::Continue(())).unwrap();
     check.finish()
 }
@@ -116,7 +116,7 @@ fn what_was_told_to_be_removed_is_excused_behind_a_block_that_cannot_be_read_too
     store.catalogue.open(1).unwrap().replace(65, b"nothing".to_vec());
     let mut going = Going::default();
     going.take(130);
-    let mut check = LeafCheck::forward();
+    let mut check = LeafCheck::forward(OURS);
     store.check(&mut check, &mut |_| ControlFlow::Continue(())).unwrap();
     check.tell(&[going.of(1, 192)]);
     let found = check.finish();

@@ -48,7 +48,7 @@ fn erasing(holds: Vec<Hold>) -> Erasing {
 }
 
 fn checked(store: &Embedded, told: &[Erased]) -> Checked {
-    let mut check = LeafCheck::forward();
+    let mut check = LeafCheck::forward(Uuid::from_u128(1));
     store.check(&mut check, &mut |_| ControlFlow::Continue(())).unwrap();
     check.tell_erased(told);
     check.finish()
