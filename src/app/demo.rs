@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use super::App;
 use super::reading::ask;
 use super::reload::Origin;
-use super::serve::{runtime, stop_asked};
+use super::serve::{Stop, runtime};
 use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
 use crate::config::{Admin, Checkpoints, Config, Limits, OnFailure, Retention, Upstream};
@@ -41,9 +41,10 @@ pub fn demo(args: &DemoArgs) -> Result<Exit> {
             .await?;
         let played = script::play(app.proxy).await.context("a request of the demonstration failed")?;
         let events = events(app.audit).await.context("the records cannot be read")?;
+        let mut stop = Stop::listen()?;
         show(&app, upstream, &played, &events)?;
         if !args.exit {
-            stop_asked().await?;
+            stop.asked().await;
         }
         app.stop().await?;
         Ok(Exit::Done)

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::App;
 use super::reload::{self, Loaded, Origin, follow, load};
@@ -91,19 +91,20 @@ async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
     let warnings = warnings(&config);
     let app = App::start(config, rules, origin, sockets).await?;
     let following = follow(Arc::clone(&app.reloader)).await?;
+    // Before anybody knows that it listens: who stops it at once gets a stop, too.
+    let mut stop = Stop::listen()?;
     announce(&app, scheme, &warnings)
         .unwrap_or_else(|error| tracing::warn!(%error, "where it listens cannot be printed"));
     app.reloader.tell_manager();
     let watchdog = service::watchdog();
-    stop_asked().await?;
+    stop.asked().await;
     service::stopping();
     following.abort();
     tracing::info!("stopping: finishing what is in flight");
-    tokio::spawn(async {
-        if stop_asked().await.is_ok() {
-            tracing::warn!("stopped at once, as asked a second time");
-            std::process::exit(1);
-        }
+    tokio::spawn(async move {
+        stop.asked().await;
+        tracing::warn!("stopped at once, as asked a second time");
+        std::process::exit(1);
     });
     app.stop().await?;
     // Until here: a stop that hangs is what it is for.
@@ -133,16 +134,27 @@ fn announce(app: &App, scheme: &str, warnings: &[&str]) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Returns at the next SIGTERM or SIGINT.
-///
-/// # Errors
-/// When the signals cannot be listened for.
-pub(super) async fn stop_asked() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask for a stop. None that comes after [`Stop::listen`] is missed, whenever it is waited for.
+pub(super) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From now on a signal is a question, and does not end the process by itself.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened for.
+    pub(super) fn listen() -> std::io::Result<Stop> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Stop { terminate, interrupt })
     }
-    Ok(())
+
+    /// Returns at the next SIGTERM or SIGINT.
+    pub(super) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use self::recorder::Recorder;
-use super::serve::{rules, runtime, stop_asked};
+use super::serve::{Stop, rules, runtime};
 use crate::cli::{Exit, RecordArgs, show};
 use crate::config::{Config, environment};
 use crate::proxy::Proxy;
@@ -68,15 +68,16 @@ async fn run(args: &RecordArgs, config: Config, rules: &RuleSet) -> Result<()> {
     let scheme = if entrance.tls.is_some() { "https" } else { "http" };
     let face = Proxy::new(Arc::new(config), Arc::clone(&recorder) as Arc<_>, Arc::clone(&metrics));
     let workers = Workers::start(clients, count, entrance, &metrics, move || face.worker())?;
+    let mut stop = Stop::listen()?;
     let mut out = std::io::stdout();
     writeln!(out, "proxy listens on {scheme}://{address}, recording to {}", args.out.display())?;
     out.flush()?;
     match args.r#for {
         Some(time) => tokio::select! {
-            stopped = stop_asked() => stopped?,
+            () = stop.asked() => {}
             () = tokio::time::sleep(time) => {}
         },
-        None => stop_asked().await?,
+        None => stop.asked().await,
     }
     let recorded = tokio::task::spawn_blocking(move || {
         workers.stop();
