@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-pub use self::erasures::{ERASED, Erased};
-pub(super) use self::erasures::{tells, told_by};
+pub(super) use self::erasures::tells;
+pub use self::erasures::{ERASED, Erased, ToldErased};
 pub use self::outcome::{Checked, Fault};
 pub(super) use self::purges::{Going, joined, tells_purge};
 pub use self::purges::{Gone, PURGED, Told};
@@ -35,7 +35,7 @@ pub struct Looked {
     /// How many of its values were erased.
     erased: u64,
     /// What it tells to be erased.
-    tells_erased: Vec<Erased>,
+    tells_erased: Option<ToldErased>,
 }
 
 /// A check under way.
@@ -85,7 +85,7 @@ impl Looked {
             is_removed: entry.is_removed(),
             tells: Told::by(&entry.json),
             erased: entry.erased_count(),
-            tells_erased: told_by(&entry.json),
+            tells_erased: ToldErased::by(&entry.json),
         }
     }
 }
@@ -131,9 +131,11 @@ impl LeafCheck {
         self.count += 1;
         let Some(looked) = looked else { return self.fault(Fault::Unreadable(self.count)) };
         if looked.is_right {
-            let of_this = looked.tells.iter().filter(|told| self.log.is_none_or(|log| log == told.log));
-            of_this.for_each(|told| self.purges.tell(&told.gone));
-            self.erasures.tell(&looked.tells_erased);
+            let is_of_this = |log: Uuid| self.log.is_none_or(|own| own == log);
+            let purged = looked.tells.iter().filter(|told| is_of_this(told.log));
+            purged.for_each(|told| self.purges.tell(&told.gone));
+            let erased = looked.tells_erased.iter().filter(|told| is_of_this(told.log));
+            erased.for_each(|told| self.erasures.tell(&told.erased));
         } else {
             self.fault(Fault::Changed(looked.sequence));
         }

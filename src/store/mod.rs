@@ -18,7 +18,7 @@ mod tree;
 mod visible;
 mod words;
 
-pub use check::{Checked, ERASED, Erased, Fault, Gone, LeafCheck, Looked, PURGED, Told};
+pub use check::{Checked, ERASED, Erased, Fault, Gone, LeafCheck, Looked, PURGED, Told, ToldErased};
 pub use embedded::{
     Embedded, Erasable, Erasing, Ground, Hold, Leaving, Pace, Plan, Policy, Prepared, Purge, SledShelf, Terms,
 };

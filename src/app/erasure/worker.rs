@@ -60,7 +60,8 @@ impl Worker {
         let Some(Underway { subject, by }) = underway else { return Ok(None) };
         let erasing = self.erasing(&subject).map_err(anyhow::Error::msg)?;
         self.forget_memories(&erasing.subject)?;
-        let tell = |gone: &[_]| event::told(gone, &erasing.person, &by);
+        let log = self.log.instance();
+        let tell = |gone: &[_]| event::told(log, gone, &erasing.person, &by);
         let erasure = self.log.erase(&erasing, tell, &self.runtime)?;
         if erasure.is_done {
             Underway::forget(&self.data_dir)?;

@@ -26,7 +26,7 @@ use crate::event::own::{self, Own};
 use crate::event::{Event, Outcome};
 use crate::export::{Place, Wholeness};
 use crate::record::{Log, Urgency};
-use crate::store::{Filter, Order, PURGED, Page, Query, Told};
+use crate::store::{Filter, Order, Page, Query, Told, ToldErased};
 use crate::telemetry::Metrics;
 use crate::value::{Map, json};
 
@@ -97,7 +97,7 @@ async fn record(log: &Log, file: &Path, mut origin: Map) -> Result<Imported> {
         }
         ensure!(
             !tells_of(&event, log.instance()),
-            "event {} tells what was removed from this very log, which nothing that comes from elsewhere can",
+            "event {} tells what was removed or erased from this very log, which nothing that comes from elsewhere can",
             event.id
         );
         imported.count += 1;
@@ -117,7 +117,8 @@ async fn record(log: &Log, file: &Path, mut origin: Map) -> Result<Imported> {
 /// True for an event that would excuse what is missing from that log.
 fn tells_of(event: &Event, log: Uuid) -> bool {
     let json = serde_json::to_vec(event).unwrap_or_default();
-    event.action == PURGED && Told::by(&json).is_some_and(|told| told.log == log)
+    let purged = Told::by(&json).map(|told| told.log);
+    purged.or_else(|| ToldErased::by(&json).map(|told| told.log)) == Some(log)
 }
 
 /// The ids of all events that there are.
@@ -212,6 +213,7 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{ERASED, PURGED};
 
     #[test]
     fn a_page_whose_time_was_over_is_not_the_last() {
@@ -250,18 +252,22 @@ mod tests {
     #[test]
     fn what_comes_from_elsewhere_tells_of_no_removal_from_this_log() {
         let (ours, others) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let event = |action: &str, log: Uuid| {
-            let gone = [("first", json!(1)), ("last", json!(9)), ("gone", json!(9))];
+        let event = |rule: &str, action: &str, log: Uuid| {
+            let gone =
+                [("first", json!(1)), ("last", json!(9)), ("gone", json!(9)), ("events", json!([[3, 1]]))];
             let log = ("installation", json!(log.to_string()));
             let details = gone.into_iter().chain([log]).map(|(name, value)| (name.to_owned(), value));
             let (id, time, result) = (Uuid::nil(), Timestamp::UNIX_EPOCH, Outcome::Success);
-            let (rule, title, text) = ("retention", "Events are removed", String::new());
+            let (title, text) = ("It is gone", String::new());
             Event {
                 details: details.collect(),
                 ..own::event(Own { id, time, rule, action, title, text, result })
             }
         };
-        assert!(tells_of(&event(PURGED, ours), ours));
-        assert!(!tells_of(&event(PURGED, others), ours) && !tells_of(&event("MADE", ours), ours));
+        for (rule, action) in [("retention", PURGED), ("erasure", ERASED)] {
+            assert!(tells_of(&event(rule, action, ours), ours), "{action}");
+            assert!(!tells_of(&event(rule, action, others), ours), "{action}");
+            assert!(!tells_of(&event(rule, "MADE", ours), ours), "{action}");
+        }
     }
 }

@@ -7,12 +7,22 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::Fault;
 use crate::event::Event;
 
 /// Values that are gone from one event: its sequence, and how many.
 pub type Erased = (u64, u64);
+
+/// What an event tells of an erasure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldErased {
+    /// The installation whose log it is: an imported event speaks of another one.
+    pub log: Uuid,
+    /// What is gone from which.
+    pub erased: Vec<Erased>,
+}
 
 /// What was told, and what was found.
 #[derive(Debug, Default)]
@@ -52,28 +62,30 @@ impl Erasures {
     }
 }
 
-/// What an event tells, if it is one that tells of an erasure. Rules cannot make such a one: no request is addressed so.
-pub(in crate::store) fn told_by(json: &[u8]) -> Vec<Erased> {
-    #[derive(Deserialize)]
-    struct Form {
-        action: String,
-        request: Request,
-        details: Details,
+impl ToldErased {
+    /// What an event tells, if it is one that tells of an erasure. Rules cannot make such a one: no request is addressed so.
+    pub fn by(json: &[u8]) -> Option<ToldErased> {
+        #[derive(Deserialize)]
+        struct Form {
+            action: String,
+            request: Request,
+            details: Details,
+        }
+        #[derive(Deserialize)]
+        struct Request {
+            method: String,
+            url: String,
+        }
+        #[derive(Deserialize)]
+        struct Details {
+            installation: Uuid,
+            events: Vec<Erased>,
+        }
+        memchr::memmem::find(json, ERASED.as_bytes())?;
+        let Form { action, request, details } = serde_json::from_slice(json).ok()?;
+        let is_one = is_ours(&action, &request.method, &request.url);
+        is_one.then_some(ToldErased { log: details.installation, erased: details.events })
     }
-    #[derive(Deserialize)]
-    struct Request {
-        method: String,
-        url: String,
-    }
-    #[derive(Deserialize)]
-    struct Details {
-        events: Vec<Erased>,
-    }
-    if memchr::memmem::find(json, ERASED.as_bytes()).is_none() {
-        return Vec::new();
-    }
-    let Ok(Form { action, request, details }) = serde_json::from_slice(json) else { return Vec::new() };
-    if is_ours(&action, &request.method, &request.url) { details.events } else { Vec::new() }
 }
 
 /// True for an event that tells of an erasure: nothing removes it, and nothing is erased from it.
@@ -121,16 +133,18 @@ mod tests {
     // THREATS S06
     #[test]
     fn only_our_own_event_tells_an_erasure() {
-        let json = r#"{"action":"VALUES_ERASED","request":{"method":"NONE","url":"earwitness:erasure"},"details":{"events":[[4,2],[7,1]]}}"#;
-        assert_eq!(told_by(json.as_bytes()), [(4, 2), (7, 1)]);
+        let json = r#"{"action":"VALUES_ERASED","request":{"method":"NONE","url":"earwitness:erasure"},"details":{"installation":"00000000-0000-0000-0000-000000000005","events":[[4,2],[7,1]]}}"#;
+        let told = ToldErased { log: Uuid::from_u128(5), erased: vec![(4, 2), (7, 1)] };
+        assert_eq!(ToldErased::by(json.as_bytes()), Some(told));
         for (from, to) in [
             ("NONE", "POST"),
             ("earwitness:", "http://app/"),
             ("VALUES_", "ALL_"),
+            ("installation", "other"),
             ("[7,1]", "[7]"),
             ("[4", "[-4"),
         ] {
-            assert_eq!(told_by(json.replace(from, to).as_bytes()), [], "{to}");
+            assert_eq!(ToldErased::by(json.replace(from, to).as_bytes()), None, "{to}");
         }
     }
 }

@@ -57,7 +57,7 @@ export async function events(parameters, { limit = 100, cursor = null, signal } 
   try {
     const text = await (await get(pathOf(asked), { signal })).text();
     const page = JSON.parse(text);
-    return { events: page.data, next: page.pagination.nextCursor, isCut: Boolean(page.isCut), text };
+    return { events: page.data, next: page.pagination.nextCursor, isCut: Boolean(page.pagination.isCut), text };
   } catch (error) {
     // A listener without histories knows at least which events name the thing.
     if (error.kind === 'missing' && asked.get('order')) {
