@@ -100,6 +100,11 @@ async fn only_get_and_head_are_answered_and_bodies_are_refused() {
         assert_eq!(answer.status, 413);
         assert_eq!(answer.headers["connection"], "close");
     }
+    // On the one route that reads a body, only reading must come without: of others, rights are looked at first, then methods.
+    for (method, expected) in [("GET", 413), ("HEAD", 413), ("TRACE", 403), ("PUT", 403)] {
+        let answer = send(&app, request(method, "/audit/v1/erasure", &[("content-length", "5")])).await;
+        assert_eq!(answer.status, expected, "{method}");
+    }
     assert_eq!(send(&app, request("GET", "/audit/v1", &[("content-length", "0")])).await.status, 200);
 }
 
