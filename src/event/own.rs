@@ -4,6 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
@@ -62,8 +64,8 @@ pub fn event(own: Own<'_>) -> Event {
         request: RequestFacts {
             id: id.to_string(),
             trace_id: None,
-            method: "NONE".to_owned(),
-            url: format!("earwitness:{rule}"),
+            method: METHOD.to_owned(),
+            url: format!("{SCHEME}{rule}"),
             destination: None,
             operation: None,
             part: None,
@@ -105,6 +107,38 @@ pub fn is_own(event: &Event) -> bool {
 pub fn is_of_reading(event: &Event) -> bool {
     event.rule.id.strip_prefix(RULES) == Some(READ)
 }
+
+/// True for our own event of that name, by that built-in rule. Rules cannot make such a one: no request is addressed so.
+pub fn tells(event: &Event, action: &str, rule: &str) -> bool {
+    is_told(&event.action, &event.request.method, &event.request.url, (action, rule))
+}
+
+/// The details of such an event, from its JSON; `None` where it is none.
+pub fn details_of<D: DeserializeOwned>(json: &[u8], action: &str, rule: &str) -> Option<D> {
+    #[derive(Deserialize)]
+    struct Form<D> {
+        action: String,
+        request: Request,
+        details: D,
+    }
+    #[derive(Deserialize)]
+    struct Request {
+        method: String,
+        url: String,
+    }
+    // Nearly every event is another one, which is seen without reading it.
+    memchr::memmem::find(json, action.as_bytes())?;
+    let told: Form<D> = serde_json::from_slice(json).ok()?;
+    let is_one = is_told(&told.action, &told.request.method, &told.request.url, (action, rule));
+    is_one.then_some(told.details)
+}
+
+fn is_told(action: &str, method: &str, url: &str, (name, rule): (&str, &str)) -> bool {
+    action == name && method == METHOD && url.strip_prefix(SCHEME) == Some(rule)
+}
+
+const METHOD: &str = "NONE";
+const SCHEME: &str = "earwitness:";
 
 /// The built-in rule of what was read, or not given to read.
 pub const READ: &str = "read";

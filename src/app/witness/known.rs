@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::past::{self, keys, opened};
 use super::shelf;
+use crate::event::own;
 use crate::notary::Verifier;
 use crate::store::{Hash, unhex};
 
@@ -100,20 +101,8 @@ fn after(checkpoints: &[(u64, Hash)], restores: &[Restored]) -> Vec<(u64, Hash)>
 }
 
 impl Restored {
-    /// What an event tells, if it is one that tells of a restore. Rules cannot make such a one: no request is addressed
-    /// so.
+    /// What an event tells, if it is one that tells of a restore.
     pub(in crate::app) fn told_by(json: &[u8]) -> Option<Restored> {
-        #[derive(Deserialize)]
-        struct Form {
-            action: String,
-            request: Request,
-            details: Details,
-        }
-        #[derive(Deserialize)]
-        struct Request {
-            method: String,
-            url: String,
-        }
         #[derive(Deserialize)]
         struct Details {
             events: u64,
@@ -124,10 +113,9 @@ impl Restored {
             events: u64,
             root: String,
         }
-        let Form { action, request, details } = serde_json::from_slice(json).ok()?;
-        let is_own = request.method == "NONE" && request.url.strip_prefix("earwitness:") == Some(past::RULE);
+        let details: Details = own::details_of(json, past::RESTORED, past::RULE)?;
         let before = |one: Before| Some((one.events, unhex(one.root.as_bytes())?));
-        (action == past::RESTORED && is_own).then(|| Restored {
+        Some(Restored {
             events: details.events,
             before: details.before.into_iter().filter_map(before).collect(),
         })

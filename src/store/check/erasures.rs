@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Fault;
-use crate::event::Event;
+use crate::event::{Event, own};
 
 /// Values that are gone from one event: its sequence, and how many.
 pub type Erased = (u64, u64);
@@ -63,42 +63,26 @@ impl Erasures {
 }
 
 impl ToldErased {
-    /// What an event tells, if it is one that tells of an erasure. Rules cannot make such a one: no request is addressed so.
+    /// What an event tells, if it is one that tells of an erasure.
     pub fn by(json: &[u8]) -> Option<ToldErased> {
-        #[derive(Deserialize)]
-        struct Form {
-            action: String,
-            request: Request,
-            details: Details,
-        }
-        #[derive(Deserialize)]
-        struct Request {
-            method: String,
-            url: String,
-        }
         #[derive(Deserialize)]
         struct Details {
             installation: Uuid,
             events: Vec<Erased>,
         }
-        memchr::memmem::find(json, ERASED.as_bytes())?;
-        let Form { action, request, details } = serde_json::from_slice(json).ok()?;
-        let is_one = is_ours(&action, &request.method, &request.url);
-        is_one.then_some(ToldErased { log: details.installation, erased: details.events })
+        let Details { installation, events } = own::details_of(json, ERASED, RULE)?;
+        Some(ToldErased { log: installation, erased: events })
     }
 }
 
 /// True for an event that tells of an erasure: nothing removes it, and nothing is erased from it.
 pub(in crate::store) fn tells(event: &Event) -> bool {
-    is_ours(&event.action, &event.request.method, &event.request.url)
-}
-
-fn is_ours(action: &str, method: &str, url: &str) -> bool {
-    action == ERASED && method == "NONE" && url == "earwitness:erasure"
+    own::tells(event, ERASED, RULE)
 }
 
 /// What the event is called.
 pub const ERASED: &str = "VALUES_ERASED";
+const RULE: &str = "erasure";
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Fault;
+use crate::event::{Event, own};
 use crate::store::sealed::{Hash, hex, unhex};
 
 /// What is gone from a partition, or from several that follow each other, of which all is gone.
@@ -93,17 +94,6 @@ impl Told {
     /// What an event tells, if it is one that tells of a purge.
     pub fn by(json: &[u8]) -> Option<Told> {
         #[derive(Deserialize)]
-        struct Form {
-            action: String,
-            request: Request,
-            details: Details,
-        }
-        #[derive(Deserialize)]
-        struct Request {
-            method: String,
-            url: String,
-        }
-        #[derive(Deserialize)]
         struct Details {
             installation: Uuid,
             #[serde(flatten)]
@@ -111,11 +101,7 @@ impl Told {
             #[serde(default)]
             earlier: Vec<View>,
         }
-        memchr::memmem::find(json, PURGED.as_bytes())?;
-        let Form { action, request, details } = serde_json::from_slice(json).ok()?;
-        if !tells_purge(&action, &request.method, &request.url) {
-            return None;
-        }
+        let details: Details = own::details_of(json, PURGED, RULE)?;
         let gone = |view: View| {
             let View { first, last, gone, digest } = view;
             let whole = (first <= last && last < u64::MAX).then(|| Gone::whole(first, last))?;
@@ -130,9 +116,9 @@ impl Told {
     }
 }
 
-/// True for an event that tells of a purge. Rules cannot make such a one: no request is addressed so.
-pub(in crate::store) fn tells_purge(action: &str, method: &str, url: &str) -> bool {
-    action == PURGED && method == "NONE" && url == "earwitness:retention"
+/// True for an event that tells of a purge.
+pub(in crate::store) fn tells_purge(event: &Event) -> bool {
+    own::tells(event, PURGED, RULE)
 }
 
 /// The same with less: of a partition what was told last, and what lies side by side as one.
@@ -279,6 +265,7 @@ fn apart(mut places: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
 const PARTITION_EVENTS_MAX: u64 = 1 << 20;
 /// What the event is called.
 pub const PURGED: &str = "EVENTS_PURGED";
+const RULE: &str = "retention";
 
 #[cfg(test)]
 mod tests {

@@ -47,8 +47,7 @@ struct Stands {
 /// then on, 16 hexadecimal digits.
 pub(super) fn taken(entry: &Sealed, event: &Event, subject: &Subject, person: &str) -> Option<Taken> {
     // What tells of purges and erasures excuses what is gone: it names nobody, and must stay as it is.
-    let request = &event.request;
-    if tells_erasure(event) || tells_purge(&event.action, &request.method, &request.url) {
+    if tells_erasure(event) || tells_purge(event) {
         return None;
     }
     let places = places::of(&entry.json);

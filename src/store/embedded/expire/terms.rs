@@ -121,7 +121,7 @@ pub(super) fn is_noise(event: &Event) -> bool {
 
 /// True for an event that tells of a purge, without which what is gone would be missing.
 pub(super) fn tells(event: &Event) -> bool {
-    tells_purge(&event.action, &event.request.method, &event.request.url)
+    tells_purge(event)
 }
 
 /// By what the events of one doer are told from those of others.
