@@ -1,26 +1,17 @@
 //! Values of a person that are erased: what is shown before, that it is told without naming him, that no file has them
 //! any more, and that the log still verifies.
 
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::time::Duration;
 
-use earwitness::config::Limits;
 use earwitness::event::own::{self, Own};
 use earwitness::event::{Actor, Event, Outcome};
-use earwitness::record::{Log, Urgency};
-use earwitness::telemetry::Metrics;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Process, eventually, notes, request, simple_upstream};
-
-const KEY: [u8; 32] = [9; 32];
-const TOKEN: &str = "authorization: Bearer 0123456789abcdef\r\n";
+use super::recorded::{TOKEN, events, recorded};
+use super::{Process, eventually, request, simple_upstream};
 
 fn of(name: &str) -> Event {
     let (id, time, action) = (Uuid::now_v7(), Timestamp::now(), "NOTE_ADDED");
@@ -35,19 +26,7 @@ fn of(name: &str) -> Event {
 
 /// An installation whose log holds six events of Anna and three of Bob.
 fn installation() -> (tempfile::TempDir, String) {
-    let folder = notes();
-    let key = folder.path().join("data.key");
-    std::fs::write(&key, KEY).unwrap();
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let log =
-        Log::open(&folder.path().join("data"), Some(KEY), &Limits::default(), Arc::clone(&Metrics::new()));
-    let log = log.unwrap();
-    let events: Vec<Event> = ["Anna", "Bob", "Anna"].iter().cycle().take(9).map(|name| of(name)).collect();
-    runtime.block_on(log.record(events, Urgency::Now)).unwrap();
-    log.close(Duration::from_secs(20));
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    (folder, format!("admin: {{ listen: \"{free}\", token: 0123456789abcdef }}\n"))
+    recorded(vec![["Anna", "Bob", "Anna"].iter().cycle().take(9).map(|name| of(name)).collect()])
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
@@ -79,14 +58,6 @@ fn verified(folder: &Path, expected: &str) {
     let output = run(folder, &["verify"]);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && told.contains(expected), "{told}");
-}
-
-fn events(process: &Process, filter: &str) -> Vec<Value> {
-    let line = format!("GET /audit/v1/events?limit=200{filter} HTTP/1.1");
-    let (status, body) = request(process.audit, &line, TOKEN, "").unwrap();
-    assert_eq!(status, 200, "{body}");
-    let page: Value = serde_json::from_str(&body).unwrap();
-    page["data"].as_array().unwrap().clone()
 }
 
 // THREATS P01, P09, S07

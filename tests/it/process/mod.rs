@@ -9,6 +9,7 @@ mod finding;
 mod histories;
 mod integrity;
 mod reading;
+mod recorded;
 mod reload;
 mod restart;
 mod retention;

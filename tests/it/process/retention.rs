@@ -1,24 +1,16 @@
 //! Events that leave: what is shown before, what asks first, what is told, and that the disk comes back.
 
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::time::Duration;
 
-use earwitness::config::Limits;
 use earwitness::event::own::{self, Own};
 use earwitness::event::{Event, Outcome};
-use earwitness::record::{Log, Urgency};
-use earwitness::telemetry::Metrics;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::recorded::{TOKEN, events, recorded};
 use super::{Process, eventually, get, notes, request, simple_upstream};
-
-const KEY: [u8; 32] = [9; 32];
 
 fn old(days: i64, category: &str) -> Event {
     let time = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * days)).unwrap();
@@ -34,21 +26,10 @@ fn old(days: i64, category: &str) -> Event {
 /// An installation whose log holds events of the days from 100 to 97 before today: ten of notes each day, and on the
 /// last of them one of access, too.
 fn installation() -> (tempfile::TempDir, String) {
-    let folder = notes();
-    let key = folder.path().join("data.key");
-    std::fs::write(&key, KEY).unwrap();
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let data = folder.path().join("data");
-    let log = Log::open(&data, Some(KEY), &Limits::default(), Arc::clone(&Metrics::new())).unwrap();
-    for days in [100, 99, 98, 97] {
-        let events: Vec<Event> = (0..10).map(|_| old(days, "DATA")).collect();
-        runtime.block_on(log.record(events, Urgency::Now)).unwrap();
-    }
-    runtime.block_on(log.record(vec![old(97, "ACCESS")], Urgency::Now)).unwrap();
-    log.close(Duration::from_secs(20));
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    (folder, format!("admin: {{ listen: \"{free}\", token: 0123456789abcdef }}\n"))
+    let mut batches: Vec<Vec<Event>> =
+        [100, 99, 98, 97].map(|days| (0..10).map(|_| old(days, "DATA")).collect()).into();
+    batches.push(vec![old(97, "ACCESS")]);
+    recorded(batches)
 }
 
 fn retention(folder: &Path, arguments: &[&str]) -> Output {
@@ -60,16 +41,6 @@ fn retention(folder: &Path, arguments: &[&str]) -> Output {
 fn told(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
-}
-
-const TOKEN: &str = "authorization: Bearer 0123456789abcdef\r\n";
-
-fn events(process: &Process, filter: &str) -> Vec<Value> {
-    let line = format!("GET /audit/v1/events?limit=200{filter} HTTP/1.1");
-    let (status, body) = request(process.audit, &line, TOKEN, "").unwrap();
-    assert_eq!(status, 200, "{body}");
-    let page: Value = serde_json::from_str(&body).unwrap();
-    page["data"].as_array().unwrap().clone()
 }
 
 // THREATS S06
