@@ -11,6 +11,7 @@ from programs import LOAD_CORE
 BOOKING = ["-d", "post.json", "-H", "content-type: application/json"]
 REQUESTS = {"GET 1 KiB": ("/1k", []), "POST 600 B": ("/other", BOOKING), "GET 64 KiB": ("/64k", [])}
 AUDITED = ("/api/bookings", BOOKING)
+DURABLE = ("/api/durable-bookings", BOOKING)
 # 64 requests at a time each: on a connection each, or on eight connections with eight streams.
 FRONTS = {
     "HTTP/1.1": ("http", ["--h1", "-c64"]),

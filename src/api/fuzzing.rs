@@ -1,7 +1,7 @@
 //! What the fuzz targets in `fuzz/` call: the parts of this room that read what a client sends back. For nobody
 //! else.
 
-use super::cursor::Cursors;
+use super::log::cursor::Cursors;
 use crate::store::{Filter, Order};
 
 /// A cursor that we did not make is refused.

@@ -10,6 +10,7 @@
 //! | `GET /audit/v1/events/{id}` | one event |
 //! | `GET /audit/v1/events/{id}/proof` | that it is in the log that was signed for |
 //! | `GET /audit/v1/checkpoint`, `consistency`, `key` | the log's size and root, signed; that one is the beginning of another; who signs |
+//! | `GET /audit/v1/keys`, `subtrees` | who has signed; what stands for events that are left out |
 //! | `GET /audit/v1/tail` | events as they are recorded |
 //! | `GET /audit/v1/export` | all events asked for, as a file |
 //! | `GET /v2/event-types/{id}/history`, `GET /v2/bookings/{uid}/history` | the history of one thing, as Cal.com has it |
@@ -32,52 +33,37 @@
 //! | `GET /healthz` | the process answers |
 //! | `GET /readyz` | journal and store work |
 //!
-//! One request's way: `guard` admits it (host, origin, body, token), a handler reads its parameters and asks the
-//! [`Reader`] on a blocking thread, within the limits of time and number, and `problem` is the one form of
-//! every refusal; `answers` has what all of them share. Nothing here forwards to the application or writes to the log of events; a reload is told to those
+//! The rooms: `listener` is what serves and guards all of these, `access` says who may do what, `log` has what readers ask,
+//! `operators` what those ask and order who run it, `viewer` what the page needs, `shapes` the forms of other products and of
+//! files; `answers` has what the answers of all of them share.
+//!
+//! One request's way: `listener::guard` admits it (host, origin, body, token), a handler reads its parameters and asks the
+//! [`Reader`] on a blocking thread, within the limits of time and number, and `answers::problem` is the one form of
+//! every refusal. Nothing here forwards to the application or writes to the log of events; a reload is told to those
 //! who do.
 
 mod access;
 mod answers;
-mod blind;
-mod counts;
-mod cursor;
-mod erasure;
-mod events;
 #[doc(hidden)]
 pub mod fuzzing;
-mod guard;
-mod history;
-mod links;
-mod listen;
-mod openapi;
-mod page;
-mod parameters;
-mod problem;
-mod proofs;
-mod reader;
-mod reload;
-mod retention;
-mod routes;
-mod searches;
+mod listener;
+mod log;
+mod operators;
 mod shapes;
-mod state;
-mod status;
-mod tail;
 #[cfg(test)]
 mod tests;
-mod turn;
+mod viewer;
 
 pub use access::{LINK_COMMAND, Link, NewToken, Token, TokenFault, TokenFile, fresh_token, last_used};
-pub use erasure::{Erase, ErasureAnswer, ErasureWish, Unerased};
-pub use events::sealed;
-pub use listen::serve;
-pub use proofs::{Notary, Standing};
-pub use reader::Reader;
-pub use reload::{Refused, Reload, Reloaded};
-pub use retention::{NotRetained, OtherPlan, Retain, Retained, Retaining};
-pub use routes::Routes;
-pub use state::{Readiness, RulesState, Setup, State, Tell};
+pub use listener::listen::serve;
+pub use listener::routes::Routes;
+pub use listener::state::{Readiness, RulesState, Setup, State, Tell};
+pub use log::events::sealed;
+pub use log::proofs::{Notary, Standing};
+pub use log::reader::Reader;
+pub use operators::erasure::{Erase, ErasureAnswer, ErasureWish, Unerased};
+pub use operators::reload::{Refused, Reload, Reloaded};
+pub use operators::retention::{NotRetained, OtherPlan, Retain, Retained, Retaining};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -85,8 +71,12 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 
 use access::session;
+use answers::problem::Problem;
 use answers::{coding, tags};
-use problem::Problem;
+use listener::{guard, openapi};
+use log::{counts, events, history, proofs, tail};
+use operators::{blind, erasure, reload, retention, status};
+use viewer::{links, page, searches};
 
 /// All routes, guarded.
 pub fn router(state: State) -> Router {
@@ -101,7 +91,9 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/events/{id}", get(events::one).layer(tagged()))
         .route("/audit/v1/events/{id}/proof", get(proofs::proof))
         .route("/audit/v1/key", get(proofs::key).layer(tagged()))
+        .route("/audit/v1/keys", get(proofs::keys))
         .route("/audit/v1/checkpoint", get(proofs::checkpoint))
+        .route("/audit/v1/subtrees", get(proofs::subtrees))
         .route("/audit/v1/consistency", get(proofs::consistency))
         .route("/audit/v1/tail", get(tail::tail))
         .route("/audit/v1/export", get(shapes::export))

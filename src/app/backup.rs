@@ -8,19 +8,23 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::erasure::{Repeated, repeat};
 use super::key;
 use super::reading::{Source, check_log, is_held};
+use super::serve::runtime;
 use super::witness::{RESTORED_FILE, RestoredFrom};
 use crate::cli::{BackupArgs, Exit, RestoreArgs, show};
 use crate::config::{Config, Limits, environment};
-use crate::record::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW, Still};
+use crate::record::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW, Log, Still};
 use crate::store::{Checked, hex};
+use crate::telemetry::Metrics;
 
 /// What a backup says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,6 +92,7 @@ pub fn backup(args: &BackupArgs) -> Result<Exit> {
 /// When it is none, is no longer as it was made, or cannot be copied.
 pub fn restore(args: &RestoreArgs) -> Result<Exit> {
     let (backup, data) = (&args.backup, &args.data_dir);
+    let Some(again) = again(args)? else { return Ok(Exit::Wrong) };
     let note =
         fs::read(backup.join(NOTE)).with_context(|| format!("{} is no whole backup", backup.display()))?;
     let note: Note =
@@ -105,8 +110,12 @@ pub fn restore(args: &RestoreArgs) -> Result<Exit> {
             note.root
         );
     }
+    let erased_again = match &again {
+        Again::Nothing => None,
+        Again::Listed(config, lists) => Some(erase_again(data, config, lists)?),
+    };
     // The next start compares the log with newer checkpoints, and is to know that this was meant.
-    let left = RestoredFrom { events: note.events, root: note.root.clone() };
+    let left = RestoredFrom { events: note.events, root: note.root.clone(), erased_again };
     let mut file = new_file(&data.join(RESTORED_FILE))?;
     file.write_all(serde_json::to_string(&left)?.as_bytes())?;
     file.sync_all()?;
@@ -118,7 +127,69 @@ pub fn restore(args: &RestoreArgs) -> Result<Exit> {
         note.made,
         note.root
     )?;
+    match erased_again {
+        Some(values) => {
+            writeln!(io::stdout(), "{values} values are erased again, as the lists of erasures tell")?
+        }
+        None => writeln!(io::stdout(), "nothing is erased again: what was erased since is there")?,
+    }
     Ok(Exit::Done)
+}
+
+/// What a restore does about what was erased since the backup.
+enum Again {
+    Nothing,
+    /// These lists are followed.
+    Listed(Box<Config>, Vec<PathBuf>),
+}
+
+/// What the arguments say; `None` when the configuration is wrong, which has been shown. A backup that brings back what was
+/// erased must not pass unnoticed (THREATS P02).
+fn again(args: &RestoreArgs) -> Result<Option<Again>> {
+    if args.without_erasures {
+        return Ok(Some(Again::Nothing));
+    }
+    let Some(path) = &args.config else { bail!(NO_LIST) };
+    let config = match Config::load(Some(path), environment()) {
+        Ok(config) => config,
+        Err(problems) => {
+            show(&problems)?;
+            return Ok(None);
+        }
+    };
+    let lists: Vec<PathBuf> = config.erasure.files.iter().chain(&args.erasures).cloned().collect();
+    ensure!(!lists.is_empty(), NO_LIST);
+    // One that was never written lists nothing; one that is elsewhere just now would.
+    if let Some(missing) = lists.iter().find(|list| !list.exists()) {
+        bail!(
+            "the list of erasures {} is not there: bring it, or give --without-erasures",
+            missing.display()
+        );
+    }
+    Ok(Some(Again::Listed(Box::new(config), lists)))
+}
+
+/// Erases again what the lists tell, and checks the log once more.
+fn erase_again(data: &Path, config: &Config, lists: &[PathBuf]) -> Result<u64> {
+    let key = key::load_or_create(&config.key_file)?;
+    let log = Log::open(data, Some(key), &config.limits, Metrics::new())?;
+    let runtime = runtime()?;
+    let repeated = repeat(&log, data, lists, runtime.handle());
+    log.close(CLOSE_MAX);
+    // It holds the directory.
+    drop(log);
+    let Repeated { values, unread } = repeated?;
+    if unread > 0 {
+        writeln!(
+            io::stdout(),
+            "{unread} lines of the lists of erasures cannot be read, and were passed over"
+        )?;
+    }
+    if values > 0 {
+        let checked = open_and_check(data, Some(key))?;
+        ensure!(checked.is_sound(), "the log is not sound after it was erased from again:\n{checked}");
+    }
+    Ok(values)
 }
 
 /// Copies a log, whether it is running or not.
@@ -195,3 +266,6 @@ fn new_file(path: &Path) -> io::Result<File> {
 const FORMAT: u32 = 2;
 const NOTE: &str = "backup.json";
 const JOURNAL: &str = "journal";
+const CLOSE_MAX: Duration = Duration::from_secs(30);
+const NO_LIST: &str = "what was erased since the backup would be there again: give --config, whose `erasure.files` list it, \
+    or with --erasures the file `erasures` of the data directory that was; or --without-erasures";

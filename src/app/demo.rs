@@ -23,7 +23,7 @@ use super::reload::Origin;
 use super::serve::{Stop, runtime};
 use super::service::Sockets;
 use crate::cli::{DemoArgs, Exit, Timeline, visible};
-use crate::config::{Admin, Checkpoints, Config, Limits, OnFailure, Retention, Upstream};
+use crate::config::{Admin, Checkpoints, Config, Erasure, Limits, OnFailure, Retention, Upstream};
 use crate::event::{Event, own};
 use crate::rules::model::RuleSet;
 
@@ -71,8 +71,10 @@ fn config(upstream: SocketAddr, folder: &Path) -> Config {
         workers: 1,
         watch: false,
         trace_context: true,
+        telemetry: None,
         on_failure: OnFailure::Allow,
         retention: Retention::default(),
+        erasure: Erasure::default(),
     }
 }
 

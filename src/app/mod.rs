@@ -11,12 +11,14 @@ mod erasure;
 mod key;
 mod keys;
 mod life;
+mod post;
 mod reading;
 mod recording;
 mod reload;
 mod retention;
 mod serve;
 mod service;
+mod traces;
 mod witness;
 
 pub use access::{link, token};
@@ -50,6 +52,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -61,9 +64,10 @@ use self::life::Life;
 use self::reload::{ByApi, Origin, Parts, Reloader, Running};
 use self::retention::Keeper;
 use self::service::Sockets;
+use self::traces::Traces;
 use self::witness::Witness;
 use crate::api::{self, Erase, Readiness, Reload, Retain, RulesState, Setup};
-use crate::blind::Blind;
+use crate::blind::{self, Blind};
 use crate::config::Config;
 use crate::derive::Engine;
 use crate::proxy::{Auditor, InForce, Proxy};
@@ -95,6 +99,7 @@ struct App {
     life: Life,
     teller: Teller,
     witness: Witness,
+    traces: Option<Traces>,
     workers: Workers,
     listener: JoinHandle<std::io::Result<()>>,
     stop_listener: oneshot::Sender<()>,
@@ -135,11 +140,22 @@ impl App {
         let is_stopping = Arc::new(AtomicBool::new(false));
         let (stop_listener, stopped) = oneshot::channel();
         let teller = Teller::start(log.clone());
+        let memory = memory(&config, &rules);
+        let held_by = Arc::clone(&keeper);
+        let holds = Box::new(move || held_by.holds());
+        let parts = erasure::Parts {
+            log: log.clone(),
+            key,
+            holds,
+            memory: memory.clone(),
+            asked: config.erasure.clone(),
+        };
+        let eraser = Eraser::start(parts, &config.data_dir)?;
         let state = api::State::new(Setup {
             reader: Arc::new(log.clone()),
             blind: blind.clone(),
             metrics: Arc::clone(&metrics),
-            readiness: readiness(&log, &rules_state, &is_stopping, &keeper),
+            readiness: readiness(&log, &blind, &rules_state, &is_stopping, (&keeper, &eraser)),
             admin: config.admin.clone(),
             limits: config.limits.clone(),
             searches: Some(config.data_dir.join("searches.json")),
@@ -151,11 +167,6 @@ impl App {
             // A sender that is gone says the same.
             let _ = stopped.await;
         }));
-        let memory = memory(&config, &rules);
-        let held_by = Arc::clone(&keeper);
-        let holds = Box::new(move || held_by.holds());
-        let parts = erasure::Parts { log: log.clone(), key, holds, memory: memory.clone() };
-        let eraser = Eraser::start(parts, &config.data_dir)?;
         let erase: Arc<dyn Erase> = Arc::new(erasure::ByApi(Arc::clone(&eraser)));
         state.erase_by(Arc::downgrade(&erase));
         let engine = Arc::new(Engine::new(Arc::clone(&rules), Key::new(key), &config.limits));
@@ -165,7 +176,9 @@ impl App {
             None => auditor,
         };
         let (count, limits, config) = (config.workers, config.limits.clone(), Arc::new(config));
+        let (traces, spans) = Traces::begin(&config, log.instance().to_string(), &metrics)?.unzip();
         let face = Proxy::new(Arc::clone(&config), Arc::new(auditor.clone()), Arc::clone(&metrics));
+        let face = face.with_spans(spans);
         let in_force = InForce::new(face);
         let of_workers = in_force.clone();
         let workers = Workers::start(clients, count, entrance, &metrics, move || of_workers.seat())?;
@@ -193,6 +206,7 @@ impl App {
             life,
             teller,
             witness,
+            traces,
             workers,
             listener,
             stop_listener,
@@ -215,6 +229,7 @@ impl App {
             life,
             teller,
             witness,
+            traces,
             workers,
             listener,
             stop_listener,
@@ -231,6 +246,9 @@ impl App {
             eraser.stop();
         })
         .await?;
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
         api.tell_of_all_reads();
         teller.end().await;
         life.end().await;
@@ -271,12 +289,13 @@ fn memory(config: &Config, rules: &RuleSet) -> Option<Snapshots> {
 
 fn readiness(
     log: &Log,
+    blind: &Blind,
     rules: &Arc<RwLock<RulesState>>,
     is_stopping: &Arc<AtomicBool>,
-    keeper: &Arc<Keeper>,
+    (keeper, eraser): (&Arc<Keeper>, &Arc<Eraser>),
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (log, rules, is_stopping) = (log.clone(), Arc::clone(rules), Arc::clone(is_stopping));
-    let keeper = Arc::clone(keeper);
+    let (blind, keeper, eraser) = (blind.clone(), Arc::clone(keeper), Arc::clone(eraser));
     Arc::new(move || {
         let (journal, mut troubles) = match log.state() {
             record::State::Ready => (Ok(()), Vec::new()),
@@ -285,6 +304,8 @@ fn readiness(
         };
         let told = keeper.told();
         troubles.extend(told.troubles());
+        troubles.extend(eraser.troubles());
+        troubles.extend(blind::trouble(&blind.silent(Timestamp::now())));
         Readiness {
             rules: rules.read().clone(),
             is_stopping: is_stopping.load(Ordering::Relaxed),

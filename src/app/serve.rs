@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::App;
@@ -37,6 +38,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     }
     let sockets = Sockets::inherited()?;
     telemetry::init(format, &args.log)?;
+    leave_no_core();
     runtime()?.block_on(run(loaded, Origin::Files(args.config.clone()), sockets))?;
     Ok(Exit::Done)
 }
@@ -112,6 +114,15 @@ async fn run(loaded: Loaded, origin: Origin, sockets: Sockets) -> Result<()> {
         watchdog.abort();
     }
     Ok(())
+}
+
+/// A crash must not write keys, tokens and bodies to the disk (THREATS O07). The limit is one byte and not none: it is too
+/// small for a file, and the only one at which Linux hands nothing to a program that collects cores either.
+fn leave_no_core() {
+    let least = Rlimit { current: Some(1), maximum: Some(1) };
+    if let Err(error) = setrlimit(Resource::Core, least) {
+        tracing::warn!(%error, "a crash may leave a core file, with all that is in memory");
+    }
 }
 
 /// What who starts it should know.

@@ -1,29 +1,27 @@
-//! The file that keeps blind spots across restarts: JSON, replaced as a whole. Nothing depends on it; it may be
-//! removed while the program does not run, which forgets all samples.
+//! The files that keep blind spots and the habits of rules across restarts: JSON, replaced as a whole. Nothing depends
+//! on them; they may be removed while the program does not run, which forgets all samples and habits.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::table::Table;
-
-/// What the file holds; an empty table when there is none, or none that can be used.
-pub(super) fn read(path: &Path) -> Table {
+/// What the file holds, as `parsed` reads it; the default when there is none, or none that can be used.
+pub(super) fn read<T: Default>(path: &Path, parsed: fn(&str) -> Option<T>) -> T {
     let text = match fs::metadata(path) {
         Ok(facts) if facts.len() > FILE_BYTES_MAX => Err(io::Error::other("it is larger than 32 MiB")),
         Ok(_) => fs::read_to_string(path),
         Err(error) => Err(error),
     };
-    let table = text.and_then(|text| Table::read(&text).ok_or_else(|| io::Error::other("it is damaged")));
-    match table {
-        Ok(table) => table,
-        Err(error) if error.kind() == ErrorKind::NotFound => Table::default(),
+    let read = text.and_then(|text| parsed(&text).ok_or_else(|| io::Error::other("it is damaged")));
+    match read {
+        Ok(read) => read,
+        Err(error) if error.kind() == ErrorKind::NotFound => T::default(),
         Err(error) => {
             let aside = path.with_extension("damaged");
-            tracing::warn!(%error, path = %path.display(), "blind spots begin anew: their file is set aside");
+            tracing::warn!(%error, path = %path.display(), "blind spots or the habits of rules begin anew: their file is set aside");
             let _ = fs::rename(path, aside);
-            Table::default()
+            T::default()
         }
     }
 }

@@ -44,7 +44,7 @@ fn requests_are_grouped_by_method_and_template() {
     );
 }
 
-// THREATS E12
+// THREATS E12, E75
 #[test]
 fn a_flood_of_invented_paths_that_do_not_exist_teaches_nothing() {
     let mut table = Table::default();
@@ -159,4 +159,148 @@ proptest! {
             prop_assert_eq!(told(&read), told(&table));
         }
     }
+}
+
+const OFFICE: &str = "version: 1
+rules:
+  - { id: cancelled, match: 'POST /api/bookings/{id}/cancel', action: CANCELLED }
+  - { id: changed, match: 'PUT /api/bookings/{id}', action: CHANGED }
+  - { id: tried, match: 'POST /api/trials', action: TRIED, mode: shadow }
+";
+
+/// An office at work: from 8 to 18, a booking is changed every ten minutes, and every half an hour one is cancelled.
+struct Office {
+    blind: Blind,
+    now: Timestamp,
+}
+
+impl Office {
+    fn new() -> Office {
+        let blind = Blind::default();
+        blind.watch(&RuleSet::from_texts("office", &[("office.yaml", OFFICE)]).unwrap().rules);
+        Office { blind, now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(8) }
+    }
+
+    /// A day from 8 to 8; `cancel` is called for each cancellation.
+    fn day(&mut self, mut cancel: impl FnMut(&Blind, Timestamp)) {
+        for ten_minutes in 0..60 {
+            self.blind.recorded(["office/changed"].into_iter(), self.now);
+            if ten_minutes % 3 == 0 {
+                cancel(&self.blind, self.now);
+            }
+            self.now += SignedDuration::from_mins(10);
+        }
+        self.now += SignedDuration::from_hours(14);
+    }
+
+    fn silent(&self) -> Vec<String> {
+        self.blind.silent(self.now).into_iter().map(|silent| silent.rule).collect()
+    }
+}
+
+fn cancelled(blind: &Blind, at: Timestamp) {
+    blind.recorded(["office/cancelled", "office/cancelled"].into_iter(), at);
+}
+
+/// A request at that address, which no rule knows.
+fn unknown(blind: &Blind, method: &str, target: &str, status: u16, at: Timestamp) {
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    blind.saw(&Seen { method, target, status, answered: Answered::Unmatched, client, at, sample: None });
+}
+
+// THREATS E73
+#[test]
+fn a_rule_whose_route_was_renamed_is_told_beside_the_blind_spot_that_came_in_its_place() {
+    let mut office = Office::new();
+    let before = office.now;
+    for _ in 0..10 {
+        office.day(cancelled);
+        assert_eq!(office.silent(), [""; 0], "a night is no silence");
+    }
+    // What was there before, and what nobody finds, are no likes; nor is what has nothing in common.
+    unknown(&office.blind, "POST", "/api/bookings/7/confirm", 201, before);
+    unknown(&office.blind, "POST", "/api/bookings/7/cancellations", 404, office.now);
+    unknown(&office.blind, "POST", "/sessions", 201, office.now);
+    unknown(&office.blind, "PATCH", "/api/rooms/7", 200, office.now);
+    let last = office.blind.inner.pulses.lock().silent(office.now, Vec::new).len();
+    assert_eq!(last, 0);
+    office.day(|blind, at| unknown(blind, "POST", "/api/v3/bookings/7/cancel", 201, at));
+    let silent = office.blind.silent(office.now);
+    assert_eq!(silent.len(), 1, "{silent:?}");
+    assert_eq!((silent[0].rule.as_str(), silent[0].requests_since), ("office/cancelled", 85));
+    let like: Vec<_> = silent[0].like.iter().map(|like| format!("{} {}", like.method, like.path)).collect();
+    assert_eq!(like, ["POST /api/v3/bookings/{id}/cancel", "PATCH /api/rooms/{id}"]);
+    let told = trouble(&silent).unwrap();
+    assert!(told.starts_with("the rule office/cancelled has not fired since 1970-01-10T17:30:00Z"), "{told}");
+    cancelled(&office.blind, office.now);
+    assert_eq!((office.silent(), trouble(&[])), (Vec::new(), None));
+}
+
+// THREATS E73
+#[test]
+fn a_rule_is_not_called_silent_by_a_pause_a_rush_or_strangers() {
+    let mut office = Office::new();
+    (0..10).for_each(|_| office.day(cancelled));
+    // A fortnight's holiday: nobody works.
+    office.now += SignedDuration::from_hours(14 * 24);
+    assert_eq!(office.silent(), [""; 0]);
+    // Strangers try what is not there.
+    (0..10_000).for_each(|_| unknown(&office.blind, "POST", "/wp-login.php", 404, office.now));
+    assert_eq!(office.silent(), [""; 0]);
+    // The first hour afterwards is a rush of something else.
+    cancelled(&office.blind, office.now);
+    for second in 0..3_000 {
+        let at = office.now + SignedDuration::from_secs(second);
+        office.blind.recorded(["office/changed"].into_iter(), at);
+    }
+    office.now += SignedDuration::from_mins(50);
+    assert_eq!(office.silent(), [""; 0]);
+}
+
+// THREATS E73
+#[test]
+fn only_rules_in_force_with_a_habit_can_go_silent_and_habits_outlive_a_restart() {
+    let rules = RuleSet::from_texts("office", &[("office.yaml", OFFICE)]).unwrap().rules;
+    let mut office = Office::new();
+    // Twenty at once are one firing, and one in shadow mode never makes an event.
+    cancelled(&office.blind, office.now);
+    office.blind.recorded(["office/tried", "elsewhere/x"].into_iter(), office.now);
+    (0..5).for_each(|_| office.day(|_, _| ()));
+    assert_eq!(office.silent(), [""; 0]);
+    (0..10).for_each(|_| office.day(cancelled));
+    (0..10).for_each(|_| office.day(|_, _| ()));
+    assert_eq!(office.silent(), ["office/cancelled"]);
+    let text = office.blind.inner.pulses.lock().take_changed(office.now).unwrap();
+    // Whoever fell silent last stands first.
+    let mut both = Office { blind: Blind { inner: Arc::clone(&office.blind.inner) }, now: office.now };
+    for _ in 0..700 {
+        unknown(&both.blind, "POST", "/elsewhere", 200, both.now);
+    }
+    both.now += SignedDuration::from_hours(30 * 24);
+    assert_eq!(both.silent(), ["office/changed", "office/cancelled"]);
+    let mut read = Pulses::read(&text).unwrap();
+    let names = |pulses: &Pulses| pulses.silent(office.now, Vec::new).len();
+    assert_eq!(names(&read), 0, "no rules are in force");
+    read.watch(&rules);
+    assert_eq!(names(&read), 1);
+    let much_later = office.now + SignedDuration::from_hours(91 * 24);
+    read.deed();
+    assert!(
+        !read.take_changed(much_later).unwrap().contains("office/cancelled"),
+        "that is no habit any more"
+    );
+    for damage in ["", "{}", "{\"deeds\":-1,\"pulses\":{}}", "{\"deeds\":1,\"pulses\":{},\"more\":1}"] {
+        assert!(Pulses::read(damage).is_none(), "{damage}");
+    }
+}
+
+// THREATS E73: the clock is no friend.
+#[test]
+fn a_clock_that_was_set_back_begins_a_habit_anew() {
+    let mut office = Office::new();
+    (0..10).for_each(|_| office.day(cancelled));
+    cancelled(&office.blind, office.now + SignedDuration::from_hours(9_000));
+    (0..10).for_each(|_| office.day(cancelled));
+    (0..10).for_each(|_| office.day(|_, _| ()));
+    assert_eq!(office.silent(), ["office/cancelled"]);
 }

@@ -20,6 +20,7 @@ pub mod superjson;
 mod xml;
 
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 
 use crate::event::{Note, NoteCode};
 use crate::exchange::{Capture, CaptureState};
@@ -133,7 +134,10 @@ fn decoded(
         CaptureState::Empty => return bodiless(),
         CaptureState::Complete if capture.bytes.is_empty() => return bodiless(),
         CaptureState::Cut | CaptureState::Broken => {
-            return truncated(format, &format!("{} bytes of {}", capture.bytes.len(), capture.seen_bytes));
+            return truncated(
+                format,
+                &format!("{} bytes of {}", capture.bytes.len(), passed(capture, headers)),
+            );
         }
         CaptureState::Skipped => return truncated(format, "no copy was made"),
         CaptureState::Complete => {}
@@ -231,6 +235,17 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
     doubts.extend(parsed.quiet);
     let (value, operation) = (parsed.value, parsed.operation);
     Document { value, format: format.as_str(), operation, state: BodyState::Complete, doubts, notes }
+}
+
+/// How much of a body went by; and how much was announced, where that is not as much (THREATS E36).
+fn passed(capture: &Capture, headers: &HeaderMap) -> String {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match announced {
+        Some(announced) if announced != capture.seen_bytes => {
+            format!("{} that passed, {announced} announced", capture.seen_bytes)
+        }
+        Some(_) | None => capture.seen_bytes.to_string(),
+    }
 }
 
 fn json_document(text: &str) -> Parsed {

@@ -29,7 +29,7 @@ pub struct BlindspotsArgs {
 /// one of its requests can be known.
 pub fn blind_spots(answer: &Value) -> String {
     let rows = answer["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut text = String::new();
+    let mut text = silent_rules(answer);
     for (index, row) in rows.iter().enumerate() {
         let word = |name: &str| visible(row[name].as_str().unwrap_or_default()).into_owned();
         let number = |name: &str| row[name].as_u64().unwrap_or_default();
@@ -63,6 +63,24 @@ pub fn blind_spots(answer: &Value) -> String {
         answer["unlearned"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64());
     let unlearned: u64 = unlearned.fold(0, u64::saturating_add);
     text.push_str(&format!("{} blind spots; {unlearned} requests that fit none of them\n", rows.len()));
+    text
+}
+
+/// The rules that have gone silent, a few lines each; nothing when there are none.
+fn silent_rules(answer: &Value) -> String {
+    let mut text = String::new();
+    for silent in answer["silent"].as_array().into_iter().flatten() {
+        let word = |value: &Value| visible(value.as_str().unwrap_or_default()).into_owned();
+        text.push_str(&format!(
+            "SILENT  {}\n      last fired {}; {} requests since that were recorded or are below\n",
+            word(&silent["rule"]),
+            word(&silent["lastFired"]),
+            silent["requestsSince"].as_u64().unwrap_or_default(),
+        ));
+        for like in silent["like"].as_array().into_iter().flatten() {
+            text.push_str(&format!("      now perhaps {} {}\n", word(&like["method"]), word(&like["path"])));
+        }
+    }
     text
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::config::Grant;
+use crate::config::{Grant, Shows, origin};
 
 use super::token::{Lifetime, TokensAt, lifetime, name};
 
@@ -33,12 +33,18 @@ pub struct LinkCreateArgs {
     /// Where.
     #[command(flatten)]
     pub at: TokensAt,
-    /// What it shows.
+    /// Of what it shows the events.
     #[command(flatten)]
-    pub shows: Shown,
+    pub about: Shown,
     /// How long it is good: `1h` to `90d`.
     #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = link_lifetime)]
     pub lasts: Duration,
+    /// How much of each event: whole records, or sentences without addresses and values.
+    #[arg(long, value_name = "WHAT")]
+    pub shows: Option<Shows>,
+    /// A site that may have it in a frame, one of `admin.embed`; may be repeated. Such a link shows sentences.
+    #[arg(long, value_name = "ORIGIN", value_parser = site)]
+    pub site: Vec<String>,
     /// For whom or what it is: it stands in the log.
     #[arg(long, value_parser = name)]
     pub name: Option<String>,
@@ -64,6 +70,10 @@ fn actor(text: &str) -> Result<Grant, String> {
     Grant::parse(&format!("actor:{text}")).ok_or_else(|| "an id has 1 to 500 characters".to_owned())
 }
 
+fn site(text: &str) -> Result<String, String> {
+    origin(text).ok_or_else(|| "write the origin of a site: https://office.example.org".to_owned())
+}
+
 fn link_lifetime(text: &str) -> Result<Duration, String> {
     let time = lifetime(text).ok().and_then(|Lifetime(time)| time);
     let time = time.filter(|time| *time <= Duration::from_secs(90 * 86_400));
@@ -81,6 +91,8 @@ mod tests {
             assert!(link_lifetime(wrong).is_err(), "{wrong}");
         }
         assert_eq!(target("booking/7").map(|grant| grant.to_string()), Ok("target:booking/7".to_owned()));
+        assert_eq!(site("https://Office.example.org/").as_deref(), Ok("https://office.example.org"));
+        assert!(site("office.example.org").is_err());
         assert!(target("booking").is_err() && actor("").is_err() && actor("u4").is_ok());
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use form_urlencoded::Serializer;
 
-use crate::export::{Dialect, Format, Telltale};
+use crate::export::{Dialect, Format, Proof, Telltale};
 
 /// Where the log is.
 #[derive(Debug, Args)]
@@ -121,6 +121,9 @@ pub struct ExportArgs {
     /// Whether the file says what was asked for, and how many events it holds.
     #[arg(long, value_enum, default_value_t = Telltale::Yes)]
     pub facts: Telltale,
+    /// Whether an NDJSON file shows that its events are in the log that was signed for; left out: where it has all of them.
+    #[arg(long, value_enum)]
+    pub proof: Option<Proof>,
     /// Go on where an export broke off, with the cursor that it named.
     #[arg(long)]
     pub cursor: Option<String>,
@@ -201,12 +204,23 @@ pub struct BackupArgs {
 
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data")]
+#[command(after_help = "Examples:
+  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data --config earwitness.yaml
+  earwitness restore /mnt/backup/2026-01-31 /var/lib/earwitness/data --without-erasures")]
 pub struct RestoreArgs {
     /// What `earwitness backup` made.
     pub backup: PathBuf,
     /// The data directory to be; it must be empty or not there yet.
     pub data_dir: PathBuf,
+    /// The configuration: its `erasure.files` list what was erased since, and its `key_file` seals that it is erased again.
+    #[arg(long, short, env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// A further list of what was erased: the file `erasures` of the data directory that was.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub erasures: Vec<PathBuf>,
+    /// Erase nothing again: what was erased since the backup is there again.
+    #[arg(long, conflicts_with = "erasures")]
+    pub without_erasures: bool,
 }
 
 /// Arguments of `doctor`.

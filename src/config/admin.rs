@@ -133,7 +133,7 @@ fn origins(key: &str, settings: &Settings, problems: &mut Problems) -> Vec<Strin
 
 /// An origin as browsers send it (RFC 6454 section 6.2): in small letters, without a port that its scheme implies, and never all
 /// of them.
-fn origin(text: &str) -> Option<String> {
+pub fn origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let implied = match scheme.as_str() {

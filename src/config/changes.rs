@@ -37,8 +37,10 @@ impl Config {
             workers,
             watch,
             trace_context,
+            telemetry,
             on_failure,
             retention,
+            erasure,
         } = &wanted;
         let at_start = [
             ("listen", *listen == self.listen),
@@ -53,7 +55,9 @@ impl Config {
             ("key_file", *key_file == self.key_file),
             ("signing_key_file", *signing_key_file == self.signing_key_file),
             ("checkpoints", *checkpoints == self.checkpoints),
+            ("erasure", *erasure == self.erasure),
             ("proxy_protocol", *proxy_protocol == self.proxy_protocol),
+            ("telemetry", *telemetry == self.telemetry),
             ("workers", *workers == self.workers),
         ];
         let are_credentials_same = credentials.len() == self.credentials.len()
@@ -87,7 +91,9 @@ impl Config {
             key_file: self.key_file.clone(),
             signing_key_file: self.signing_key_file.clone(),
             checkpoints: self.checkpoints.clone(),
+            erasure: self.erasure.clone(),
             proxy_protocol: self.proxy_protocol,
+            telemetry: self.telemetry.clone(),
             workers: self.workers,
             limits,
             ..wanted

@@ -10,8 +10,8 @@ use crate::yaml::{Problems, Yaml};
 use super::bounds::{BOUNDS, Range, Unit};
 use super::settings::{Setting, Settings};
 use super::{
-    Admin, Config, Limits, OnFailure, Upstream, admin, checkpoints, credentials, methods, packs, retention,
-    tls, upstream,
+    Admin, Config, Limits, OnFailure, Upstream, admin, checkpoints, credentials, erasure, methods, packs,
+    retention, telemetry, tls, upstream,
 };
 
 /// The configuration; `None` when something that it needs is missing or wrong. That every problem is in
@@ -35,8 +35,10 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
     let watch = settings.get("watch", problems).is_none_or(|setting| setting.flag(problems));
     let tracing = settings.get("trace_context", problems);
     let trace_context = tracing.is_none_or(|setting| setting.flag(problems));
+    let telemetry = telemetry::telemetry(settings, problems);
     let on_failure = on_failure(settings, problems);
     let retention = retention::retention(settings, problems);
+    let erasure = erasure::erasure(settings, &data_dir, problems);
     let (listen, upstream) = (listen?, upstream?);
     refuse_collisions(settings, listen, &upstream, &admin, problems);
     let (key_file, signing_key_file) = (key_file?, signing_key_file?);
@@ -58,8 +60,10 @@ pub(super) fn config(settings: &Settings, problems: &mut Problems) -> Option<Con
         workers,
         watch,
         trace_context,
+        telemetry,
         on_failure,
         retention,
+        erasure,
     })
 }
 

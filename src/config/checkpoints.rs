@@ -43,19 +43,8 @@ pub(super) fn signing_key_file(
 
 /// Where checkpoints are kept.
 pub(super) fn checkpoints(settings: &Settings, data_dir: &Path, problems: &mut Problems) -> Checkpoints {
-    let mut checkpoints = Checkpoints::default();
-    let cure = "name files outside the data directory, on another machine's disk if you can";
-    if let Some(setting) = settings.get("checkpoints.files", problems) {
-        for item in setting.items(&[','], problems, cure) {
-            let path = setting.path(&item.text);
-            if resolved(&path).starts_with(resolved(data_dir)) {
-                setting.wrong_at(item.span, problems, "names a file inside `data_dir`", cure);
-            } else if path.is_dir() {
-                setting.wrong_at(item.span, problems, "names a folder", cure);
-            }
-            checkpoints.files.push(path);
-        }
-    }
+    let files = files_outside(settings, "checkpoints.files", data_dir, problems);
+    let mut checkpoints = Checkpoints { files, ..Checkpoints::default() };
     let cure = "write addresses such as `https://audit.example.org/checkpoints`";
     if let Some(setting) = settings.get("checkpoints.webhooks", problems) {
         for item in setting.items(&[',', ' '], problems, cure) {
@@ -68,4 +57,26 @@ pub(super) fn checkpoints(settings: &Settings, data_dir: &Path, problems: &mut P
         }
     }
     checkpoints
+}
+
+/// Files that are to outlive the data directory.
+pub(super) fn files_outside(
+    settings: &Settings,
+    key: &str,
+    data_dir: &Path,
+    problems: &mut Problems,
+) -> Vec<PathBuf> {
+    let cure = "name files outside the data directory, on another machine's disk if you can";
+    let Some(setting) = settings.get(key, problems) else { return Vec::new() };
+    let mut files = Vec::new();
+    for item in setting.items(&[','], problems, cure) {
+        let path = setting.path(&item.text);
+        if resolved(&path).starts_with(resolved(data_dir)) {
+            setting.wrong_at(item.span, problems, "names a file inside `data_dir`", cure);
+        } else if path.is_dir() {
+            setting.wrong_at(item.span, problems, "names a folder", cure);
+        }
+        files.push(path);
+    }
+    files
 }

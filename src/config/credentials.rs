@@ -202,7 +202,7 @@ fn secret(
     Some(Secret::new(text))
 }
 
-fn read(path: &std::path::Path) -> std::io::Result<String> {
+pub(super) fn read(path: &std::path::Path) -> std::io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(SECRET_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
@@ -229,6 +229,6 @@ pub(super) fn hidden_values(section: &Node) -> Vec<&Node> {
 const EXAMPLE: &str = "write `name: { paths: [/v2], file: audit.token }`, or `env: VARIABLE`";
 const KEYS: [&str; 4] = ["paths", "header", "file", "env"];
 /// Headers that say how a message is framed or where it goes.
-const FRAMING: [&str; 8] =
+pub(super) const FRAMING: [&str; 8] =
     ["host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect"];
 const SECRET_BYTES_MAX: u64 = 8 << 10;

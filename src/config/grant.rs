@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 /// One thing that somebody may do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grant {
@@ -58,6 +61,24 @@ impl fmt::Display for Grant {
             Grant::Target { r#type, id } => write!(formatter, "target:{type}/{id}"),
             Grant::Actor(id) => write!(formatter, "actor:{id}"),
         }
+    }
+}
+
+/// How much of the events that he sees somebody is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Shows {
+    /// All that is recorded.
+    #[default]
+    Records,
+    /// What happened, by whom, to what and how it ended: no address, no user agent, no values, nothing of the request.
+    Sentences,
+}
+
+impl Shows {
+    /// True for what is not worth writing down.
+    pub fn is_records(&self) -> bool {
+        *self == Shows::Records
     }
 }
 

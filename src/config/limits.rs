@@ -87,6 +87,10 @@ pub struct Limits {
     pub admin_connections_max: usize,
     /// Requests that one token may send to the audit listener in a second, over time; ten times as many at once.
     pub admin_requests_max: u32,
+    /// How old what a provider has said of a person's roles may be, in a session.
+    pub roles_ms: u64,
+    /// Spans that wait to be sent.
+    pub spans_max: usize,
 }
 
 impl Default for Limits {
@@ -133,6 +137,8 @@ impl Default for Limits {
             queries_max: 4,
             admin_connections_max: 256,
             admin_requests_max: 100,
+            roles_ms: 300_000,
+            spans_max: 4_096,
         }
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod checkpoints;
 mod credentials;
 mod env;
+mod erasure;
 mod file;
 mod grant;
 mod limits;
@@ -17,19 +18,23 @@ mod packs;
 mod retention;
 mod secret;
 mod settings;
+mod telemetry;
 mod tls;
 mod upstream;
 
+pub use admin::origin;
 pub use changes::Changes;
 pub use checkpoints::Checkpoints;
 pub use credentials::Credential;
 pub use env::environment;
-pub use grant::{GRANTS, Grant};
+pub use erasure::{Approval, Erasure};
+pub use grant::{GRANTS, Grant, Shows};
 pub use limits::Limits;
 pub use oidc::{ClaimGrant, Oidc, SignIn};
 pub use packs::PackPlace;
 pub use retention::{Hold, Keep, Policy, Retention, Selection};
 pub use secret::Secret;
+pub use telemetry::Telemetry;
 pub use tls::{ClientCertificates, Tls, TlsFault, TlsFaults, TlsVersion};
 pub use upstream::{HostPort, Transport, Upstream, UpstreamTls};
 
@@ -76,10 +81,14 @@ pub struct Config {
     pub watch: bool,
     /// Whether a request without a trace gets one.
     pub trace_context: bool,
+    /// Where spans of requests go; `None` when none are made.
+    pub telemetry: Option<Telemetry>,
     /// What becomes of a request that cannot be recorded, where its rule does not say.
     pub on_failure: OnFailure,
     /// What may leave the log.
     pub retention: Retention,
+    /// What an erasure of a person's values needs.
+    pub erasure: Erasure,
 }
 
 /// What becomes of a request that cannot be recorded before it is forwarded.

@@ -15,6 +15,8 @@ pub struct PackPlace {
     pub path: PathBuf,
     /// A path prefix in front of the application, which the rules leave out; empty for none.
     pub base: String,
+    /// What the pack must be (its version, SHA-256 in hex), where the operator has said so (THREATS O01).
+    pub version: Option<String>,
 }
 
 /// The packs of a configuration.
@@ -41,7 +43,7 @@ fn places(setting: &Setting<'_>, problems: &mut Problems) -> Vec<PackPlace> {
             let place = |item: super::settings::Item| {
                 let path = setting.path(&item.text);
                 exists(&path, item.span, setting, problems);
-                PackPlace { path, base: String::new() }
+                PackPlace { path, base: String::new(), version: None }
             };
             return items.into_iter().map(place).collect();
         }
@@ -49,10 +51,10 @@ fn places(setting: &Setting<'_>, problems: &mut Problems) -> Vec<PackPlace> {
     nodes.iter().filter_map(|node| place(node, setting, problems)).collect()
 }
 
-/// `rules/x`, or `{ pack: rules/x, base: /app }`.
+/// `rules/x`, or `{ pack: rules/x, base: /app, version: 9c1f… }`.
 fn place(node: &Node, setting: &Setting<'_>, problems: &mut Problems) -> Option<PackPlace> {
     for (key, _) in node.as_map().unwrap_or_default() {
-        if !matches!(key.text.as_str(), "pack" | "base") {
+        if !matches!(key.text.as_str(), "pack" | "base" | "version") {
             let message = format!("unknown key `{}` under `rules`", key.text);
             problems.error("E02", setting.source, key.span, message).cure(CURE);
         }
@@ -72,7 +74,19 @@ fn place(node: &Node, setting: &Setting<'_>, problems: &mut Problems) -> Option<
             String::new()
         }),
     };
-    Some(PackPlace { path, base })
+    let version = node.member("version").and_then(|version| {
+        let text = version.as_text().filter(|text| text.len() == 64 && text.bytes().all(is_hex));
+        if text.is_none() {
+            let cure = "write the 64 digits that `earwitness serve --check` shows, in quotes";
+            setting.wrong_at(version.span, problems, "holds a `version` that is none", cure);
+        }
+        text.map(str::to_owned)
+    });
+    Some(PackPlace { path, base, version })
+}
+
+fn is_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 fn exists(path: &std::path::Path, span: crate::yaml::Span, setting: &Setting<'_>, problems: &mut Problems) {

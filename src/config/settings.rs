@@ -10,7 +10,7 @@ use crate::yaml::{Node, Problems, Source, Span, Yaml};
 
 use super::bounds::BOUNDS;
 use super::env::{Environment, variable};
-use super::{oidc, retention, tls};
+use super::{erasure, oidc, retention, tls};
 
 /// All that the operator wrote.
 pub(super) struct Settings {
@@ -192,11 +192,13 @@ pub(super) const TOP: [&str; 14] = [
     "on_failure",
 ];
 /// Keys that hold other keys, but for `limits` and `credentials`, which know their own.
-pub(super) const SECTIONS: [(&str, &[&str]); 6] = [
+pub(super) const SECTIONS: [(&str, &[&str]); 8] = [
     ("admin", &["listen", "token", "tokens_file", "hosts", "origins", "address", "embed"]),
     ("checkpoints", &["files", "webhooks"]),
+    ("erasure", &erasure::KEYS),
     ("oidc", &oidc::KEYS),
     ("retention", &retention::KEYS),
+    ("telemetry", &["otlp", "sample_ratio", "headers_file"]),
     ("tls", &tls::KEYS),
     ("upstream_tls", &["ca", "server_name", "certificate", "key", "insecure"]),
 ];

@@ -1,6 +1,7 @@
 //! Configurations as operators write them, well and badly.
 
 mod credentials;
+mod telemetry;
 mod tls;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ fn problem(text: &str, env: &[(&str, &str)]) -> (usize, String) {
 }
 
 fn place(path: PathBuf, base: &str) -> PackPlace {
-    PackPlace { path, base: base.to_owned() }
+    PackPlace { path, base: base.to_owned(), version: None }
 }
 
 #[test]
@@ -376,4 +377,22 @@ fn methods_are_names_in_capitals_and_none_that_is_never_served() {
         let (line, text) = problem(&base(&format!("methods: {value}")), &[]);
         assert!(line == 4 && text.contains(told), "{value}: {text}");
     }
+}
+
+// THREATS S07, P02
+#[test]
+fn what_an_erasure_needs_is_said_or_refused_with_a_cure() {
+    let config = load(&base("erasure: { approval: required, files: [/mnt/a, /mnt/b] }\n"), &[]).unwrap();
+    assert_eq!(config.erasure.approval, Approval::Required);
+    assert_eq!(config.erasure.files, [PathBuf::from("/mnt/a"), PathBuf::from("/mnt/b")]);
+    assert_eq!(load(BASE, &[]).unwrap().erasure, Erasure::default());
+    let config = load(BASE, &[("EARWITNESS_ERASURE_APPROVAL", "required")]).unwrap();
+    assert_eq!(config.erasure.approval, Approval::Required);
+    let check = |text: &str, expected: &str| {
+        let (line, told) = problem(&base(text), &[]);
+        assert!(line == 4 && told.contains(expected), "{told}");
+    };
+    check("erasure: { approval: yes please }\n", "write `required`");
+    check("erasure: { approvals: required }\n", "approval");
+    check("erasure: { files: earwitness-data/list }\n", "inside `data_dir`");
 }

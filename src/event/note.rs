@@ -58,6 +58,8 @@ pub enum NoteCode {
     ResponseCut,
     /// No answer came.
     ResponseMissing,
+    /// The client asked for an answer that shows less than was done.
+    AnswerWithheld,
     /// The recorder ended before the answer: nobody can say whether it was done.
     Recovered,
     /// Several people could have been the actor.

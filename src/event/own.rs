@@ -2,8 +2,10 @@
 //! reads the log sees when and how it was kept. Pure: ids and times are handed in.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -127,7 +129,8 @@ pub fn details_of<D: DeserializeOwned>(json: &[u8], action: &str, rule: &str) ->
         url: String,
     }
     // Nearly every event is another one, which is seen without reading it.
-    memchr::memmem::find(json, action.as_bytes())?;
+    static OWN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(SCHEME));
+    OWN.find(json)?;
     let told: Form<D> = serde_json::from_slice(json).ok()?;
     let is_one = is_told(&told.action, &told.request.method, &told.request.url, (action, rule));
     is_one.then_some(told.details)

@@ -5,7 +5,7 @@
 
 mod trace;
 
-pub use trace::{TRACEPARENT, trace_id};
+pub use trace::{TRACEPARENT, TraceParent, trace_id, trace_parent};
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;

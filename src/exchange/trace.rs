@@ -9,32 +9,51 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The header.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The trace id of these headers: where there is one `traceparent`, and it is what it should be (section 3.2).
-pub fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(&TRACEPARENT).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    trace_id_of(value)
+/// What a sound `traceparent` says (section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent<'a> {
+    /// The trace, 32 digits of hexadecimal.
+    pub trace_id: &'a str,
+    /// The span that the request comes from, 16 digits.
+    pub span_id: &'a str,
+    /// Whether whoever sent it says that the trace is collected.
+    pub is_sampled: bool,
 }
 
-fn trace_id_of(value: &HeaderValue) -> Option<&str> {
+/// The trace of these headers: where there is one `traceparent`, and it is what it should be.
+pub fn trace_parent(headers: &HeaderMap) -> Option<TraceParent<'_>> {
+    let mut values = headers.get_all(&TRACEPARENT).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    trace_parent_of(value)
+}
+
+/// Its id.
+pub fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    trace_parent(headers).map(|parent| parent.trace_id)
+}
+
+fn trace_parent_of(value: &HeaderValue) -> Option<TraceParent<'_>> {
     let text = value.to_str().ok()?;
     let (known, rest) = text.split_at_checked(LENGTH)?;
     let mut parts = known.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let (parent, flags) = (parts.next()?, parts.next()?);
-    let is_whole = version.len() == 2 && trace.len() == 32 && parent.len() == 16 && flags.len() == 2;
+    let (version, trace_id) = (parts.next()?, parts.next()?);
+    let (span_id, flags) = (parts.next()?, parts.next()?);
+    let is_whole = version.len() == 2 && trace_id.len() == 32 && span_id.len() == 16 && flags.len() == 2;
     let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_something = |part: &str| part.bytes().any(|byte| byte != b'0');
     let is_good = is_whole
-        && [version, trace, parent, flags].into_iter().all(is_hex)
-        && is_something(trace)
-        && is_something(parent)
+        && [version, trace_id, span_id, flags].into_iter().all(is_hex)
+        && is_something(trace_id)
+        && is_something(span_id)
         && version != "ff"
         // Later versions may add to the end.
         && (rest.is_empty() || (version != "00" && rest.starts_with('-')));
-    is_good.then_some(trace)
+    let is_sampled = u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & SAMPLED != 0);
+    is_good.then_some(TraceParent { trace_id, span_id, is_sampled })
 }
 
+/// The flag of a trace that is collected (section 3.2.2.5).
+const SAMPLED: u8 = 1;
 /// Of version 00.
 const LENGTH: usize = 55;
 
@@ -71,5 +90,16 @@ mod tests {
         check(&[&format!("00-{id}0-0f067aa0ba902b7-01")], None);
         check(&["", "x"], None);
         check(&[""], None);
+    }
+
+    #[test]
+    fn whether_a_trace_is_collected_is_one_flag_among_others() {
+        for (flags, expected) in [("00", false), ("01", true), ("02", false), ("03", true), ("ff", true)] {
+            let mut headers = HeaderMap::new();
+            let value = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+            headers.append(TRACEPARENT, HeaderValue::from_str(&value).unwrap());
+            let parent = trace_parent(&headers).unwrap();
+            assert_eq!((parent.span_id, parent.is_sampled), ("00f067aa0ba902b7", expected), "{flags}");
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn push(text: &str, out: &mut Vec<u8>) -> Result<(), serde_json::Erro
         r#type: format!("{TYPE}{}", attribute(&event.action)),
         subject: target.and_then(|target| of_target(target.id.as_deref()?)),
         time: event.time.to_string(),
-        sequence: place.map(|place| format!("{:020}", place.sequence)),
+        sequence: place.and_then(|place| place.sequence).map(|sequence| format!("{sequence:020}")),
         datacontenttype: "application/json",
         data: serde_json::from_str(text)?,
     };

@@ -1,10 +1,12 @@
 //! Columns: paths into an event, and their values without reading the rest of it.
 //!
-//! A million events are a gigabyte of JSON; only what was asked for becomes more than a place in it.
+//! A million events are a gigabyte of JSON; only what was asked for becomes more than a place in it, and all of it is
+//! gone through once.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Columns that were asked for, each once.
@@ -60,7 +62,8 @@ impl Columns {
     /// When it is no JSON.
     pub(super) fn of<'e>(&self, event: &'e str) -> Result<Values<'e>, serde_json::Error> {
         let mut values = vec![None; self.names.len()];
-        pick(event, &self.root, &mut values)?;
+        let mut reading = serde_json::Deserializer::from_str(event);
+        reading.deserialize_map(Picking { node: &self.root, values: &mut values })?;
         Ok(values)
     }
 
@@ -99,13 +102,25 @@ impl Node {
 }
 
 /// Puts what `node` leads to into its places. As deep as the paths are, and no deeper.
-fn pick<'e>(text: &'e str, node: &Node, values: &mut Values<'e>) -> Result<(), serde_json::Error> {
-    serde_json::Deserializer::from_str(text).deserialize_map(Picking { node, values })
-}
-
 struct Picking<'n, 'v, 'e> {
     node: &'n Node,
     values: &'v mut Values<'e>,
+}
+
+impl<'e> DeserializeSeed<'e> for Picking<'_, '_, 'e> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'e>>(self, value: D) -> Result<(), D::Error> {
+        let Some(column) = self.node.column else { return value.deserialize_any(self) };
+        let value = <&'e RawValue>::deserialize(value)?;
+        self.values[column] = Some(value);
+        // A column of its own, and others within it.
+        if !self.node.members.is_empty() && value.get().starts_with('{') {
+            let mut reading = serde_json::Deserializer::from_str(value.get());
+            reading.deserialize_map(self).map_err(serde::de::Error::custom)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'e> Visitor<'e> for Picking<'_, '_, 'e> {
@@ -115,19 +130,44 @@ impl<'e> Visitor<'e> for Picking<'_, '_, 'e> {
         out.write_str("an object")
     }
 
+    // Nothing is in what is no object.
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'e>>(self, mut elements: A) -> Result<(), A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
     fn visit_map<M: MapAccess<'e>>(self, mut members: M) -> Result<(), M::Error> {
         while let Some(found) = members.next_key_seed(Member(self.node))? {
             let Some(node) = found else {
                 members.next_value::<IgnoredAny>()?;
                 continue;
             };
-            let value: &'e RawValue = members.next_value()?;
-            if let Some(column) = node.column {
-                self.values[column] = Some(value);
-            }
-            if !node.members.is_empty() && value.get().starts_with('{') {
-                pick(value.get(), node, self.values).map_err(serde::de::Error::custom)?;
-            }
+            members.next_value_seed(Picking { node, values: &mut *self.values })?;
         }
         Ok(())
     }

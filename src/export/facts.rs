@@ -23,6 +23,8 @@ pub struct Facts {
     pub is_continued: bool,
     /// The newest event that the reader could see when it began.
     pub log: Option<Place>,
+    /// By what it can be checked.
+    pub signed: Option<Signed>,
     /// Events so far.
     pub count: u64,
     /// The first of them.
@@ -31,13 +33,42 @@ pub struct Facts {
     pub oldest: Option<Place>,
 }
 
+/// What shows whose log an export is of, as it was signed for. Nothing that is newer stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The checkpoint of the log when the export began.
+    pub checkpoint: String,
+    /// The keys that have signed for the log, each signed for by the one before.
+    pub keys: String,
+}
+
+/// What stands in an export for events that are not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Between {
+    /// The first of them.
+    pub first: u64,
+    /// The last of them.
+    pub last: u64,
+    /// The roots of the largest full subtrees that they make up, the leftmost first, in hexadecimal.
+    pub hashes: Vec<String>,
+}
+
+/// Which events of a log have not been exported yet, nor left out: the newest come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cover {
+    /// The newest of them; 0 for none.
+    next: u64,
+}
+
 /// Where an event stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// Its place in the log.
-    pub sequence: u64,
-    /// Its leaf in the tree, in hexadecimal.
-    pub leaf: String,
+    /// Its place in the log, for those who are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Its leaf in the tree, in hexadecimal, for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<String>,
     /// Its id.
     pub id: String,
     /// Its time.
@@ -51,9 +82,15 @@ pub(super) enum Telling {
     Start {
         /// True where it holds what some filter let through, or goes on after an earlier one.
         is_part: bool,
+        /// True where its reader sees a part of the log, and is told no places in it.
+        is_scoped: bool,
         /// Where the log stood.
         log: Option<Place>,
+        /// By what it can be checked.
+        signed: Option<Signed>,
     },
+    /// What stands for events that are left out.
+    Between(Between),
     /// Its end.
     End {
         /// How many events stand before it.
@@ -66,7 +103,9 @@ pub(super) enum Telling {
 pub struct Wholeness {
     has_start: bool,
     is_part: bool,
+    is_scoped: bool,
     log: Option<Place>,
+    signed: Option<Signed>,
     has_end: bool,
     count: u64,
     faults: Vec<String>,
@@ -85,7 +124,11 @@ enum Line {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         continued: bool,
         log: Option<Place>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Signed>,
     },
+    #[serde(rename = "between")]
+    Between(Between),
     #[serde(rename = "export-end")]
     End { count: u64, newest: Option<Place>, oldest: Option<Place> },
 }
@@ -99,7 +142,12 @@ impl Facts {
         is_continued: bool,
         log: Option<Place>,
     ) -> Facts {
-        Facts { made, filter, scope, is_continued, log, count: 0, newest: None, oldest: None }
+        Facts { made, filter, scope, is_continued, log, signed: None, count: 0, newest: None, oldest: None }
+    }
+
+    /// The same with what it can be checked by.
+    pub fn signed_by(self, signed: Option<Signed>) -> Facts {
+        Facts { signed, ..self }
     }
 
     /// The line before the first event.
@@ -109,7 +157,8 @@ impl Facts {
             filter.entry(name.clone()).or_default().push(value.clone());
         }
         let (made, scope, log) = (self.made, self.scope.clone(), self.log.clone());
-        text(&Line::Start { version: 1, made, filter, scope, continued: self.is_continued, log })
+        let (continued, signed) = (self.is_continued, self.signed.clone());
+        text(&Line::Start { version: 1, made, filter, scope, continued, log, signed })
     }
 
     /// The line behind the last event.
@@ -155,26 +204,69 @@ impl Place {
     }
 
     fn words(&self) -> String {
-        format!("event {} of {}, id {}, leaf {}", self.sequence, self.time, self.id, self.leaf)
+        match (self.sequence, &self.leaf) {
+            (Some(sequence), Some(leaf)) => {
+                format!("event {sequence} of {}, id {}, leaf {leaf}", self.time, self.id)
+            }
+            (Some(_), None) | (None, _) => format!("the event of {}, id {}", self.time, self.id),
+        }
     }
 }
 
+impl Between {
+    /// As a line.
+    pub(super) fn line(&self) -> String {
+        text(&Line::Between(self.clone()))
+    }
+}
+
+impl Cover {
+    /// Of a log of so many events, of which nothing was exported yet.
+    pub fn of(size: u64) -> Cover {
+        Cover { next: size }
+    }
+
+    /// Goes on to an event; the first and last of those that are left out before it.
+    pub fn pass(&mut self, sequence: u64) -> Option<(u64, u64)> {
+        let last = std::mem::replace(&mut self.next, sequence.saturating_sub(1));
+        (sequence < last).then_some((sequence + 1, last))
+    }
+
+    /// The first and last of those that are left out behind the last event.
+    pub fn rest(self) -> Option<(u64, u64)> {
+        (self.next > 0).then_some((1, self.next))
+    }
+}
+
+/// What a line of an export is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is to be an event.
+    Event,
+    /// It stands for events that are left out.
+    Between(Between),
+    /// It says something about the export.
+    Telling,
+}
+
 impl Wholeness {
-    /// Takes a line; true when it is to be an event.
-    pub fn take(&mut self, line: &[u8]) -> bool {
+    /// Takes a line.
+    pub fn take(&mut self, line: &[u8]) -> Taken {
         if self.has_end {
             self.fault("something stands behind the end of the export");
         }
         match told(line) {
             None => {
                 self.count += 1;
-                return true;
+                return Taken::Event;
             }
-            Some(Telling::Start { is_part, log }) => {
+            Some(Telling::Between(between)) => return Taken::Between(between),
+            Some(Telling::Start { is_part, is_scoped, log, signed }) => {
                 if self.has_start || self.count > 0 {
                     self.fault("another export begins within this one");
                 }
-                (self.has_start, self.is_part, self.log) = (true, is_part, log);
+                (self.has_start, self.is_part, self.is_scoped) = (true, is_part, is_scoped);
+                (self.log, self.signed) = (log, signed);
             }
             Some(Telling::End { count }) => {
                 if count != self.count {
@@ -184,12 +276,22 @@ impl Wholeness {
                 self.has_end = true;
             }
         }
-        false
+        Taken::Telling
+    }
+
+    /// By what it can be checked, if it says so.
+    pub fn signed(&self) -> Option<&Signed> {
+        self.signed.as_ref()
     }
 
     /// True where it is meant to hold a part of the log: what is missing between its events says nothing then.
     pub fn is_part(&self) -> bool {
         self.is_part
+    }
+
+    /// True where it was made for somebody who sees a part of the log: its events have no places that could be checked.
+    pub fn is_scoped(&self) -> bool {
+        self.is_scoped
     }
 
     /// Where the log stood, if it says so.
@@ -219,9 +321,11 @@ pub(super) fn told(line: &[u8]) -> Option<Telling> {
         return None;
     }
     Some(match serde_json::from_slice(line).ok()? {
-        Line::Start { filter, scope, continued, log, .. } => {
+        Line::Between(between) => Telling::Between(between),
+        Line::Start { filter, scope, continued, log, signed, .. } => {
             let is_scoped = scope.is_some_and(|scope| scope != EVERYTHING);
-            Telling::Start { is_part: continued || is_scoped || !filter.is_empty(), log }
+            let is_part = continued || is_scoped || !filter.is_empty();
+            Telling::Start { is_part, is_scoped, log, signed }
         }
         Line::End { count, .. } => Telling::End { count },
     })

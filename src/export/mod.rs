@@ -11,11 +11,12 @@ mod columns;
 mod facts;
 mod ocsf;
 mod sheet;
+mod table;
 #[cfg(test)]
 mod tests;
 mod workbook;
 
-pub use facts::{EVERYTHING, Facts, Place, Wholeness};
+pub use facts::{Between, Cover, EVERYTHING, Facts, Place, Signed, Taken, Wholeness};
 #[cfg(test)]
 use facts::{Telling, told};
 
@@ -25,6 +26,7 @@ use clap::ValueEnum;
 
 use columns::Columns;
 use sheet::Sheet;
+use table::Table;
 use workbook::Workbook;
 
 /// The form of an export.
@@ -38,6 +40,8 @@ pub enum Format {
     Csv,
     /// A workbook, whose cells are text.
     Xlsx,
+    /// A table in columns, for programs that count.
+    Parquet,
     /// CloudEvents 1.0 in JSON, one a line.
     #[value(name = "cloudevents")]
     CloudEvents,
@@ -65,6 +69,24 @@ pub enum Telltale {
     Yes,
     /// Events and nothing else, for programs that take only these.
     No,
+}
+
+/// Whether an export shows that its events are in the log that was signed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Proof {
+    /// A checkpoint stands at its beginning, and the hashes of what is left out between its events.
+    Yes,
+    /// Nothing of that.
+    No,
+}
+
+/// How much of a log an export is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All of it.
+    Whole,
+    /// Some of it.
+    Part,
 }
 
 /// What an export is to look like.
@@ -98,6 +120,9 @@ pub enum ExportError {
     /// The workbook cannot be made.
     #[error("the workbook cannot be written: {0}")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// The table cannot be made.
+    #[error("the table cannot be written: {0}")]
+    Table(#[from] parquet::errors::ParquetError),
 }
 
 /// Writes events.
@@ -114,6 +139,7 @@ enum Writing {
     Array { columns: Option<Columns>, is_first: bool },
     Sheet(Sheet),
     Workbook(Box<Workbook>),
+    Table(Box<Table>),
     CloudEvents,
     Ocsf,
 }
@@ -131,7 +157,7 @@ impl Shape {
     ) -> Result<Shape, Vec<Odd>> {
         let mut odd = Vec::new();
         let has_columns = match format {
-            Format::Ndjson | Format::Json | Format::Csv | Format::Xlsx => true,
+            Format::Ndjson | Format::Json | Format::Csv | Format::Xlsx | Format::Parquet => true,
             Format::CloudEvents | Format::Ocsf => false,
         };
         let columns = match columns {
@@ -152,6 +178,25 @@ impl Shape {
         }
     }
 
+    /// Whether an export of this shape shows where its events stand in the log. A whole one does where it can, for that
+    /// costs nothing; one of a few events reads much of what is beside them.
+    ///
+    /// # Errors
+    /// When it is asked for, and the shape has no place for it.
+    pub fn proof(&self, asked: Option<Proof>, reach: Reach) -> Result<Proof, Odd> {
+        let can_prove =
+            self.format == Format::Ndjson && self.columns.is_none() && self.telltale == Telltale::Yes;
+        match (asked, reach) {
+            (Some(Proof::Yes), _) if !can_prove => {
+                let detail = "only ndjson with all columns and with its facts proves anything".to_owned();
+                Err(Odd { wish: "proof", detail })
+            }
+            (Some(asked), _) => Ok(asked),
+            (None, Reach::Whole) if can_prove => Ok(Proof::Yes),
+            (None, Reach::Whole | Reach::Part) => Ok(Proof::No),
+        }
+    }
+
     /// The format.
     pub fn format(&self) -> Format {
         self.format
@@ -166,6 +211,7 @@ impl Format {
             Format::Json => "application/json",
             Format::Csv => "text/csv; charset=utf-8",
             Format::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Format::Parquet => "application/vnd.apache.parquet",
             Format::CloudEvents => "application/cloudevents+x-ndjson",
         }
     }
@@ -177,6 +223,7 @@ impl Format {
             Format::Json => "json",
             Format::Csv => "csv",
             Format::Xlsx => "xlsx",
+            Format::Parquet => "parquet",
             Format::CloudEvents => "cloudevents.ndjson",
             Format::Ocsf => "ocsf.ndjson",
         }
@@ -209,6 +256,7 @@ impl Encoder {
             }
             Format::Csv => Writing::Sheet(Sheet::new(columns.unwrap_or_default(), dialect, out)),
             Format::Xlsx => Writing::Workbook(Box::new(Workbook::new(columns.unwrap_or_default())?)),
+            Format::Parquet => Writing::Table(Box::new(Table::new(columns.unwrap_or_default())?)),
             Format::CloudEvents => Writing::CloudEvents,
             Format::Ocsf => Writing::Ocsf,
         };
@@ -235,6 +283,7 @@ impl Encoder {
             }
             Writing::Sheet(sheet) => sheet.put(event, out)?,
             Writing::Workbook(workbook) => workbook.put(event)?,
+            Writing::Table(table) => table.put(event, out)?,
             Writing::CloudEvents => cloud_events::push(event, out)?,
             Writing::Ocsf => ocsf::push(event, out)?,
         }
@@ -245,6 +294,19 @@ impl Encoder {
         self.last.clear();
         self.last.push_str(event);
         Ok(())
+    }
+
+    /// Appends what stands for events that are left out, where the form has a place for it.
+    pub fn put_between(&mut self, between: &Between, out: &mut Vec<u8>) {
+        match &self.writing {
+            Writing::Lines(_) => push_line(out, &between.line()),
+            Writing::Array { .. }
+            | Writing::Sheet(_)
+            | Writing::Workbook(_)
+            | Writing::Table(_)
+            | Writing::CloudEvents
+            | Writing::Ocsf => {}
+        }
     }
 
     /// Events so far.
@@ -281,6 +343,7 @@ impl Encoder {
                 }
             }
             Writing::Workbook(workbook) => workbook.finish(facts.as_ref(), &mut out)?,
+            Writing::Table(table) => table.finish(facts.as_ref(), out)?,
             Writing::CloudEvents => {
                 if let Some(facts) = facts {
                     writeln!(out, "{}", cloud_events::end(&facts))?;

@@ -14,7 +14,7 @@ use crate::event::{Actor, Event, Outcome};
 /// When it is no event.
 pub(super) fn push(text: &str, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let event: Event = serde_json::from_str(text)?;
-    let sequence = serde_json::from_str(text).ok().map(|place: super::Place| place.sequence);
+    let sequence = serde_json::from_str(text).ok().and_then(|place: super::Place| place.sequence);
     let mut mapped = mapped(&event, sequence);
     let whole: Value = serde_json::from_str(text)?;
     put(&mut mapped, "unmapped", Some(json!({ "earwitness": whole })));

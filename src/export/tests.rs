@@ -74,7 +74,7 @@ fn a_file_says_what_was_asked_for_and_how_it_ends() {
     let lines: Vec<&[u8]> = filtered.split(|byte| *byte == b'\n').collect();
     assert_eq!(lines.len(), 5);
     let log = Place::of(&event(9, "")).ok();
-    assert_eq!(told(lines[0]), Some(Telling::Start { is_part: true, log }));
+    assert_eq!(told(lines[0]), Some(Telling::Start { is_part: true, is_scoped: false, log, signed: None }));
     assert_eq!((told(lines[1]), told(lines[2])), (None, None));
     assert_eq!(told(lines[3]), Some(Telling::End { count: 2 }));
     let whole: Value = serde_json::from_str(&text(Format::Json, &[], Telltale::Yes, &events)).unwrap();
@@ -91,12 +91,37 @@ fn a_file_says_what_was_asked_for_and_how_it_ends() {
 
 // THREATS X03
 #[test]
+fn a_table_says_in_its_end_what_was_asked_for_and_how_it_ends() {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    let check = |telltale, expected: usize| {
+        let file = exported(shape(Format::Parquet, &[], telltale), facts(&[]), &[event(5, "a")]);
+        let half = bytes::Bytes::copy_from_slice(&file[..file.len() / 2]);
+        assert!(SerializedFileReader::new(half).is_err(), "one that was cut opens nowhere");
+        let read = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
+        let metadata = read.metadata().file_metadata();
+        let told = metadata.key_value_metadata().cloned().unwrap_or_default();
+        let told = told.iter().filter_map(|pair| told_by(pair.value.as_deref()?));
+        assert_eq!((told.count(), metadata.num_rows()), (expected, 1));
+    };
+    let log = Place::of(&event(9, "")).ok();
+    let expected = Telling::Start { is_part: false, is_scoped: false, log, signed: None };
+    assert_eq!(told_by(&facts(&[]).start()), Some(expected));
+    check(Telltale::Yes, 2);
+    check(Telltale::No, 0);
+}
+
+fn told_by(line: &str) -> Option<Telling> {
+    told(line.as_bytes())
+}
+
+// THREATS X03
+#[test]
 fn a_file_that_lacks_what_it_says_is_not_whole() {
     let lines = text(Format::Ndjson, &[], Telltale::Yes, &[event(5, "a"), event(2, "b")]);
     let lines: Vec<&str> = lines.lines().collect();
     let check = |lines: &[&str], expected: &[&str]| {
         let mut wholeness = Wholeness::default();
-        let events = lines.iter().filter(|line| wholeness.take(line.as_bytes())).count();
+        let events = lines.iter().filter(|line| wholeness.take(line.as_bytes()) == Taken::Event).count();
         assert_eq!(events, lines.iter().filter(|line| !line.starts_with("{\"earwitness")).count());
         assert_eq!(wholeness.finish(), expected);
     };
@@ -109,6 +134,68 @@ fn a_file_that_lacks_what_it_says_is_not_whole() {
         &[&lines[..2], &lines[..]].concat(),
         &["another export begins within this one", "the export says that it has 2 events, and has 3"],
     );
+}
+
+// THREATS S01
+#[test]
+fn what_is_left_out_has_a_line_and_a_checkpoint_stands_before_it() {
+    let signed = Signed { checkpoint: "log\n9\n".to_owned(), keys: "key\n".to_owned() };
+    let between = |first, last| Between { first, last, hashes: vec!["00".repeat(32)] };
+    let mut out = Vec::new();
+    let facts = facts(&[("action", "X")]).signed_by(Some(signed.clone()));
+    let mut encoder = Encoder::new(shape(Format::Ndjson, &[], Telltale::Yes), facts, &mut out).unwrap();
+    let mut cover = Cover::of(9);
+    for sequence in [9, 5, 4, 2] {
+        let left_out = cover.pass(sequence);
+        let expected = [(5, Some((6, 8))), (2, Some((3, 3)))];
+        let expected = expected.iter().find(|(at, _)| *at == sequence).and_then(|(_, left_out)| *left_out);
+        assert_eq!(left_out, expected, "{sequence}");
+        left_out.iter().for_each(|(first, last)| encoder.put_between(&between(*first, *last), &mut out));
+        encoder.put(&event(sequence, "a"), &mut out).unwrap();
+    }
+    assert_eq!((cover.rest(), Cover::of(0).rest()), (Some((1, 1)), None));
+    encoder.put_between(&between(1, 1), &mut out);
+    encoder.finish(&mut out).unwrap();
+    let mut wholeness = Wholeness::default();
+    let taken: Vec<Taken> = out
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| wholeness.take(line))
+        .collect();
+    let (event, left) = (Taken::Event, |first, last| Taken::Between(between(first, last)));
+    let expected = [
+        Taken::Telling,
+        event.clone(),
+        left(6, 8),
+        event.clone(),
+        event.clone(),
+        left(3, 3),
+        event,
+        left(1, 1),
+        Taken::Telling,
+    ];
+    assert_eq!(taken, expected);
+    assert_eq!((wholeness.signed().cloned(), wholeness.finish()), (Some(signed), vec![]));
+}
+
+#[test]
+fn what_can_be_proven_is_and_what_cannot_is_told() {
+    let check = |shape: Shape, asked, reach, expected: Option<Proof>| {
+        assert_eq!(shape.proof(asked, reach).ok(), expected, "{shape:?} {asked:?} {reach:?}");
+    };
+    let plain = || shape(Format::Ndjson, &[], Telltale::Yes);
+    check(plain(), None, Reach::Whole, Some(Proof::Yes));
+    check(plain(), None, Reach::Part, Some(Proof::No));
+    check(plain(), Some(Proof::Yes), Reach::Part, Some(Proof::Yes));
+    check(plain(), Some(Proof::No), Reach::Whole, Some(Proof::No));
+    for shape in [
+        shape(Format::Json, &[], Telltale::Yes),
+        shape(Format::Ndjson, &["id"], Telltale::Yes),
+        shape(Format::Ndjson, &[], Telltale::No),
+    ] {
+        check(shape.clone(), None, Reach::Whole, Some(Proof::No));
+        check(shape, Some(Proof::Yes), Reach::Whole, None);
+    }
 }
 
 #[test]
@@ -133,6 +220,7 @@ fn wishes_that_a_format_cannot_meet_are_told_together() {
     check(Format::Csv, &[""], None, &["columns"]);
     check(Format::Ndjson, &vec!["a"; 201], None, &["columns"]);
     check(Format::Xlsx, &[&"a.".repeat(100)], None, &["columns"]);
+    check(Format::Parquet, &["a."], Some(Dialect::Comma), &["columns", "dialect"]);
 }
 
 #[test]

@@ -61,6 +61,7 @@ mod format;
 mod gather;
 mod intents;
 mod open;
+mod salts;
 mod writer;
 
 pub use open::{OpenIntent, Opened, Settings, instance_in, open};
@@ -246,4 +247,4 @@ impl JournalError {
 const TROUBLE_KEPT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,10 +1,12 @@
 //! The journal as its users see it, on a real disk.
 
 mod damage;
+pub(crate) mod driven;
 mod intents;
 mod power;
+pub(crate) mod random;
 mod rig;
-mod sim;
+pub(crate) mod sim;
 mod space;
 
 use std::fs;

@@ -27,8 +27,9 @@ use super::format::header::{self, HEADER_BYTES, Header, Reach};
 use super::format::seal::{Seal, Stamp};
 use super::gather::{self, Pace};
 use super::intents::{self, Intents};
+use super::salts::Salts;
 use super::{JournalError, Payload, Urgency};
-use crate::store::{Head, Salt, Sealed};
+use crate::store::{Head, Sealed};
 
 /// Payloads that wait, and who wants to know.
 pub(super) struct Append {
@@ -64,6 +65,7 @@ pub(super) struct Writer {
     /// Written no more, but needed until there is a successor.
     pub left: Vec<Finished>,
     pub reserve: Reserve,
+    pub salts: Salts,
 }
 
 /// The segment that is written.
@@ -141,7 +143,8 @@ impl Writer {
         let mut answers = Vec::with_capacity(batch.len());
         for Append { payloads, urgency, done } in batch {
             let refused = self.reserve.is_given_up() && !space::is_due(&payloads, urgency);
-            let taken = if refused { Err(self.reserve.error()) } else { draft.take(payloads) };
+            let taken =
+                if refused { Err(self.reserve.error()) } else { draft.take(payloads, &mut self.salts) };
             match taken {
                 Ok(sealed) => answers.push((sealed, done)),
                 Err(error) => answer(done, Err(error)),
@@ -325,7 +328,7 @@ fn answer(done: Done, result: Result<Vec<Sealed>, JournalError>) {
 
 impl Draft<'_> {
     /// Adds an append's payloads, all or none.
-    fn take(&mut self, payloads: Vec<Payload>) -> Result<Vec<Sealed>, JournalError> {
+    fn take(&mut self, payloads: Vec<Payload>, salts: &mut Salts) -> Result<Vec<Sealed>, JournalError> {
         if payloads.iter().any(|payload| payload.len() > PAYLOAD_BYTES_MAX) {
             return Err(JournalError::TooLong);
         }
@@ -334,7 +337,8 @@ impl Draft<'_> {
             return Err(JournalError::TooManyOpen);
         }
         self.intents_bytes += opened;
-        let mut salts = salts(&payloads)?.into_iter();
+        let events = payloads.iter().filter(|payload| matches!(payload, Payload::Event(_))).count();
+        let mut salts = salts.take(events)?;
         let mut sealed = Vec::with_capacity(payloads.len());
         for payload in payloads {
             let entry = match payload {
@@ -355,16 +359,6 @@ impl Draft<'_> {
             }
         }
         Ok(sealed)
-    }
-}
-
-/// A salt for each event among these, with one call to the system.
-fn salts(payloads: &[Payload]) -> Result<Vec<Salt>, JournalError> {
-    let count = payloads.iter().filter(|payload| matches!(payload, Payload::Event(_))).count();
-    let mut salts = vec![Salt::default(); count];
-    match getrandom::fill(salts.as_flattened_mut()) {
-        Ok(()) => Ok(salts),
-        Err(error) => Err(JournalError::NoSalt(error.to_string())),
     }
 }
 

@@ -35,6 +35,11 @@ pub trait Audit: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The path of the rule's line that a request has met, for its span.
+    fn route(&self, _candidate: &Candidate) -> Option<String> {
+        None
+    }
+
     /// What has to happen around the forwarding, from the head alone.
     fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan;
 
@@ -126,12 +131,14 @@ impl Auditor {
     /// The same by other rules, remembering there; what logins have taught and what was counted stays.
     #[must_use]
     pub fn renewed(&self, engine: Arc<Engine>, memory: Option<Snapshots>) -> Auditor {
+        self.blind.watch(engine.rules());
         Auditor { engine, memory, ..self.clone() }
     }
 
     /// The same, counting there what nothing recorded.
     #[must_use]
     pub fn with_blind(self, blind: Blind) -> Auditor {
+        blind.watch(self.engine.rules());
         Auditor { blind, ..self }
     }
 
@@ -206,6 +213,10 @@ impl Audit for Auditor {
         names.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect()
     }
 
+    fn route(&self, candidate: &Candidate) -> Option<String> {
+        self.engine.rules().route(candidate)
+    }
+
     fn plan(&self, candidates: Vec<Candidate>, request: &Request, client: &Client) -> Plan {
         let mut plan = self.engine.plan(candidates, request, client);
         // Now and not when the record is made: until then the session may be another's.
@@ -249,6 +260,10 @@ impl Audit for Auditor {
         derived.lessons.into_iter().for_each(|lesson| self.sessions.learn(lesson));
         if derived.events.is_empty() && !is_watched {
             self.unrecorded(exchange);
+        }
+        if !derived.events.is_empty() && is_answered_there(exchange) {
+            let rules = derived.events.iter().map(|event| event.rule.id.as_str());
+            self.blind.recorded(rules, exchange.received_at);
         }
         events.extend(derived.events);
         events.extend(alarms);
@@ -307,6 +322,11 @@ impl Audit for Auditor {
         let exchange = intent.id;
         self.log.lose(&intent.into_event(exchange), Some(exchange), why);
     }
+}
+
+/// False where the application says that it has no such address, or none any more: by that, no rule is alive.
+fn is_answered_there(exchange: &Exchange) -> bool {
+    exchange.response.as_ref().is_none_or(|response| !matches!(response.status, 404 | 405 | 410 | 421))
 }
 
 /// Failures of one rule, in one process, at which an alarm is recorded.

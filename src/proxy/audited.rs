@@ -35,17 +35,30 @@ use super::bodies::{AnswerBody, Begun, Copy, End, Held, RequestBody, Teed, begin
 use super::crowd::Place;
 use super::missed::Passing;
 use super::reads::{Turn, recall};
+use super::span::OpenSpan;
 use super::wire::forwarding::Peer;
 use super::wire::{Bond, Failure, Lease, Reply, answer, hops};
-use super::{Worker, is_event_stream, tunnel};
+use super::{Prepared, Worker, ended, is_event_stream, tunnel};
 use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Stream, trace_id};
 use crate::rules::router::Candidate;
 use crate::telemetry::RequestKind;
 
-/// The client's side of a story: where its answer goes.
-type Waiting = oneshot::Sender<Response<AnswerBody>>;
+/// The client's side of a story: where its answer goes, and what ends with that.
+struct Waiting {
+    answer: oneshot::Sender<Response<AnswerBody>>,
+    span: Option<Box<OpenSpan>>,
+}
+
+impl Waiting {
+    /// To nobody, if the client has left: then its span ends without a status.
+    fn send(self, response: Response<AnswerBody>) {
+        let Waiting { answer, span } = self;
+        let span = span.filter(|_| !answer.is_closed());
+        drop(answer.send(ended(response, span)));
+    }
+}
 
 /// One audited request on its way; in a box, because each of its steps would copy it else.
 #[derive(Debug)]
@@ -70,6 +83,8 @@ pub(crate) struct Story {
     exchange_id: Uuid,
     received_at: Timestamp,
     begun: Instant,
+    /// How long the application took to the head of its answer.
+    answered_after: Option<Duration>,
     /// Given back when the record is made; `None` for the end of a stream, which is not counted.
     place: Option<Place>,
 }
@@ -86,10 +101,13 @@ pub(crate) async fn serve(
     let received = parts.headers.clone();
     let (method, target) = (parts.method.to_string(), super::target_of(&parts).to_owned());
     let host = super::host_of(&parts).to_owned();
-    let id = match worker.prepare(&mut parts, peer) {
-        Ok(id) => id,
+    let Prepared { id, mut span } = match worker.prepare(&mut parts, peer) {
+        Ok(prepared) => prepared,
         Err(failure) => return worker.fail(failure, &worker.ids.header()),
     };
+    if let Some(span) = &mut span {
+        span.met(candidates.first().and_then(|first| worker.proxy.audit.route(first)));
+    }
     let ip = peer.client_ip(&received, &worker.proxy.config.trusted_proxies);
     let client = Client {
         ip,
@@ -112,7 +130,8 @@ pub(crate) async fn serve(
     if plan.candidates.is_empty() {
         // The head excludes every rule.
         let passing = Passing::new(&worker.proxy, &parts, peer, Answered::Unrecorded);
-        let (crossing, asking) = worker.set_off(parts, body, id, passing, peer, place);
+        let prepared = Prepared { id, span };
+        let (crossing, asking) = worker.set_off(parts, body, prepared, passing, peer, place);
         return worker.end(crossing, asking.await);
     }
     let limits = &worker.proxy.config.limits;
@@ -130,12 +149,13 @@ pub(crate) async fn serve(
         exchange_id: worker.ids.id(),
         received_at: Timestamp::now(),
         begun: Instant::now(),
+        answered_after: None,
         place: Some(place),
         worker: Rc::clone(&worker),
         bond: Rc::clone(&peer.bond),
     });
-    let (told, answered) = oneshot::channel();
-    worker.tasks.spawn(story.run(parts, body, told));
+    let (answer, answered) = oneshot::channel();
+    worker.tasks.spawn(story.run(parts, body, Waiting { answer, span }));
     match answered.await {
         Ok(response) => response,
         // The task panicked: this exchange ends, the worker goes on (THREATS D12).
@@ -152,7 +172,7 @@ impl Story {
             let mut forwarding = std::pin::pin!(self.forward(parts, body));
             tokio::select! {
                 outcome = forwarding.as_mut() => Some(outcome),
-                () = client.closed() => tokio::select! {
+                () = client.answer.closed() => tokio::select! {
                     outcome = forwarding => Some(outcome),
                     () = worker.tasks.patience(abandoned) => None,
                 },
@@ -161,11 +181,14 @@ impl Story {
         match outcome {
             Some(Ok((response, lease))) => {
                 worker.proxy.metrics.request(RequestKind::Audited);
+                if let (Some(span), Some(after)) = (&mut client.span, self.answered_after) {
+                    span.answered(after);
+                }
                 self.respond(response, lease, client).await;
             }
             Some(Err(Failure::Unrecorded)) => {
                 // What was not done need not be durable; and the disk is what cannot be waited for.
-                drop(client.send(worker.fail(Failure::Unrecorded, &self.id)));
+                client.send(worker.fail(Failure::Unrecorded, &self.id));
                 self.record(None, Ending::Refused).await;
             }
             Some(Err(failure)) => {
@@ -193,6 +216,7 @@ impl Story {
         let (body, progress) = RequestBody::teed(held, frames, &self.copy, bytes_max);
         let added = self.begun.elapsed();
         let result = self.worker.ask(Request::from_parts(parts, body), progress, &self.bond).await;
+        self.answered_after = Some(self.begun.elapsed() - added);
         self.worker.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
         result
     }
@@ -265,7 +289,7 @@ impl Story {
             counts.bytes_in.set(self.copy.borrow().as_ref().map_or(0, Copy::seen_bytes));
             let body = AnswerBody::streamed(frames, lease).watched(self.closing(&seen, counts));
             let response = Response::from_parts(head, body);
-            drop(client.send(response));
+            client.send(response);
             return self.record(Some(seen), Ending::Complete).await;
         }
         let mut copy = self.new_copy();
@@ -277,12 +301,12 @@ impl Story {
                 let (body, _share) = copy.finish();
                 seen.body = body;
                 let response = Response::from_parts(head, AnswerBody::whole(bytes));
-                let ending = if client.is_closed() { Ending::ClientGone } else { Ending::Complete };
+                let ending = if client.answer.is_closed() { Ending::ClientGone } else { Ending::Complete };
                 self.record_and_send(Some(seen), ending, response, client).await;
             }
             Begun::Part(first) => {
                 let body = AnswerBody::teed(Teed::new(self, seen, copy, first, frames, lease));
-                drop(client.send(Response::from_parts(head, body)));
+                client.send(Response::from_parts(head, body));
             }
         }
     }

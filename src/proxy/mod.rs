@@ -5,9 +5,10 @@
 //!                 └─ a rule may ──────────► audited (see `audited`) ─► client
 //! ```
 //!
-//! `in_force` hands a reload to the workers. `wire` has the heads and the connections, `bodies` the bodies and
-//! their copies, `reads` what the application is asked besides, `tunnel` what becomes of a connection after an
-//! answer 101. No more requests are under way at a time than `crowd` lets in.
+//! `crossing` is the plain way, `in_force` hands a reload to the workers, `span` tells a collector of traces of a
+//! request. `wire` has the heads and the connections, `bodies` the bodies and their copies, `reads` what the
+//! application is asked besides, `tunnel` what becomes of a connection after an answer 101. No more requests are
+//! under way at a time than `crowd` lets in.
 //!
 //! A request that no rule concerns is streamed through: nothing of it is copied, nothing waits. Bytes pass
 //! as they came but for the published list: headers of one hop are taken off, forwarding headers are set.
@@ -17,12 +18,14 @@
 mod audit;
 mod audited;
 mod bodies;
+mod crossing;
 mod crowd;
 #[doc(hidden)]
 pub mod fuzzing;
 mod in_force;
 mod missed;
 mod reads;
+mod span;
 mod tasks;
 mod tunnel;
 mod wire;
@@ -35,7 +38,6 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HOST, UPGRADE};
 use http::request::Parts;
@@ -44,12 +46,13 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 use self::bodies::{AnswerBody, Budget, Progress, RequestBody};
-use self::crowd::{Crowd, Place};
+use self::crossing::Crossing;
+use self::crowd::Crowd;
 use self::missed::Passing;
-use self::reads::{Brake, Identities, Marks, Reader, Turns};
+use self::reads::{Brake, Identities, Reader, Turns};
+use self::span::OpenSpan;
 use self::tasks::Tasks;
 use self::tunnel::Connection;
 use self::wire::forwarding::{self, Peer};
@@ -59,7 +62,7 @@ use crate::config::Config;
 use crate::derive::Plan;
 use crate::rules::router::HeadView;
 use crate::serve::{Arrival, Face, Refusal};
-use crate::telemetry::{Metrics, RequestKind};
+use crate::telemetry::{Metrics, Spans};
 
 /// What all workers share.
 #[derive(Clone)]
@@ -76,6 +79,8 @@ pub struct Proxy {
     identities: Arc<Identities>,
     /// What only a trusted peer may say about who somebody is.
     identity_headers: Arc<[HeaderName]>,
+    /// Where spans are left; `None` when none are made.
+    spans: Option<Spans>,
 }
 
 impl Proxy {
@@ -86,7 +91,13 @@ impl Proxy {
         let brake = Brake::new(limits, &metrics);
         let identity_headers = audit.identity_headers().into();
         let (turns, identities) = (Arc::default(), Identities::new());
-        Proxy { config, audit, metrics, budget, brake, turns, identities, identity_headers }
+        Proxy { config, audit, metrics, budget, brake, turns, identities, identity_headers, spans: None }
+    }
+
+    /// The same, leaving spans of its requests there.
+    #[must_use]
+    pub fn with_spans(self, spans: Option<Spans>) -> Proxy {
+        Proxy { spans, ..self }
     }
 
     /// What one worker needs; to be called on its thread.
@@ -132,15 +143,12 @@ enum Begun<F> {
     Crossing(Crossing, F),
 }
 
-/// What is kept of a request that no rule concerns until its answer comes.
-struct Crossing {
-    passing: Passing,
+/// What a head that is ready for the application is known by.
+struct Prepared {
+    /// Its request's id.
     id: HeaderValue,
-    /// What it shows of who asks.
-    marks: Marks,
-    place: Place,
-    /// How long it was with us so far.
-    spent: Duration,
+    /// In a box, because most requests have none.
+    span: Option<Box<OpenSpan>>,
 }
 
 impl Face for Worker {
@@ -229,9 +237,9 @@ impl Worker {
             return Begun::Audited(Box::pin(story));
         }
         match self.prepare(&mut parts, peer) {
-            Ok(id) => {
+            Ok(prepared) => {
                 let passing = Passing::new(&self.proxy, &parts, peer, Answered::Unmatched);
-                let (crossing, asking) = self.set_off(parts, body, id, passing, peer, place);
+                let (crossing, asking) = self.set_off(parts, body, prepared, passing, peer, place);
                 Begun::Crossing(crossing, asking)
             }
             Err(failure) => Begun::Answered(Box::new(self.fail(failure, &self.ids.header()))),
@@ -245,8 +253,8 @@ impl Worker {
         Worker { reader, pool, ids: Ids::new(), tasks, crowd, proxy: proxy.clone() }
     }
 
-    /// Makes a client's head the one that the application gets; returns the request's id.
-    fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<HeaderValue, Failure> {
+    /// Makes a client's head the one that the application gets.
+    fn prepare(&self, parts: &mut Parts, peer: &Peer) -> Result<Prepared, Failure> {
         let upgrade = tunnel::asked(parts);
         hops::strip_request(&mut parts.headers)?;
         // RFC 9112 section 3.2.2: the target's host is the one that is meant.
@@ -266,9 +274,14 @@ impl Worker {
             &self.ids,
             &self.proxy.metrics,
         );
-        if self.proxy.config.trace_context {
-            forwarding::trace(&mut parts.headers, &self.ids);
-        }
+        let span = match &self.proxy.spans {
+            _ if !self.proxy.config.trace_context => None,
+            Some(spans) => OpenSpan::begin(parts, peer.scheme, spans, &self.ids),
+            None => {
+                forwarding::trace(&mut parts.headers, &self.ids);
+                None
+            }
+        };
         // hyper asks the client for the body as soon as the connection to the application takes it.
         parts.headers.remove(EXPECT);
         if parts.version == Version::HTTP_10
@@ -282,55 +295,7 @@ impl Worker {
         }
         parts.version = Version::HTTP_11;
         parts.extensions.remove::<OnUpgrade>();
-        Ok(id)
-    }
-
-    /// The plain way: both bodies streamed, nothing kept. What comes back is what [`Worker::end`] needs, and waits
-    /// for the answer's head.
-    fn set_off(
-        &self,
-        parts: Parts,
-        body: Incoming,
-        id: HeaderValue,
-        passing: Passing,
-        peer: &Peer,
-        place: Place,
-    ) -> (Crossing, impl Future<Output = Result<Reply, Failure>> + use<>) {
-        let begun = Instant::now();
-        let marks = self.proxy.identities.marks(&parts.headers);
-        let (body, progress) = RequestBody::streamed(body, self.proxy.config.limits.request_body_bytes_max);
-        let asking = self.ask(Request::from_parts(parts, body), progress, &peer.bond);
-        (Crossing { passing, id, marks, place, spent: begun.elapsed() }, asking)
-    }
-
-    /// Makes the application's answer the client's.
-    fn end(&self, crossing: Crossing, result: Result<Reply, Failure>) -> Response<AnswerBody> {
-        let (response, lease) = match result {
-            Ok(reply) => reply,
-            Err(failure) => return self.fail(failure, &crossing.id),
-        };
-        let answered = Instant::now();
-        let (mut head, frames) = response.into_parts();
-        self.proxy.identities.heard(&crossing.marks, head.status.as_u16(), &head.headers);
-        crossing.passing.end(&self.proxy, &head);
-        let body = match head.status {
-            StatusCode::SWITCHING_PROTOCOLS => {
-                AnswerBody::tunnel(tunnel::begin(&mut head, lease, &Rc::default()))
-            }
-            _ => {
-                hops::strip_answer(&mut head.headers);
-                let body = AnswerBody::streamed(frames, lease);
-                match is_event_stream(&head.headers) {
-                    true => body,
-                    false => body.within(crossing.place, self.proxy.config.limits.upstream_body_ms),
-                }
-            }
-        };
-        head.version = Version::HTTP_11;
-        self.proxy.metrics.request(RequestKind::Passed);
-        let added = crossing.spent + answered.elapsed();
-        self.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
-        Response::from_parts(head, body)
+        Ok(Prepared { id, span })
     }
 
     /// Sends a request; what comes back waits for the head of its answer, at most `upstream_ms` after the end of the
@@ -375,6 +340,14 @@ impl Worker {
         }
         answer(failure, id.to_str().unwrap_or_default())
     }
+}
+
+/// An answer that goes to the client now.
+fn ended(response: Response<AnswerBody>, span: Option<Box<OpenSpan>>) -> Response<AnswerBody> {
+    if let Some(span) = span {
+        span.end(response.status());
+    }
+    response
 }
 
 /// Whether an answer stays open on purpose, maybe for hours.

@@ -9,6 +9,7 @@
 //! keys        whose signatures these are
 //! heartbeat   when the recorder last lived, and whether it was told to stop; see crate::app
 //! blind-spots.json  see crate::blind; may be removed
+//! rule-pulses.json  likewise
 //! retention.json  when events last left, and when the clock was believed; may be removed
 //! rules.json  which rules were in force last, so that a start with others is told
 //! searches.json  what readers have saved, see crate::api

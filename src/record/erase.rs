@@ -5,13 +5,14 @@
 //! events are reached too. The journal begins another segment with the first event that tells, and lets go of the one
 //! before it.
 
+use std::io;
 use std::sync::atomic::Ordering;
 
 use tokio::runtime::Handle;
 
 use super::{Log, PurgeError, Urgency};
 use crate::event::Event;
-use crate::store::{Erasable, Erased, Erasing, StoreError};
+use crate::store::{Erasable, Erasing, Loss, StoreError};
 
 /// How an erasure came out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,14 +35,14 @@ impl Log {
     }
 
     /// Erases a person's values from all that was recorded until now, after the events that `tell` makes of one
-    /// partition's part have told it. Repeated, it goes on where it was cut off.
+    /// partition's part have told it; where that fails, nothing of it goes. Repeated, it goes on where it was cut off.
     ///
     /// # Errors
     /// When it cannot be prepared or told, or not be carried out.
     pub fn erase(
         &self,
         erasing: &Erasing,
-        tell: impl Fn(&[Erased]) -> Vec<Event>,
+        tell: impl Fn(&[Loss]) -> io::Result<Vec<Event>>,
         runtime: &Handle,
     ) -> Result<Erasure, PurgeError> {
         let _one = self.inner.purging.lock();
@@ -67,7 +68,7 @@ impl Log {
                 Err(error) => return Err(error),
             };
             erasure.events += gone.len() as u64;
-            erasure.values += gone.iter().map(|(_, values)| values).sum::<u64>();
+            erasure.values += gone.iter().map(|loss| loss.erased().1).sum::<u64>();
         }
         if let Some(error) = damaged {
             return Err(error.into());
@@ -81,12 +82,12 @@ impl Log {
         &self,
         first: u64,
         erasing: &Erasing,
-        tell: impl Fn(&[Erased]) -> Vec<Event>,
+        tell: impl Fn(&[Loss]) -> io::Result<Vec<Event>>,
         runtime: &Handle,
-    ) -> Result<Option<Vec<Erased>>, PurgeError> {
+    ) -> Result<Option<Vec<Loss>>, PurgeError> {
         let store = &self.inner.store;
         let gone = store.prepare_erasure(erasing, first)?;
-        let events = tell(&gone);
+        let events = tell(&gone)?;
         // The last one says that all are there.
         let Some(last) = events.last() else { return Ok(Some(gone)) };
         let exchange = store.exchange(last.id, first)?;

@@ -2,6 +2,8 @@
 //! waits for it. It begins once ten thousand events wait, or a minute after the last time: what it has not reached is
 //! looked at one by one, and so many are looked at quickly.
 //!
+//! It also packs the partitions that take no more.
+//!
 //! While events come it takes a tenth of a core: after each piece of work it rests nine times as long. Only when so many
 //! wait that questions would become slow does it go on at once, with the priority that its threads have.
 
@@ -102,7 +104,23 @@ pub(super) fn run(inner: &Arc<Inner>) {
         if let Err(error) = inner.store.index(&pacing) {
             tracing::error!(%error, "the index cannot be made; queries are slower");
         }
+        pack(inner, &pacing);
         inner.call.wait(pacing.told(), PAUSE);
+    }
+}
+
+/// Packs what takes no more, a partition at a time. Whoever purges or copies goes first, and who packs is waited for.
+fn pack(inner: &Inner, pacing: &Pacing) {
+    let is_over = || inner.call.is_closing();
+    while !is_over() {
+        let Some(one) = inner.purging.try_lock() else { return };
+        match inner.purge_stillness.pass(is_over, || inner.store.pack_next(&is_over)) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::error!(%error, "a partition cannot be packed; it takes more of the disk"),
+        }
+        drop(one);
+        pacing.rest();
     }
 }
 

@@ -37,7 +37,7 @@ use crate::telemetry::Metrics;
 use directory::Directory;
 use indexer::Call;
 use still::Stillness;
-use tail::Tail;
+use tail::{Reading, Tail};
 use write::gaps::{self, Gaps, Room};
 use write::waits::Waits;
 
@@ -173,18 +173,10 @@ impl Log {
             floor: store.floor(),
             observe: Box::new(move |took| observed.journal_sync_seconds.observe(took.as_secs_f64())),
         };
-        let stored = store.head();
-        let mut held = stored.sequence;
-        let mut take = |entry: Sealed| {
-            // Another entry at the place of the last one: the store will refuse it, and so all behind it.
-            let is_fork = entry.sequence == stored.sequence && entry.leaf != stored.leaf;
-            held -= u64::from(is_fork);
-            if is_fork || entry.sequence > stored.sequence {
-                tail.push_found(entry);
-            }
-        };
-        let journal::Opened { journal, head, damage, open } = journal::open(journal, &mut take)?;
-        journal.release(held);
+        let mut reading = Reading::new(&tail, store.head());
+        let journal::Opened { journal, head, damage, open } =
+            journal::open(journal, &mut |entry| reading.take(entry))?;
+        journal.release(reading.held());
         tail.set_head(head);
         metrics.queue_depth.set(i64::try_from(tail.len()).unwrap_or(i64::MAX));
         let (guard, mover_ended) = mpsc::channel::<()>();
@@ -236,6 +228,14 @@ impl Log {
     /// # Errors
     /// When the store cannot be read.
     pub fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        read::query(&self.inner.tail, &self.inner.store, query)
+    }
+
+    /// The same page without what its events say. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn entries(&self, query: &Query) -> Result<Page<Sealed>, StoreError> {
         read::query(&self.inner.tail, &self.inner.store, query)
     }
 

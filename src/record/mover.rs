@@ -5,14 +5,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::Inner;
-use super::tail::Work;
+use super::tail::{Tail, Work};
+use crate::journal::Journal;
 use crate::store::{Sealed, Store, StoreError};
+
+/// The way from the journal to the store, whichever store that is: a test puts one in place that fails or dies at a
+/// call.
+pub(super) struct Way<'a> {
+    pub journal: &'a Journal,
+    pub tail: &'a Tail,
+    pub store: &'a dyn Store,
+    /// Where entries are told that nobody holds.
+    pub damage: &'a Mutex<Vec<String>>,
+}
 
 /// Moves until the log closes and nothing is left, or the store refuses for good.
 pub(super) fn run(inner: &Arc<Inner>, age_max: Duration) {
     while let Work::Move(entries) = inner.tail.next(age_max) {
-        let handed = inner.stillness.pass(|| inner.tail.presses(), || hand_over(inner, &entries));
+        let handed = inner.stillness.pass(|| inner.tail.presses(), || go_on(inner, &entries));
         match handed {
             Ok(()) => {
                 *inner.store_trouble.lock() = None;
@@ -33,54 +46,63 @@ pub(super) fn run(inner: &Arc<Inner>, age_max: Duration) {
     }
 }
 
-fn hand_over(inner: &Inner, entries: &[Sealed]) -> Result<(), StoreError> {
-    let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
-    if first.sequence > inner.store.head().sequence + 1 {
-        close_hole(inner, first)?;
-    }
-    inner.store.append(entries)?;
-    inner.tail.release(last.sequence);
-    inner.journal.release(inner.store.head().sequence);
-    inner.call.tell(inner.store.unindexed());
-    inner.metrics.queue_depth.set(i64::try_from(inner.tail.len()).unwrap_or(i64::MAX));
+fn go_on(inner: &Inner, entries: &[Sealed]) -> Result<(), StoreError> {
+    let Inner { journal, tail, store, damage, .. } = inner;
+    Way { journal, tail, store, damage }.hand_over(entries)?;
+    inner.call.tell(store.unindexed());
+    inner.metrics.queue_depth.set(i64::try_from(tail.len()).unwrap_or(i64::MAX));
     Ok(())
 }
 
-/// The store lacks entries below `first`. Where a partition was set aside, the journal may still hold
-/// them; what nobody holds is lost, and told.
-fn close_hole(inner: &Inner, first: &Sealed) -> Result<(), StoreError> {
-    let head = inner.store.head();
-    let mut run: Vec<Sealed> = Vec::new();
-    let mut result = Ok(());
-    inner.journal.replay(&mut |entry| {
-        let is_wanted = (head.sequence + 1..first.sequence).contains(&entry.sequence);
-        if !is_wanted || result.is_err() {
-            return;
+impl Way<'_> {
+    /// Hands over entries that follow each other; then the tail and the journal let go of them.
+    pub(super) fn hand_over(&self, entries: &[Sealed]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+        if first.sequence > self.store.head().sequence + 1 {
+            self.close_hole(first)?;
         }
-        if run.last().is_some_and(|last| !entry.continues(last.head())) || run.len() >= RUN_ENTRIES_MAX {
-            result = take_run(inner, &std::mem::take(&mut run));
-        }
-        run.push(entry);
-    });
-    result?;
-    take_run(inner, &run)?;
-    skip_to(inner, first)
-}
-
-fn take_run(inner: &Inner, run: &[Sealed]) -> Result<(), StoreError> {
-    let Some(first) = run.first() else { return Ok(()) };
-    skip_to(inner, first)?;
-    inner.store.append(run)
-}
-
-fn skip_to(inner: &Inner, first: &Sealed) -> Result<(), StoreError> {
-    let (from, to) = (inner.store.head().sequence + 1, first.sequence);
-    if from >= to {
-        return Ok(());
+        self.store.append(entries)?;
+        self.tail.release(last.sequence);
+        self.journal.release(self.store.head().sequence);
+        Ok(())
     }
-    tracing::error!(from, below = to, "entries are lost: neither journal nor store holds them");
-    inner.damage.lock().push(format!("entries {from} to {} are lost", to - 1));
-    inner.store.skip(to - 1)
+
+    /// The store lacks entries below `first`. Where a partition was set aside, the journal may still hold
+    /// them; what nobody holds is lost, and told.
+    fn close_hole(&self, first: &Sealed) -> Result<(), StoreError> {
+        let head = self.store.head();
+        let mut run: Vec<Sealed> = Vec::new();
+        let mut result = Ok(());
+        self.journal.replay(&mut |entry| {
+            let is_wanted = (head.sequence + 1..first.sequence).contains(&entry.sequence);
+            if !is_wanted || result.is_err() {
+                return;
+            }
+            if run.last().is_some_and(|last| !entry.continues(last.head())) || run.len() >= RUN_ENTRIES_MAX {
+                result = self.take_run(&std::mem::take(&mut run));
+            }
+            run.push(entry);
+        });
+        result?;
+        self.take_run(&run)?;
+        self.skip_to(first)
+    }
+
+    fn take_run(&self, run: &[Sealed]) -> Result<(), StoreError> {
+        let Some(first) = run.first() else { return Ok(()) };
+        self.skip_to(first)?;
+        self.store.append(run)
+    }
+
+    fn skip_to(&self, first: &Sealed) -> Result<(), StoreError> {
+        let (from, to) = (self.store.head().sequence + 1, first.sequence);
+        if from >= to {
+            return Ok(());
+        }
+        tracing::error!(from, below = to, "entries are lost: neither journal nor store holds them");
+        self.damage.lock().push(format!("entries {from} to {} are lost", to - 1));
+        self.store.skip(to - 1)
+    }
 }
 
 const RETRY_PAUSE: Duration = Duration::from_secs(1);

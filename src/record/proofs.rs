@@ -64,6 +64,17 @@ impl Log {
         Ok(ground.inclusion(entry)?.map(|hashes| (ground.tree().clone(), hashes)))
     }
 
+    /// For each part of the log, from its first event to its last, the roots of the largest full subtrees that it is made of;
+    /// `None` where they cannot be had. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn subtrees(&self, parts: &[(u64, u64)]) -> Result<Vec<Option<Vec<Hash>>>, StoreError> {
+        let tail = self.inner.tail.entries();
+        let mut ground = Ground::of(&self.inner.store, &tail);
+        parts.iter().map(|(first, last)| ground.subtrees(*first, *last)).collect()
+    }
+
     /// The hashes that show the tree of one size to be the beginning of that of another; `None` when they cannot be
     /// had. Blocking.
     ///

@@ -1,6 +1,7 @@
 //! Purging: what a policy lets go is told by an event first, and removed when that event is in the store. Blocking,
 //! for a thread of its own.
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ pub enum PurgeError {
     /// The event that tells it could not be recorded: nothing is removed.
     #[error("it could not be recorded: {0}")]
     Record(#[from] RecordError),
+    /// It could not be written down elsewhere: nothing is removed.
+    #[error("it could not be listed: {0}")]
+    List(#[from] io::Error),
     /// The store could not be read, or nothing be removed from it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Log;
 use super::tail::Tail;
 use crate::store::{
-    Clock, Counts, Embedded, Found, Order, Page, Query, Sealed, Store, StoreError, Tally, event_of,
+    Clock, Counts, Found, Item, Order, Page, Query, Sealed, Store, StoreError, Tally, event_of,
 };
 
 impl Log {
@@ -22,7 +22,7 @@ impl Log {
 }
 
 /// A page.
-pub(super) fn query(tail: &Tail, store: &Embedded, query: &Query) -> Result<Page, StoreError> {
+pub(super) fn query<T: Item>(tail: &Tail, store: &dyn Store, query: &Query) -> Result<Page<T>, StoreError> {
     let asked = Asked {
         query,
         limit: query.limit.max(1),
@@ -43,7 +43,7 @@ struct Asked<'a> {
     entries: Vec<Sealed>,
 }
 
-fn newest(store: &Embedded, asked: &Asked) -> Result<Page, StoreError> {
+fn newest<T: Item>(store: &dyn Store, asked: &Asked) -> Result<Page<T>, StoreError> {
     let Asked { query, limit, .. } = *asked;
     let tail_first = asked.entries.first().map_or(u64::MAX, |entry| entry.sequence);
     let mut page = Page::default();
@@ -52,22 +52,22 @@ fn newest(store: &Embedded, asked: &Asked) -> Result<Page, StoreError> {
     }
     let below = query.after.map_or(tail_first, |below| below.min(tail_first));
     let rest = asked.rest((below < u64::MAX).then_some(below), limit - page.events.len());
-    let stored = store.query(&rest)?;
+    let stored = T::page(store, &rest)?;
     if page.events.len() == limit {
         // The page is full already; the store only told whether there is another.
         let has_more = !stored.events.is_empty() || stored.next.is_some();
-        page.next = page.events.last().filter(|_| has_more).map(|last| last.sealed.sequence);
+        page.next = page.events.last().filter(|_| has_more).map(|last| last.sealed().sequence);
         return Ok(page);
     }
     page.events.extend(stored.events);
     Ok(Page { events: page.events, ..stored })
 }
 
-fn oldest(store: &Embedded, asked: &Asked) -> Result<Page, StoreError> {
-    let mut page = store.query(&asked.rest(asked.query.after, asked.limit))?;
+fn oldest<T: Item>(store: &dyn Store, asked: &Asked) -> Result<Page<T>, StoreError> {
+    let mut page = T::page(store, &asked.rest(asked.query.after, asked.limit))?;
     let Some(first) = asked.entries.first().filter(|_| page.next.is_none()) else { return Ok(page) };
     // What was handed over meanwhile is in both.
-    page.events.retain(|found| found.sealed.sequence < first.sequence);
+    page.events.retain(|found| found.sealed().sequence < first.sequence);
     asked.take(&mut page, asked.entries.iter());
     Ok(page)
 }
@@ -93,7 +93,7 @@ impl Asked<'_> {
     }
 
     /// Puts those of the tail's entries that are asked for behind what the page has.
-    fn take<'e>(&self, page: &mut Page, entries: impl Iterator<Item = &'e Sealed>) -> Taken {
+    fn take<'e, T: Item>(&self, page: &mut Page<T>, entries: impl Iterator<Item = &'e Sealed>) -> Taken {
         let mut place = None;
         let start = self.query.after.unwrap_or(self.query.order.start());
         for sealed in entries.filter(|entry| self.query.order.is_behind(entry.sequence, start)) {
@@ -104,20 +104,19 @@ impl Asked<'_> {
                 return Taken::Enough;
             }
             place = Some(sealed.sequence);
-            let event = event_of(sealed.sequence, &sealed.json);
-            let Some(event) = event.filter(|event| self.query.filter.matches(event)) else { continue };
+            let Some(read) = T::read(sealed.sequence, &sealed.json, &self.query.filter) else { continue };
             if page.events.len() == self.limit {
-                page.next = page.events.last().map(|last| last.sealed.sequence);
+                page.next = page.events.last().map(|last| last.sealed().sequence);
                 return Taken::Enough;
             }
-            page.events.push(Found { sealed: sealed.clone(), event });
+            page.events.push(T::of(sealed.clone(), read));
         }
         Taken::All
     }
 }
 
 /// Counts over both.
-fn tally_both(tail: &Tail, store: &Embedded, tally: &Tally) -> Result<Counts, StoreError> {
+fn tally_both(tail: &Tail, store: &dyn Store, tally: &Tally) -> Result<Counts, StoreError> {
     let deadline = Instant::now().checked_add(tally.time_max);
     let entries = tail.entries();
     let (mut counts, mut clock) = (Counts::of(tally), Clock::new(tally.pieces.as_ref()));
@@ -136,7 +135,7 @@ fn tally_both(tail: &Tail, store: &Embedded, tally: &Tally) -> Result<Counts, St
 }
 
 /// The event of an id.
-pub(super) fn get(tail: &Tail, store: &Embedded, id: Uuid) -> Result<Option<Found>, StoreError> {
+pub(super) fn get(tail: &Tail, store: &dyn Store, id: Uuid) -> Result<Option<Found>, StoreError> {
     let spelled = id.hyphenated().to_string();
     let finder = memchr::memmem::Finder::new(spelled.as_bytes());
     let in_tail = tail.entries().into_iter().rev().find_map(|sealed| {

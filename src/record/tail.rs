@@ -31,6 +31,13 @@ struct Inner {
     is_closing: bool,
 }
 
+/// Takes what a journal holds at the start: what the store lacks waits for it again.
+pub(super) struct Reading<'a> {
+    tail: &'a Tail,
+    stored: Head,
+    held: u64,
+}
+
 /// What the mover is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work {
@@ -195,6 +202,28 @@ impl Tail {
         // A batch larger than the limit itself goes alone.
         let fits = |held: usize| (held == 0 || held + bytes <= self.bytes_max).then_some(held + bytes);
         self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).is_ok()
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// Beside a store that ends there.
+    pub(super) fn new(tail: &'a Tail, stored: Head) -> Reading<'a> {
+        Reading { tail, stored, held: stored.sequence }
+    }
+
+    /// Takes an entry, in order.
+    pub(super) fn take(&mut self, entry: Sealed) {
+        // Another entry at the place of the last one: the store will refuse it, and so all behind it.
+        let is_fork = entry.sequence == self.stored.sequence && entry.leaf != self.stored.leaf;
+        self.held -= u64::from(is_fork);
+        if is_fork || entry.sequence > self.stored.sequence {
+            self.tail.push_found(entry);
+        }
+    }
+
+    /// The last entry that the journal need not keep.
+    pub(super) fn held(&self) -> u64 {
+        self.held
     }
 }
 

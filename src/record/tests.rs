@@ -4,6 +4,7 @@ mod clocks;
 mod crash;
 mod damage;
 mod gaps;
+mod machine;
 mod pages;
 
 use std::fs;
@@ -13,7 +14,7 @@ use std::path::Path;
 use super::*;
 use crate::event::NoteCode;
 use crate::store::fixture::{event, id};
-use crate::store::{Filter, Order, Query};
+use crate::store::{Filter, Order, Query, Sealed};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -211,5 +212,23 @@ fn a_lost_instance_file_is_written_again_from_the_journal() {
     let log = open(directory.path(), brisk());
     assert_eq!(log.state(), State::Ready);
     assert_is_whole(&all(&log), 3);
+    close(log);
+}
+
+#[test]
+fn what_takes_no_more_is_packed_beside_and_not_while_somebody_copies() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path(), brisk());
+    record(&log, 1..=9);
+    record(&log, 1_441..=1_449);
+    until("both days are in the store", || log.inner.store.head().sequence == 18);
+    let day = directory.path().join("store/00000000000000000001");
+    let still = Still::hold(directory.path()).unwrap();
+    log.index_beside().unwrap();
+    until("its index is made", || day.join("index/counts").exists());
+    assert!(!day.join("packed.new").exists() && !day.join("packed").exists());
+    drop(still);
+    until("the day is packed", || day.join("packed").exists() && !day.join("events").exists());
+    assert_eq!(all(&log).len(), 18);
     close(log);
 }

@@ -3,9 +3,11 @@
 //! Inheritance is done: what stands in `defaults` or on the rule has been laid into each [`Entry`].
 
 mod alias;
+mod route;
 mod things;
 
 pub use alias::Alias;
+pub(crate) use route::path_of;
 pub use things::{Address, After, Before, CredentialName, Field, Read, Resource, Whence};
 
 use std::sync::Arc;

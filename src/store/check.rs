@@ -4,6 +4,7 @@
 //! A log is read from its first entry on, and every root on the way can be compared. An export comes newest first, so
 //! that only its last root can be.
 
+mod cover;
 mod erasures;
 mod outcome;
 mod purges;
@@ -18,10 +19,12 @@ pub use self::outcome::{Checked, Fault};
 pub(super) use self::purges::{Going, joined, tells_purge};
 pub use self::purges::{Gone, PURGED, Told};
 
+use self::cover::Cover;
 use self::erasures::Erasures;
 use self::purges::Purges;
 use super::sealed::{Hash, Sealed};
-use super::tree::{TILE_LEAVES, Tree, node};
+use super::tree::edges::full;
+use super::tree::{TILE_LEAVES, Tree};
 
 /// What was found at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +62,8 @@ pub struct LeafCheck {
 enum Direction {
     /// From event 1 on; the roots that are known, by size.
     Forward { tree: Tree, known: BTreeMap<u64, (Hash, &'static str)>, good: u64 },
-    /// From the newest on: full subtrees, the leftmost last, by level and index.
-    Backward { nodes: Vec<(u32, u64, Hash)> },
+    /// From the newest on.
+    Backward(Cover),
 }
 
 impl Looked {
@@ -101,7 +104,7 @@ impl LeafCheck {
 
     /// Of a log from its newest entry back to the first; of which one, an export does not say.
     pub fn backward(log: Option<Uuid>) -> LeafCheck {
-        LeafCheck::of(log, Direction::Backward { nodes: Vec::new() })
+        LeafCheck::of(log, Direction::Backward(Cover::default()))
     }
 
     fn of(log: Option<Uuid>, direction: Direction) -> LeafCheck {
@@ -131,21 +134,35 @@ impl LeafCheck {
         self.count += 1;
         let Some(looked) = looked else { return self.fault(Fault::Unreadable(self.count)) };
         if looked.is_right {
-            let is_of_this = |log: Uuid| self.log.is_none_or(|own| own == log);
-            let purged = looked.tells.iter().filter(|told| is_of_this(told.log));
-            purged.for_each(|told| self.purges.tell(&told.gone));
-            let erased = looked.tells_erased.iter().filter(|told| is_of_this(told.log));
-            erased.for_each(|told| self.erasures.tell(&told.erased));
+            self.hear(&looked);
         } else {
             self.fault(Fault::Changed(looked.sequence));
         }
         self.erasures.find((looked.sequence, looked.erased));
         match &self.direction {
             Direction::Forward { .. } => self.take_next(&looked),
-            Direction::Backward { .. } => self.take_older(&looked),
+            Direction::Backward(_) => self.take_older(&looked),
         }
         let first = self.ends.map_or(looked.sequence, |(first, _)| first);
         self.ends = Some((first, looked.sequence));
+    }
+
+    /// Hears what an entry tells of removals, without taking it: one that was recorded after the check began tells of what
+    /// went while it read.
+    pub fn hear(&mut self, looked: &Looked) {
+        if !looked.is_right {
+            return;
+        }
+        let is_of_this = |log: Uuid| self.log.is_none_or(|own| own == log);
+        let purged = looked.tells.iter().filter(|told| is_of_this(told.log));
+        purged.for_each(|told| self.purges.tell(&told.gone));
+        let erased = looked.tells_erased.iter().filter(|told| is_of_this(told.log));
+        erased.for_each(|told| self.erasures.tell(&told.erased));
+    }
+
+    /// The sequence of the first entry that was taken: of a log that is read backward, its newest.
+    pub fn first(&self) -> Option<u64> {
+        self.ends.map(|(first, _)| first)
     }
 
     /// Takes an entry unless it was taken before.
@@ -260,6 +277,7 @@ impl LeafCheck {
             Fault::Missing(_, to) | Fault::Replaced { to, .. } => *to >= from,
             Fault::Unreadable(_)
             | Fault::Disordered(..)
+            | Fault::Between(..)
             | Fault::Shorter { .. }
             | Fault::Untold { .. }
             | Fault::ErasedUntold { .. } => false,
@@ -268,29 +286,55 @@ impl LeafCheck {
 
     fn take_older(&mut self, looked: &Looked) {
         let sequence = looked.sequence;
-        match self.ends.map(|(_, last)| last) {
-            Some(after) if sequence >= after => return self.fault(Fault::Disordered(sequence, after)),
-            Some(after) if sequence + 1 < after => self.purges.miss(sequence + 1, after - 1),
+        let Direction::Backward(cover) = &mut self.direction else { return };
+        match cover.range.map(|(_, lowest)| lowest) {
+            Some(after) if sequence >= after => {
+                cover.reach(sequence);
+                cover.has_hole = true;
+                return self.fault(Fault::Disordered(sequence, after));
+            }
+            Some(after) if sequence + 1 < after => {
+                cover.has_hole = true;
+                self.purges.miss(sequence + 1, after - 1);
+            }
             Some(_) | None => {}
         }
-        let Direction::Backward { nodes } = &mut self.direction else { return };
-        let Some(index) = sequence.checked_sub(1) else { return self.fault(Fault::Disordered(0, 1)) };
-        let mut left = (0, index, looked.leaf);
-        while let Some((level, index, right)) = nodes.last().copied() {
-            let is_sibling = level == left.0 && left.1.is_multiple_of(2) && index == left.1 + 1;
-            if !is_sibling {
-                break;
-            }
-            nodes.pop();
-            left = (level + 1, left.1 / 2, node(&left.2, &right));
+        cover.reach(sequence);
+        match sequence.checked_sub(1) {
+            None => self.fault(Fault::Disordered(0, 1)),
+            Some(index) => cover.push(0, index, looked.leaf),
         }
-        nodes.push(left);
+    }
+
+    /// Takes, in the place of events that an export does not have, the roots of the largest full subtrees that they make
+    /// up, the leftmost first.
+    pub fn take_between(&mut self, first: u64, last: u64, hashes: &[Hash]) {
+        let Direction::Backward(cover) = &mut self.direction else { return };
+        let is_next = cover.range.is_none_or(|(_, lowest)| last.checked_add(1) == Some(lowest));
+        let places = if first == 0 || !is_next { Vec::new() } else { full(first - 1, last) };
+        if places.is_empty() || places.len() != hashes.len() {
+            return self.fault(Fault::Between(first, last));
+        }
+        for ((from, to), hash) in places.into_iter().zip(hashes).rev() {
+            let level = (to - from).ilog2();
+            cover.push(level, from >> level, *hash);
+        }
+        cover.left_out += last - first + 1;
+        cover.reach(last);
+        cover.reach(first);
+    }
+
+    /// Says that these events are not there though all should be: events of the log must tell why.
+    pub fn miss_between(&mut self, first: u64, last: u64) {
+        self.purges.miss(first, last);
     }
 
     /// The outcome. A log that does not begin with event 1 lacks what was before.
     pub fn finish(mut self) -> Checked {
-        let (mut root, mut range) = (None, self.ends);
-        match std::mem::replace(&mut self.direction, Direction::Backward { nodes: Vec::new() }) {
+        let root;
+        let (mut range, mut left_out) = (self.ends, 0);
+        let mut size = self.ends.map_or(0, |(first, last)| first.max(last));
+        match std::mem::replace(&mut self.direction, Direction::Backward(Cover::default())) {
             Direction::Forward { tree, known, .. } => {
                 range = self.ends.map(|(oldest, newest)| (newest, oldest));
                 root = Some(tree.root());
@@ -299,12 +343,13 @@ impl LeafCheck {
                     self.fault(Fault::Shorter { by, size, count: tree.size() });
                 }
             }
-            Direction::Backward { nodes } => {
-                if let Some((_, oldest)) = self.ends.filter(|(_, oldest)| *oldest > 1) {
-                    self.purges.miss(1, oldest - 1);
+            Direction::Backward(mut cover) => {
+                if let Some((_, lowest)) = cover.range.filter(|(_, lowest)| *lowest > 1) {
+                    cover.has_hole = true;
+                    self.purges.miss(1, lowest - 1);
                 }
-                let hashes = nodes.into_iter().map(|(_, _, hash)| hash);
-                root = hashes.reduce(|right, left| node(&left, &right)).or(root);
+                (size, left_out) = (cover.range.map_or(0, |(highest, _)| highest), cover.left_out);
+                root = cover.root();
             }
         }
         let (untold, removed) = std::mem::take(&mut self.purges).finish();
@@ -319,6 +364,8 @@ impl LeafCheck {
             erased_values,
             erased_events,
             range,
+            size,
+            left_out,
             root: root.filter(|_| is_whole),
             faults: self.faults,
             more_faults: self.more_faults,

@@ -20,10 +20,12 @@ mod words;
 
 pub use check::{Checked, ERASED, Erased, Fault, Gone, LeafCheck, Looked, PURGED, Told, ToldErased};
 pub use embedded::{
-    Embedded, Erasable, Erasing, Ground, Hold, Leaving, Pace, Plan, Policy, Prepared, Purge, SledShelf, Terms,
+    Embedded, Erasable, Erasing, Ground, Hold, Leaving, Pace, Plan, Policy, Prepared, Purge, SledShelf,
+    Terms, Whose,
 };
-pub use erase::Subject;
+pub use erase::{Listed, Loss, Subject};
 pub use keyword::Keyword;
+pub(crate) use query::Item;
 pub use query::{Filter, Order, Page, Query, Thing};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
@@ -34,6 +36,8 @@ pub use tree::proof::{is_consistent, is_included};
 pub use visible::{Sight, Visible};
 pub use words::Clause;
 
+use serde::Deserialize;
+use serde::de::Error as _;
 use uuid::Uuid;
 
 use crate::event::Event;
@@ -83,6 +87,14 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Io`] or [`StoreError::Damaged`] when a partition cannot be read.
     fn query(&self, query: &Query) -> Result<Page, StoreError>;
 
+    /// The same page without what its events say: of all events, none is read.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    fn entries(&self, query: &Query) -> Result<Page<Sealed>, StoreError> {
+        self.query(query).map(Page::into_entries)
+    }
+
     /// Counts events: all, by value, and by time.
     ///
     /// # Errors
@@ -115,7 +127,13 @@ pub enum StoreError {
 /// The event in an entry's JSON. One that cannot be read is told and left out, rather than keeping readers
 /// from all others; its entry stays.
 pub(crate) fn event_of(sequence: u64, json: &[u8]) -> Option<Event> {
-    serde_json::from_slice(json)
+    readable(sequence, json)
+}
+
+/// What is read of an entry's JSON. Its texts are looked at once for all of it, not one by one.
+fn readable<'j, T: Deserialize<'j>>(sequence: u64, json: &'j [u8]) -> Option<T> {
+    let text = std::str::from_utf8(json).map_err(serde_json::Error::custom);
+    text.and_then(serde_json::from_str)
         .inspect_err(|error| tracing::error!(sequence, %error, "a stored event cannot be read"))
         .ok()
 }

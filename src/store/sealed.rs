@@ -1,7 +1,6 @@
 //! An entry of the log as it is kept: its place, its bytes, and the leaf of the tree that they make. See
 //! [`super::tree`] for what a leaf is over.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::tree::erased::{self, Piece};
@@ -91,10 +90,13 @@ impl Sealed {
 
 /// Bytes as people and other tools write them: in hexadecimal, in lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// The bytes that [`hex`] wrote; `None` for another length, capitals, or anything else.

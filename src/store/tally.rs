@@ -88,6 +88,31 @@ impl Values {
         }
     }
 
+    /// These, which differ also without case.
+    pub(super) fn of(values: Vec<(String, u64)>, has_more: bool) -> Values {
+        let held = values.into_iter().map(|(value, count)| (folded(&value), (value, count)));
+        Values { held: held.collect(), has_more }
+    }
+
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.held.values().map(|(value, count)| (value.as_str(), *count))
+    }
+
+    /// Adds values that were counted elsewhere, as far as there is room.
+    pub(super) fn add_all(&mut self, others: &Values) {
+        self.has_more |= others.has_more;
+        for (folded, (value, count)) in &others.held {
+            if let Some((_, sum)) = self.held.get_mut(folded) {
+                *sum += count;
+            } else if self.held.len() < VALUES_MAX {
+                self.held.insert(folded.clone(), (value.clone(), *count));
+            } else {
+                self.has_more = true;
+            }
+        }
+    }
+
     /// Tells that there are values which were not added.
     pub(super) fn leave_out(&mut self) {
         self.has_more = true;
@@ -120,8 +145,7 @@ impl Counts {
         self.is_cut |= other.is_cut;
         self.is_too_fine |= other.is_too_fine;
         for (values, others) in self.facets.iter_mut().zip(&other.facets) {
-            others.held.values().for_each(|(value, count)| values.add(value, *count));
-            values.has_more |= others.has_more;
+            values.add_all(others);
         }
         for (start, counts) in &other.pieces {
             self.add_piece(*start, counts);

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub journal_sync_seconds: Histogram,
     /// Reads of the application, by outcome.
     pub reads: IntCounterVec,
+    /// Reads whose answers set cookies; these reach nobody.
+    pub reads_cookies_dropped: IntCounter,
     /// 1 while the application is not asked because it does not answer.
     pub reads_paused: IntGauge,
     /// Values that a rule asks for and that were not there, by rule and field.
@@ -63,6 +65,8 @@ pub struct Metrics {
     pub loosened_not_found: IntCounter,
     /// Templates of requests that nothing recorded.
     pub blind_spots: IntGauge,
+    /// Rules that have stopped firing while the application is at work; set when it is asked for.
+    pub rules_silent: IntGauge,
     /// Requests that may have changed something and that nothing recorded.
     pub blind_requests: IntCounter,
     /// Headers taken off a request because its peer is not trusted, by kind.
@@ -105,6 +109,8 @@ pub struct Metrics {
     pub disk_bytes: IntGauge,
     /// What is left of it.
     pub disk_free_bytes: IntGauge,
+    /// Spans of requests, by what has become of them.
+    pub spans: IntCounterVec,
     /// Ceilings reached, by name in `limits`.
     pub limits_hit: IntCounterVec,
 }
@@ -168,6 +174,11 @@ impl Metrics {
                 &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5],
             ),
             reads: counters(&registry, "reads_total", "Reads of the application, by outcome.", &["outcome"]),
+            reads_cookies_dropped: counter(
+                &registry,
+                "reads_cookies_dropped_total",
+                "Reads whose answers set cookies; these reach nobody.",
+            ),
             reads_paused: gauge(
                 &registry,
                 "reads_paused",
@@ -191,6 +202,11 @@ impl Metrics {
                 "Requests that met a rule only with a loosened path and were answered 404, 405 or 421.",
             ),
             blind_spots: gauge(&registry, "blind_spots", "Templates of requests that nothing recorded."),
+            rules_silent: gauge(
+                &registry,
+                "rules_silent",
+                "Rules that have stopped firing while the application is at work.",
+            ),
             blind_requests: counter(
                 &registry,
                 "blind_requests_total",
@@ -287,6 +303,12 @@ impl Metrics {
             store_bytes: gauge(&registry, "store_bytes", "The store on the disk, as retention last saw it."),
             disk_bytes: gauge(&registry, "disk_bytes", "The disk that the data directory is on."),
             disk_free_bytes: gauge(&registry, "disk_free_bytes", "What is left of that disk."),
+            spans: counters(
+                &registry,
+                "spans_total",
+                "Spans of requests, by what has become of them.",
+                &["outcome"],
+            ),
             limits_hit: counters(&registry, "limits_hit_total", "Ceilings reached.", &["limit"]),
             registry,
         })

@@ -171,11 +171,15 @@ impl Map {
 
 /// The order of names, by their bytes; most differ in the first four.
 fn order(one: &Text, other: &Text) -> Ordering {
-    let first = |name: &Text| name.as_bytes().first_chunk::<4>().map(|first| u32::from_be_bytes(*first));
-    match (first(one), first(other)) {
-        (Some(own), Some(its)) if own != its => own.cmp(&its),
-        _ => one.cmp(other),
-    }
+    // What a short name lacks counts as zeros: it stands in front of those that go on.
+    let first = |name: &Text| match *name.as_bytes() {
+        [a, b, c, d, ..] => u32::from_be_bytes([a, b, c, d]),
+        [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
+        [a, b] => u32::from_be_bytes([a, b, 0, 0]),
+        [a] => u32::from_be_bytes([a, 0, 0, 0]),
+        [] => 0,
+    };
+    first(one).cmp(&first(other)).then_with(|| one.cmp(other))
 }
 
 fn find(few: &[Member], name: &str) -> Result<usize, usize> {

@@ -25,6 +25,15 @@ fn members_are_sorted_and_each_name_counts_once_however_many_there_are() {
 }
 
 #[test]
+fn short_names_stand_where_their_bytes_put_them() {
+    let names = ["\u{e9}", "abc", "", "a\0", "ab\0\0b", "a", "abcde", "ab", "ab\0", "abcd", "\0", "ab\u{1}"];
+    let map: Map = names.into_iter().map(|name| (name, 0)).collect();
+    let mut sorted = names;
+    sorted.sort_unstable();
+    assert!(map.keys().eq(sorted), "{map:?}");
+}
+
+#[test]
 fn of_two_members_with_one_name_the_last_stays_and_the_others_are_told() {
     let sent = [("b", 1), ("a", 2), ("b", 3), ("b", 4)];
     let sent = sent.into_iter().map(|(name, value)| (name.into(), Value::from(value))).collect();

@@ -278,6 +278,7 @@ mod tests {
         node.unwrap().to_json().to_string()
     }
 
+    // THREATS O03
     #[test]
     fn scalars_follow_the_core_schema_and_leading_zeros_stay_text() {
         assert_eq!(
@@ -296,6 +297,7 @@ mod tests {
         assert_eq!(&text[two.span.start..two.span.end], "two");
     }
 
+    // THREATS O03
     #[test]
     fn duplicate_keys_are_all_reported_and_the_first_kept() {
         let (node, problems) = read("a: 1\na: 2\nb: {c: 1, c: 2}\n");
@@ -303,6 +305,7 @@ mod tests {
         assert_eq!(node.unwrap().to_json().to_string(), r#"{"a":1,"b":{"c":1}}"#);
     }
 
+    // THREATS O03
     #[test]
     fn an_alias_bomb_is_refused() {
         let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
@@ -313,6 +316,7 @@ mod tests {
         assert!(read(&text).1.error_count() > 0);
     }
 
+    // THREATS O03
     #[test]
     fn deep_nesting_is_refused_without_recursion() {
         assert!(read(&"[".repeat(5000)).1.error_count() > 0);

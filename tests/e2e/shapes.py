@@ -16,6 +16,7 @@ import google_auth_httplib2
 import httplib2
 import jsonschema_rs
 import openpyxl
+import pyarrow.parquet
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from google.oauth2.credentials import Credentials
@@ -100,6 +101,20 @@ def of_spreadsheets(sidecar):
             require(not [cell for cell in cells if cell.startswith(tuple("=+-@＝"))], "no formula", cells)
 
 
+def of_tables(sidecar):
+    """A table opens in Arrow, with every row, with numbers and times as such."""
+    table = pyarrow.parquet.read_table(io.BytesIO(exported(sidecar, format="parquet", action="create_event")))
+    require(table.num_rows == len(NASTY), "a row each", table.num_rows)
+    kinds = {name: str(table.schema.field(name).type) for name in ("sequence", "time", "response.status", "changes")}
+    expected = {"sequence": "int64", "time": "timestamp[us, tz=UTC]", "response.status": "int64", "changes": "string"}
+    require(kinds == expected, "the types", kinds)
+    require(sorted(table["target.name"].to_pylist()) == sorted(NASTY), "every title as it was", table["target.name"])
+    places = table["sequence"].to_pylist()
+    require(places == sorted(places, reverse=True), "the newest first", places)
+    end = json.loads(table.schema.metadata[b"earwitness.export-end"])
+    require(end["count"] == len(NASTY), "what it says of itself", end)
+
+
 def of_cloud_events(sidecar):
     """Each line is a CloudEvent for the library of that project."""
     lines = exported(sidecar, format="cloudevents", action="create_event").splitlines()
@@ -138,6 +153,7 @@ def main():
                 ("a calendar is filled", lambda: fill(sidecar, calendars)),
                 ("Google's client reads its activities", lambda: of_google(sidecar, calendars["id"])),
                 ("spreadsheets open what was exported, as text", lambda: of_spreadsheets(sidecar)),
+                ("Arrow reads a table", lambda: of_tables(sidecar)),
                 ("CloudEvents are events for their library", lambda: of_cloud_events(sidecar)),
                 ("OCSF events are as its schema has them", lambda: of_ocsf(sidecar)),
             ], sidecar, google)

@@ -100,11 +100,11 @@ class Process:
         if not self.is_over():
             self._child.send_signal(signal.SIGTERM)
 
-    def stop(self):
+    def stop(self, limit_s=30):
         """Asks it to end, as an operator would; the answer is its exit code."""
         self.ask_to_end()
         try:
-            code = self._child.wait(timeout=30)
+            code = self._child.wait(timeout=limit_s)
         except subprocess.TimeoutExpired:
             self._child.kill()
             code = self._child.wait()
@@ -120,9 +120,13 @@ def of_its_own_life(event):
 class Earwitness:
     """The sidecar before an upstream, with one rule pack, and `more` lines of configuration; `admin` are more keys of the audit listener, which is at PORT."""
 
+    # How long an answer of the audit listener is waited for.
+    ask_s = 10
+
     def __init__(self, folder, upstream_port, pack, more="", token=None, admin=""):
         self.port = free_port()
         self.admin_port = free_port()
+        self._token = token
         self._folder = folder
         self._config = folder / "earwitness.yaml"
         own = f", token: {token}" if token else ""
@@ -169,7 +173,7 @@ class Earwitness:
 
     def metric(self, name):
         """A metric's value: the sum over its labels, unless `name` has them."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=self.ask_s) as answer:
             lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines()]
         return sum(float(value) for found, value in lines if found == name or found.startswith(name + "{"))
 
@@ -181,13 +185,14 @@ class Earwitness:
         url = f"http://127.0.0.1:{self.admin_port}{path}"
         if query:
             url += ("&" if "?" in path else "?") + urllib.parse.urlencode(query)
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=self.ask_s) as answer:
             return answer.read()
 
     def _status(self, path):
         try:
             url = f"http://127.0.0.1:{self.admin_port}{path}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=self.ask_s) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
             return error.code

@@ -9,6 +9,7 @@ mod bad_input;
 mod fidelity;
 mod gullible;
 mod house;
+mod image;
 mod multipart;
 mod process;
 mod rig;

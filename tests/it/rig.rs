@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use earwitness::config::{Admin, Checkpoints, Config, Limits, OnFailure, Retention, Upstream};
+use earwitness::config::{Admin, Checkpoints, Config, Erasure, Limits, OnFailure, Retention, Upstream};
 use earwitness::derive::{Answers, Plan, ReadRequest};
 use earwitness::event::Event;
 use earwitness::exchange::{Capture, Client, Exchange, Request};
@@ -140,8 +140,10 @@ pub(crate) fn config(upstream: SocketAddr) -> Config {
         workers: 1,
         watch: false,
         trace_context: true,
+        telemetry: None,
         on_failure: OnFailure::Allow,
         retention: Retention::default(),
+        erasure: Erasure::default(),
     }
 }
 

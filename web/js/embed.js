@@ -1,11 +1,13 @@
 // The timeline of one thing inside a page of another site. A link's token comes behind `#` and is held in memory alone: no cookie,
-// which browsers keep from frames, and no storage. It shows what happened, and has no way to anything else.
+// which browsers keep from frames, and no storage. It shows what happened, and has no way to anything else. In whose frame the page
+// stands, the browser has checked for the link that its address names: another link is not shown in it.
 
 import * as api from './data/api.js';
 import { Feed } from './data/feed.js';
+import * as session from './data/session.js';
 import { button, block, failed, loading } from './views/states.js';
 import { Timeline } from './views/timeline.js';
-import { h, named, tell } from './ui/dom.js';
+import { h, named as text, tell } from './ui/dom.js';
 import { t } from './ui/lang.js';
 import { sentence } from './ui/marks.js';
 import { ago } from './ui/time.js';
@@ -68,10 +70,14 @@ class Embedded {
 }
 
 /** What happened, as text: there is nothing behind it here. */
-const said = (event) => h('span', { class: 'sentence', title: named(event.message?.text ?? event.title), dir: 'auto' }, sentence(event));
+const said = (event) => h('span', { class: 'sentence', title: text(event.message?.text ?? event.title), dir: 'auto' }, sentence(event));
 
 api.holdToken(new URLSearchParams(location.hash.slice(1)).get('link') ?? '');
+const named = new URLSearchParams(location.search).get('link');
 take();
-new Embedded().open();
+const page = new Embedded();
+const who = await session.learn();
+if (who?.isSignedIn && who.id !== named) page.say({ kind: 'signIn' });
+else page.open();
 // Another link in the same frame.
 addEventListener('hashchange', () => location.reload());

@@ -78,13 +78,14 @@ class Page {
   }
 
   heard(what, found) {
-    if (what === 'failed' && (this.feed.failure ?? this.feed.lost)?.kind === 'signIn') return this.askToken(this.feed.failure ?? this.feed.lost);
+    if (what === 'failed' && (this.feed.failure ?? this.feed.lost)?.kind === 'signIn') return session.renew() || this.askToken(this.feed.failure ?? this.feed.lost);
     if (what === 'more') {
       refused = null;
       learn(this.feed.events.slice(this.shown));
       if (!this.view) this.showList();
       else this.view.append(this.feed.events.slice(this.shown));
       this.shown = this.feed.events.length;
+      this.find.showShare();
       if (this.feed.events.length && this.place.list.contains(this.waiting)) this.waiting.remove();
       if (!this.feed.events.length) this.showList();
     } else if (what === 'newer') this.arrived(found);
@@ -375,4 +376,7 @@ let refused = session.takeLink() ? 'link' : session.refusal();
 const page = new Page();
 listenToKeys(page);
 take();
-session.learn().then((who) => who?.name && page.place.head.replaceChildren(head(page)));
+session.learn().then((who) => {
+  if (who?.name) page.place.head.replaceChildren(head(page));
+  page.find.showShare();
+});

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::config::Grant;
+use crate::config::{Grant, Shows};
 use crate::store::{Sight, Visible};
 
 use super::oidc::Person;
@@ -16,6 +16,7 @@ pub(in crate::api) struct Caller {
     /// What people call him.
     pub(in crate::api) name: Option<String>,
     grants: Vec<Grant>,
+    shown: Shows,
     proof: Proof,
     /// The hash of his session's secret, when he shows a cookie.
     session: Option<[u8; 32]>,
@@ -34,12 +35,21 @@ pub(in crate::api) enum Proof {
     Token([u8; 32]),
     /// The word of a provider of identities, which is good until then.
     Person(Timestamp),
+    /// The word that a provider has given and does not give anew: he may do nothing until it does.
+    Unheard,
 }
 
 impl Caller {
     /// Shows nothing, and may ask the open routes.
     pub(in crate::api) fn stranger() -> Caller {
-        Caller { id: None, name: None, grants: Vec::new(), proof: Proof::None, session: None }
+        Caller {
+            id: None,
+            name: None,
+            grants: Vec::new(),
+            shown: Shows::Records,
+            proof: Proof::None,
+            session: None,
+        }
     }
 
     /// Anybody on this machine, where nobody is asked for anything.
@@ -55,7 +65,9 @@ impl Caller {
 
     /// Shows a token of the file.
     pub(in crate::api) fn of_token(token: &Token) -> Caller {
-        Caller::known(&token.id, &token.name, token.grants.clone(), Proof::Token(token.hash))
+        let shown = token.link.as_ref().map_or(Shows::Records, |link| link.shows);
+        let known = Caller::known(&token.id, &token.name, token.grants.clone(), Proof::Token(token.hash));
+        Caller { shown, ..known }
     }
 
     /// Shows the word of a provider of identities.
@@ -64,8 +76,14 @@ impl Caller {
         Caller::known(&format!("oidc:{subject}"), &name, grants, Proof::Person(until))
     }
 
+    /// The same, of whom his provider has not said lately what he may do.
+    pub(in crate::api) fn unheard(self) -> Caller {
+        Caller { grants: Vec::new(), proof: Proof::Unheard, ..self }
+    }
+
     fn known(id: &str, name: &str, grants: Vec<Grant>, proof: Proof) -> Caller {
-        Caller { id: Some(id.to_owned()), name: Some(name.to_owned()), grants, proof, session: None }
+        let (id, name) = (Some(id.to_owned()), Some(name.to_owned()));
+        Caller { id, name, grants, shown: Shows::Records, proof, session: None }
     }
 
     /// The same, who shows a cookie instead.
@@ -81,6 +99,11 @@ impl Caller {
     /// What he may do.
     pub(in crate::api) fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+
+    /// How much of each event there is for him.
+    pub(in crate::api) fn shown(&self) -> Shows {
+        self.shown
     }
 
     /// By what we know him.
@@ -108,8 +131,9 @@ impl Caller {
         let is = |grant: &Grant| self.grants.contains(grant);
         match need {
             Need::Nothing => true,
-            Need::Caller => self.id.is_some(),
+            Need::Caller => self.id.is_some() && self.proof != Proof::Unheard,
             Need::Events => !self.sees().is_nothing(),
+            Need::Records => !self.sees().is_nothing() && self.shown == Shows::Records,
             Need::Everything => is(&Grant::Auditor),
             Need::Staff => is(&Grant::Auditor) || is(&Grant::Operator),
             Need::Operator => is(&Grant::Operator),
@@ -127,7 +151,7 @@ mod tests {
             let grants = grants.iter().map(|text| Grant::parse(text).unwrap()).collect();
             let caller = Caller::known("t", "Somebody", grants, Proof::Token([0; 32]));
             assert_eq!(caller.sees(), *sees, "{caller:?}");
-            for need in [Need::Events, Need::Everything, Need::Staff, Need::Operator] {
+            for need in [Need::Events, Need::Records, Need::Everything, Need::Staff, Need::Operator] {
                 assert_eq!(caller.has(need), needs.contains(&need), "{caller:?} {need:?}");
             }
             assert!(caller.has(Need::Nothing) && caller.has(Need::Caller));
@@ -135,12 +159,12 @@ mod tests {
         let (nothing, all) = (Visible::Only(Vec::new()), Visible::Everything);
         check(&[], &nothing, &[]);
         check(&["operator"], &nothing, &[Need::Staff, Need::Operator]);
-        check(&["auditor"], &all, &[Need::Events, Need::Everything, Need::Staff]);
-        check(&["team:a", "auditor"], &all, &[Need::Events, Need::Everything, Need::Staff]);
+        check(&["auditor"], &all, &[Need::Events, Need::Records, Need::Everything, Need::Staff]);
+        check(&["team:a", "auditor"], &all, &[Need::Events, Need::Records, Need::Everything, Need::Staff]);
         let both = vec![Sight::Organization("a".to_owned()), Sight::Team("b".to_owned())];
-        check(&["organization:a", "team:b"], &Visible::Only(both), &[Need::Events]);
+        check(&["organization:a", "team:b"], &Visible::Only(both), &[Need::Events, Need::Records]);
         let team = Visible::Only(vec![Sight::Team("b".to_owned())]);
-        check(&["operator", "team:b"], &team, &[Need::Events, Need::Staff, Need::Operator]);
+        check(&["operator", "team:b"], &team, &[Need::Events, Need::Records, Need::Staff, Need::Operator]);
         assert!(!Caller::stranger().has(Need::Caller));
         assert!(Caller::stranger().sees().is_nothing());
     }

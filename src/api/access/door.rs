@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use crate::config::{Admin, Limits, Secret};
 use crate::exchange::network_of;
 
-use super::super::cursor::keyed;
-use super::super::problem::Problem;
+use super::super::answers::problem::Problem;
+use super::super::log::cursor::keyed;
 use super::caller::Proof;
-use super::oidc::{Provider, is_jwt};
+use super::oidc::{Provider, Renewal, is_jwt};
 use super::rate::Rate;
 use super::session::{Sessions, is_ours, is_safe, of_request};
 use super::tokens::{Tokens, hash, is_whole};
@@ -118,14 +118,17 @@ impl Door {
     /// The same caller as he is now; `None` when he may not come in any more. It is neither a request of his nor a use of
     /// his session: for answers that go on for long.
     pub(in crate::api) fn still(&self, lock: &Lock, caller: &Caller) -> Option<Caller> {
-        let has_session = caller.session().is_none_or(|key| self.sessions.has(key, Instant::now()));
-        self.again(lock, caller).filter(|_| has_session)
+        match caller.session() {
+            None => self.again(lock, caller),
+            Some(key) => self.again(lock, &self.sessions.whose(key, Instant::now())?),
+        }
     }
 
     /// What he showed to sign in, as it stands now.
     fn again(&self, lock: &Lock, caller: &Caller) -> Option<Caller> {
         match caller.proof() {
             Proof::None => Some(caller.clone()),
+            Proof::Unheard => None,
             Proof::Place => (!self.is_closed(lock)).then(|| caller.clone()),
             Proof::Holder(hash) => lock.holder.filter(|(_, own)| own == hash).map(|_| Caller::holder(*hash)),
             Proof::Person(until) => (Timestamp::now() < *until).then(|| caller.clone()),
@@ -164,11 +167,15 @@ impl Door {
     /// Who is signed in, as he is now.
     fn of_session(&self, lock: &Lock, headers: &HeaderMap) -> Option<Caller> {
         let (key, caller) = self.sessions.find(of_request(headers)?, Instant::now())?;
-        let now = self.again(lock, &caller);
-        if now.is_none() {
-            self.sessions.end(&key);
+        if let Some(now) = self.again(lock, &caller) {
+            return Some(now.by_session(key));
         }
-        Some(now?.by_session(key))
+        // The guard has just had his provider asked, in vain: what he has shown is good, and may be of use later.
+        if self.sessions.due(&key, Timestamp::now()).is_some() {
+            return Some(caller.unheard().by_session(key));
+        }
+        self.sessions.end(&key);
+        None
     }
 
     /// The provider whose word lets people in.
@@ -189,9 +196,14 @@ impl Door {
     }
 
     /// Signs somebody in; the secret of his session.
-    pub(in crate::api) fn sign_in(&self, caller: Caller) -> Option<Secret> {
-        let started = self.sessions.start(caller, Instant::now());
+    pub(in crate::api) fn sign_in(&self, caller: Caller, renewal: Option<Renewal>) -> Option<Secret> {
+        let started = self.sessions.start(caller, renewal, Instant::now());
         started.inspect_err(|error| tracing::error!(%error, "no session can be made")).ok()
+    }
+
+    /// Who is signed in.
+    pub(in crate::api::access) fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// Signs somebody out.

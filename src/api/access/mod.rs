@@ -20,7 +20,7 @@ pub(super) use need::NEEDS;
 pub(super) use need::Need;
 pub(super) use oidc::{CALLBACK, SignIn};
 pub(super) use reads::{Read, Reads, Tally};
-pub(super) use tokens::Fate;
+pub(super) use tokens::{Fate, LINK_ROLES};
 pub use tokens::{
     LINK_COMMAND, Link, NewToken, Token, TokenFault, TokenFile, fresh as fresh_token, last_used,
 };

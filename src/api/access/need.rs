@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 
-use super::super::problem::Problem;
-use super::Caller;
+use super::super::answers::problem::Problem;
+use super::{Caller, Proof};
 
 /// What a route needs of whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(in crate::api) enum Need {
     Caller,
     /// Somebody who sees events; which ones is for the filter to say.
     Events,
+    /// The same, who sees more of them than sentences.
+    Records,
     /// An auditor.
     Everything,
     /// An auditor or an operator.
@@ -37,7 +39,9 @@ impl Need {
     pub(in crate::api) fn is_told(self, route: Option<&str>) -> bool {
         match self {
             // A reader's own searches hold none of it.
-            Need::Events => route.is_some_and(|route| !route.starts_with("/audit/v1/searches")),
+            Need::Events | Need::Records => {
+                route.is_some_and(|route| !route.starts_with("/audit/v1/searches"))
+            }
             Need::Everything => route.is_some(),
             Need::Staff => route == Some("/audit/v1/blind-spots"),
             Need::Nothing | Need::Caller | Need::Operator => false,
@@ -52,10 +56,18 @@ impl Need {
         if caller.has(self) {
             return Ok(());
         }
+        if *caller.proof() == Proof::Unheard {
+            let detail =
+                "What you may do is asked of your provider every few minutes, and it does not answer now.";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
         let lacks = match self {
             Need::Nothing | Need::Caller => "This address is for those who sign in.",
             Need::Events => {
                 "You see no events: that needs the grant `auditor`, or one for an organization or a team."
+            }
+            Need::Records => {
+                "You see sentences, or no events: this address is for those who see what is recorded."
             }
             Need::Everything => "This address is for auditors.",
             Need::Staff => "This address is for auditors and operators.",
@@ -78,21 +90,24 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1", Need::Caller),
     ("/audit/v1/events", Need::Events),
     ("/audit/v1/events/{id}", Need::Events),
-    ("/audit/v1/events/{id}/proof", Need::Events),
+    // Where an entry stands, and how many there are, tells a part how busy the others are.
+    ("/audit/v1/events/{id}/proof", Need::Everything),
     ("/audit/v1/key", Need::Caller),
-    ("/audit/v1/checkpoint", Need::Caller),
-    ("/audit/v1/consistency", Need::Caller),
+    ("/audit/v1/keys", Need::Caller),
+    ("/audit/v1/checkpoint", Need::Staff),
+    ("/audit/v1/subtrees", Need::Everything),
+    ("/audit/v1/consistency", Need::Staff),
     ("/audit/v1/tail", Need::Events),
-    ("/audit/v1/export", Need::Events),
-    ("/v2/event-types/{id}/history", Need::Events),
-    ("/v2/bookings/{uid}/history", Need::Events),
-    ("/admin/reports/v1/activity/users/{user}/applications/{application}", Need::Events),
-    ("/audit/v1/searches", Need::Events),
-    ("/audit/v1/searches/{name}", Need::Events),
+    ("/audit/v1/export", Need::Records),
+    ("/v2/event-types/{id}/history", Need::Records),
+    ("/v2/bookings/{uid}/history", Need::Records),
+    ("/admin/reports/v1/activity/users/{user}/applications/{application}", Need::Records),
+    ("/audit/v1/searches", Need::Records),
+    ("/audit/v1/searches/{name}", Need::Records),
     ("/audit/v1/targets/{type}/{id}/history", Need::Events),
-    ("/audit/v1/targets/{type}/{id}/state", Need::Events),
-    ("/audit/v1/facets", Need::Events),
-    ("/audit/v1/histogram", Need::Events),
+    ("/audit/v1/targets/{type}/{id}/state", Need::Records),
+    ("/audit/v1/facets", Need::Records),
+    ("/audit/v1/histogram", Need::Records),
     ("/audit/v1/blind-spots", Need::Staff),
     // Who am I? Anybody may ask that, and sign in.
     ("/audit/v1/session", Need::Nothing),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Caller;
 use super::reads::Tally;
 use super::tokens::{Fate, Token};
+use crate::config::Shows;
 use crate::event::own::{self, Own};
 use crate::event::{Actor, Assurance, Event, Outcome, Target};
 use crate::value::{Map, json};
@@ -102,7 +103,10 @@ fn details(token: &Token) -> Map {
     let expires = time(token.expires).map(|at| ("expires", at));
     let revoked = time(token.revoked).map(|at| ("revoked", at));
     let made = time(Some(token.created)).map(|at| ("created", at));
-    let all = [Some(("grants", json!(grants))), made, expires, revoked].into_iter().flatten();
+    let link = token.link.as_ref();
+    let shows = link.filter(|link| link.shows == Shows::Sentences).map(|_| ("shows", json!("sentences")));
+    let sites = link.filter(|link| !link.sites.is_empty()).map(|link| ("sites", json!(link.sites.clone())));
+    let all = [Some(("grants", json!(grants))), made, expires, revoked, shows, sites].into_iter().flatten();
     all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

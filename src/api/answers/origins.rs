@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::super::access::{Caller, Proof};
-use super::super::problem::Problem;
+use super::problem::Problem;
 
 /// The origins whose pages may read.
 pub(in crate::api) struct Origins(Vec<String>);

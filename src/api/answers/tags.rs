@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use hmac::Mac;
 
 use super::super::access::Caller;
-use super::super::cursor::keyed;
-use super::super::problem::Problem;
-use super::super::state::State;
+use super::super::listener::state::State;
+use super::super::log::cursor::keyed;
+use super::problem::Problem;
 use crate::store::hex;
 
 /// Makes tags.

@@ -20,10 +20,10 @@ use crate::store::{Filter, Found, Order, Query};
 use crate::value::Value;
 
 use super::super::access::Caller;
-use super::super::events::shown;
-use super::super::parameters::once;
-use super::super::problem::{Problem, Wrong};
-use super::super::state::State;
+use super::super::answers::problem::{Problem, Wrong};
+use super::super::listener::state::State;
+use super::super::log::events::shown;
+use super::super::log::parameters::once;
 use super::query;
 
 /// Whose history, as Cal.com's routes and answers name it.
@@ -100,7 +100,7 @@ async fn history(
         return Err(Problem::parameters(vec![Wrong { parameter, detail, accepts: CURSOR.to_owned() }]));
     };
     if page.is_cut && page.events.is_empty() {
-        return Err(super::super::state::busy());
+        return Err(super::super::listener::state::busy());
     }
     let has_more = page.events.len() > limit || page.next.is_some();
     let entries = &page.events[..limit.min(page.events.len())];

@@ -1,7 +1,7 @@
 //! `GET /audit/v1/export`: all events asked for, as a file that is written while it is read.
 //!
-//! It asks for page after page, each within the limits of a query, and holds one of them at a time: while the reader takes
-//! nothing, it asks for nothing. When the reader goes away it ends with the page under way, and so do its temporary files.
+//! It asks for page after page, each within the limits of a query, and for one more while it writes one: while the reader
+//! takes nothing, it asks for no other. When the reader goes away it ends with the page under way, and so do its temporary files.
 //! An export that breaks off lacks its end, in the file and in HTTP.
 
 use std::borrow::Cow;
@@ -16,24 +16,22 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use clap::ValueEnum;
 use http_body::Frame;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::config::Grant;
-use crate::export::{Dialect, EVERYTHING, Encoder, ExportError, Facts, Format, Place, Shape, Telltale};
-use crate::store::{Filter, Found, Order, Page, Query, Sight, Visible};
+use crate::export::{EVERYTHING, Encoder, ExportError, Facts, Format, Place};
+use crate::store::{Filter, Order, Page, Query, Sealed, Sight, Visible};
 
 use super::super::access::Caller;
-use super::super::cursor::Way;
-use super::super::events::push_event;
-use super::super::parameters::{self, Question, once};
-use super::super::problem::{Problem, Wrong};
-use super::super::state::{AskError, State};
-use super::query::chars_max;
+use super::super::answers::form::Form;
+use super::super::answers::problem::Problem;
+use super::super::listener::state::{AskError, State};
+use super::proving::Proving;
 use super::turns::Turn;
+use super::wish::Wish;
 
 /// `GET /audit/v1/export`.
 pub(in crate::api) async fn export(
@@ -47,119 +45,26 @@ pub(in crate::api) async fn export(
     let turn = state.inner.exports.begin(caller.id.as_deref().unwrap_or_default())?;
     let made = Timestamp::now();
     let head = head(wish.shape.format(), made);
-    let log = newest(&state, &visible).await?;
+    let form = Form::of(&caller);
+    let log = newest(&state, &visible, form).await?;
     let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.after.is_some(), log);
+    let proving = Proving::begin(&state, wish.proof).await?;
+    let facts = facts.signed_by(proving.as_ref().map(|proving| proving.signed.clone()));
+    // Nothing that is newer than the checkpoint.
+    let after = wish.after.or(proving.as_ref().map(|proving| proving.size.saturating_add(1)));
     let mut bytes = Vec::new();
     let encoder = Encoder::new(wish.shape, facts, &mut bytes).map_err(failed)?;
-    let exporting = Exporting { state, parts, caller, visible, filter: wish.filter, after: wish.after };
+    let exporting = Exporting { state, parts, caller, visible, filter: wish.filter, after };
     // The first page is read before anything is said, so that what fails at once has a status.
     let first = match wish.id {
         None => exporting.page().await?,
         Some(id) => exporting.one(id).await?,
     };
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(exporting.run(Written { encoder, bytes }, first, sender, turn));
+    tokio::spawn(exporting.run(Written { encoder, form, bytes, proving }, first, sender, turn));
     let mut response = Response::new(Body::new(File(receiver)));
     response.headers_mut().extend(head);
     Ok(response)
-}
-
-/// What is asked for.
-struct Wish {
-    shape: Shape,
-    filter: Filter,
-    after: Option<u64>,
-    /// One event, instead of those that a filter lets through.
-    id: Option<Uuid>,
-    /// The filters as they were given.
-    said: Vec<(String, String)>,
-}
-
-/// The parameters that are no filter.
-#[derive(Default)]
-struct Own {
-    format: Option<Format>,
-    columns: Option<String>,
-    dialect: Option<Dialect>,
-    telltale: Option<Telltale>,
-    id: Option<Uuid>,
-}
-
-impl Wish {
-    fn read(state: &State, parts: &Parts, caller: &Caller) -> Result<Wish, Vec<Wrong>> {
-        let (mut own, mut said, mut wrong) = (Own::default(), Vec::new(), Vec::new());
-        let mut others = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()) {
-            let Some((_, accepts)) = OWN.iter().find(|(known, _)| *known == name) else {
-                others.append_pair(&name, &value);
-                if name != "cursor" {
-                    said.push((name.into_owned(), value.into_owned()));
-                }
-                continue;
-            };
-            if let Err(detail) = own.take(&name, value.trim())
-                && wrong.len() < WRONG_MAX
-            {
-                wrong.push(Wrong { parameter: name.into_owned(), detail, accepts: (*accepts).to_owned() });
-            }
-        }
-        let (cursors, page_max) = (state.inner.cursors.of(caller), state.inner.limits.page_max);
-        let question = parameters::read(&others.finish(), &caller.sees(), &cursors, page_max);
-        let (question, shape) = match (question, own.shape()) {
-            (Ok(question), Ok(shape)) if wrong.is_empty() => (question, shape),
-            (question, shape) => {
-                wrong.extend(shape.err().into_iter().chain(question.err()).flatten());
-                return Err(wrong);
-            }
-        };
-        let Question { filter, place, .. } = question;
-        if place.is_some_and(|place| place.way == Way::Back) {
-            let detail = "leads back; an export goes on".to_owned();
-            let accepts =
-                "`pagination.nextCursor` of a page with the same filters, newest first, once".to_owned();
-            return Err(vec![Wrong { parameter: "cursor".to_owned(), detail, accepts }]);
-        }
-        let after = place.map(|place| place.sequence);
-        if own.id.is_some() && !said.is_empty() {
-            let detail = "names one event: filters say nothing more".to_owned();
-            return Err(vec![Wrong { parameter: "id".to_owned(), detail, accepts: ID.to_owned() }]);
-        }
-        said.extend(own.id.map(|id| ("id".to_owned(), id.to_string())));
-        Ok(Wish { shape, filter, after, id: own.id, said })
-    }
-}
-
-impl Own {
-    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match name {
-            "format" => once(&mut self.format, word(value)?),
-            "dialect" => once(&mut self.dialect, word(value)?),
-            "facts" => once(&mut self.telltale, word(value)?),
-            "id" => once(&mut self.id, Uuid::parse_str(value).map_err(|_| "is no id".to_owned())?),
-            "columns" if value.chars().count() > chars_max(name) => Err("is too long".to_owned()),
-            "columns" => once(&mut self.columns, value.to_owned()),
-            "order" => Err("is for pages: an export is newest first".to_owned()),
-            _ => Err("is for pages: an export has no limit".to_owned()),
-        }
-    }
-
-    fn shape(&self) -> Result<Shape, Vec<Wrong>> {
-        let columns: Vec<&str> =
-            self.columns.iter().flat_map(|columns| columns.split(',')).map(str::trim).collect();
-        let format = self.format.unwrap_or(Format::Ndjson);
-        Shape::new(format, &columns, self.dialect, self.telltale.unwrap_or_default()).map_err(|odd| {
-            let wrong = odd.into_iter().map(|odd| {
-                let accepts =
-                    OWN.iter().find(|(name, _)| *name == odd.wish).map_or("", |(_, accepts)| accepts);
-                Wrong { parameter: odd.wish.to_owned(), detail: odd.detail, accepts: accepts.to_owned() }
-            });
-            wrong.collect()
-        })
-    }
-}
-
-fn word<T: ValueEnum>(value: &str) -> Result<T, String> {
-    T::from_str(value, false).map_err(|_| "is none of these".to_owned())
 }
 
 /// An export under way.
@@ -177,19 +82,23 @@ struct Exporting {
 /// What there is of the file.
 struct Written {
     encoder: Encoder,
+    /// In which its reader gets events.
+    form: Form,
     /// Not yet sent.
     bytes: Vec<u8>,
+    /// What it is proven by, where it is.
+    proving: Option<Proving>,
 }
 
 type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
 impl Exporting {
     /// Writes and sends page after page, and the end.
-    async fn run(mut self, file: Written, first: Page, sender: Pieces, turn: Turn) {
+    async fn run(mut self, file: Written, first: Page<Sealed>, sender: Pieces, turn: Turn) {
         let finished = match self.write(file, first, &sender).await {
-            Ok(encoder) => {
+            Ok(file) => {
                 let mut out = Sending(sender.clone());
-                blocking(move || encoder.finish(&mut out)).await
+                blocking(move || file.finish(&mut out)).await
             }
             Err(error) => Err(error),
         };
@@ -206,9 +115,9 @@ impl Exporting {
     async fn write(
         &mut self,
         mut file: Written,
-        first: Page,
+        first: Page<Sealed>,
         sender: &Pieces,
-    ) -> Result<Encoder, ExportError> {
+    ) -> Result<Written, ExportError> {
         let mut page = first;
         loop {
             let next = match page.is_cut {
@@ -217,30 +126,38 @@ impl Exporting {
                 false => page.next,
             };
             self.state.note_followed(&self.parts, page.events.len() as u64);
-            file = blocking(move || file.with(&page.events)).await?;
+            let writing = blocking(move || file.with(&page.events));
+            let (written, read) = match next {
+                Some(next) => {
+                    self.after = Some(next);
+                    let (written, read) = tokio::join!(writing, self.page());
+                    (written, Some(read))
+                }
+                None => (writing.await, None),
+            };
+            file = written?;
             let bytes = Bytes::from(std::mem::take(&mut file.bytes));
             if !bytes.is_empty() && sender.send(Ok(bytes)).await.is_err() {
                 return Err(gone());
             }
-            let Some(next) = next else { return Ok(file.encoder) };
-            self.after = Some(next);
-            page = self.page().await.map_err(|error| ExportError::Io(io::Error::other(error)))?;
+            let Some(read) = read else { return Ok(file) };
+            page = read.map_err(|error| ExportError::Io(io::Error::other(error)))?;
             // His right may have ended meanwhile, and a workbook sends nothing that would tell that he is gone.
-            if sender.is_closed() || self.state.sees(&self.caller) != self.visible {
+            if sender.is_closed() || self.state.sees(&self.caller).await != self.visible {
                 return Err(gone());
             }
         }
     }
 
     /// The next page. Other readers come first: an export waits for as long as they do not let it.
-    async fn page(&self) -> Result<Page, AskError> {
+    async fn page(&self) -> Result<Page<Sealed>, AskError> {
         let mut patience = PATIENCE;
         loop {
             let (filter, order, after) = (self.filter.clone(), Order::Newest, self.after);
             let limit = self.state.inner.limits.page_max;
-            let asked = self
-                .state
-                .ask(move |reader, time_max| reader.query(&Query { filter, order, after, limit, time_max }));
+            let asked = self.state.ask(move |reader, time_max| {
+                reader.entries(&Query { filter, order, after, limit, time_max })
+            });
             match asked.await {
                 Err(AskError::Busy) if patience > 0 => patience -= 1,
                 answer => return answer,
@@ -249,25 +166,45 @@ impl Exporting {
     }
 
     /// One event, as a page of its own.
-    async fn one(&self, id: Uuid) -> Result<Page, Problem> {
+    async fn one(&self, id: Uuid) -> Result<Page<Sealed>, Problem> {
         let found = self.state.ask(move |reader, _| reader.get(id)).await?;
         let found = found.filter(|found| self.visible.shows(&found.event));
         let found = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "No event has this id."))?;
-        Ok(Page { events: vec![found], ..Page::default() })
+        Ok(Page { events: vec![found.sealed], ..Page::default() })
     }
 }
 
 impl Written {
     /// The same with these events.
-    fn with(mut self, events: &[Found]) -> Result<Written, ExportError> {
+    fn with(mut self, events: &[Sealed]) -> Result<Written, ExportError> {
         let mut event = Vec::new();
-        for found in events {
+        let mut betweens = match &mut self.proving {
+            None => Vec::new(),
+            Some(proving) => proving.before(events)?,
+        }
+        .into_iter()
+        .peekable();
+        for sealed in events {
+            let place = sealed.sequence;
+            if let Some(between) = betweens.next_if(|between| between.first == place.saturating_add(1)) {
+                self.encoder.put_between(&between, &mut self.bytes);
+            }
             event.clear();
-            push_event(&mut event, &found.sealed);
+            self.form.push(&mut event, sealed);
             let text = std::str::from_utf8(&event).map_err(io::Error::other)?;
             self.encoder.put(text, &mut self.bytes)?;
         }
         Ok(self)
+    }
+
+    /// Writes what stands behind the last event.
+    fn finish(mut self, out: &mut Sending) -> Result<(), ExportError> {
+        if let Some(proving) = self.proving {
+            let rest = proving.rest()?;
+            rest.iter().for_each(|between| self.encoder.put_between(between, &mut self.bytes));
+            out.write_all(&self.bytes)?;
+        }
+        self.encoder.finish(out)
     }
 }
 
@@ -280,15 +217,15 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The newest event that somebody sees: where the log stands for him.
-async fn newest(state: &State, visible: &Visible) -> Result<Option<Place>, AskError> {
+async fn newest(state: &State, visible: &Visible, form: Form) -> Result<Option<Place>, AskError> {
     let filter = Filter { visible: visible.clone(), ..Filter::default() };
     let page = state.ask(move |reader, time_max| {
-        reader.query(&Query { filter, order: Order::Newest, after: None, limit: 1, time_max })
+        reader.entries(&Query { filter, order: Order::Newest, after: None, limit: 1, time_max })
     });
     let page = page.await?;
-    let place = page.events.first().and_then(|found| {
+    let place = page.events.first().and_then(|sealed| {
         let mut event = Vec::new();
-        push_event(&mut event, &found.sealed);
+        form.push(&mut event, sealed);
         Place::of(std::str::from_utf8(&event).ok()?).ok()
     });
     Ok(place)
@@ -360,21 +297,6 @@ impl http_body::Body for File {
     }
 }
 
-/// The parameters beside the filters, and what they take.
-pub(in crate::api) const OWN: &[(&str, &str)] = &[
-    ("format", "ndjson, json, csv, xlsx, cloudevents or ocsf, once"),
-    (
-        "columns",
-        "paths into the event with commas between them, such as time,actor.email; not for cloudevents and ocsf, once",
-    ),
-    ("dialect", "comma, semicolon or sep, for csv, once"),
-    ("facts", "yes or no, once"),
-    ("id", ID),
-    ("limit", "nothing: an export has no limit"),
-    ("order", "nothing: an export is newest first"),
-];
-const ID: &str = "the id of one event, instead of filters, once";
-const WRONG_MAX: usize = 20;
 /// How often an export waits again for a turn to read.
 const PATIENCE: u32 = 30;
 

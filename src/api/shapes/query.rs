@@ -1,6 +1,6 @@
 //! Query strings with a few parameters or none, read as strictly as that of the events.
 
-use super::super::problem::{Problem, Wrong};
+use super::super::answers::problem::{Problem, Wrong};
 
 /// Hands each parameter to `take`.
 ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use parking_lot::Mutex;
 
-use super::super::problem::Problem;
+use super::super::answers::problem::Problem;
 
 /// The exports under way.
 #[derive(Default)]

@@ -184,7 +184,9 @@ async fn a_thousand_probes_are_one_query() {
 #[test]
 fn the_documentation_has_every_parameter() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).unwrap();
-    for (name, _) in super::super::parameters::FILTERS.iter().chain(super::super::parameters::PAGING) {
+    for (name, _) in
+        super::super::log::parameters::FILTERS.iter().chain(super::super::log::parameters::PAGING)
+    {
         assert!(text.contains(&format!("`{name}`")), "{name}");
     }
 }

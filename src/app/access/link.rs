@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::api::{self, LINK_COMMAND, Link, NewToken, Token, TokenFile};
 use crate::cli::{Exit, LinkArgs, LinkCommand, LinkCreateArgs};
+use crate::config::{Admin, Shows};
 
 use super::token::{Place, place, second};
 
@@ -28,8 +29,9 @@ fn create(place: &Place, args: &LinkCreateArgs) -> Result<()> {
             "nobody is asked for a token yet, and the first one ends that: make your own with `earwitness token create`"
         );
     }
-    let LinkCreateArgs { shows, lasts, name, .. } = args;
-    let grant = shows.target.clone().or_else(|| shows.actor.clone()).context("name a target or an actor")?;
+    let LinkCreateArgs { about, lasts, name, site, .. } = args;
+    let grant = about.target.clone().or_else(|| about.actor.clone()).context("name a target or an actor")?;
+    let shows = shown(place.admin.as_ref(), args)?;
     let NewToken { text, hash } =
         api::fresh_token().map_err(|error| anyhow::anyhow!("no random bits: {error}"))?;
     let now = Timestamp::now();
@@ -37,13 +39,30 @@ fn create(place: &Place, args: &LinkCreateArgs) -> Result<()> {
     let name = name.clone().unwrap_or_else(|| grant.to_string().chars().take(100).collect());
     let mut token = Token::new(hash, name, vec![grant.clone()], now);
     token.expires = Some(expires);
-    token.link = Some(Link { by: LINK_COMMAND.to_owned(), revoked_by: None });
+    token.link = Some(Link::new(LINK_COMMAND.to_owned(), shows, site.clone()));
     let id = token.id.clone();
     TokenFile::change(&place.path, |file| file.add(token, now))?;
     // The address alone goes to where a program reads.
     writeln!(std::io::stderr(), "link {id} shows {grant} until {}; it is shown once, now:", second(expires))?;
     let base = place.admin.as_ref().and_then(|admin| admin.address.clone()).unwrap_or_default();
     let mut out = std::io::stdout();
-    writeln!(out, "{base}/#link={}", text.expose())?;
+    let page = if site.is_empty() { String::new() } else { format!("embed?link={id}") };
+    writeln!(out, "{base}/{page}#link={}", text.expose())?;
     Ok(out.flush()?)
+}
+
+/// How much the link shows: in a frame, which is seen by whoever sees the page around it, sentences.
+fn shown(admin: Option<&Admin>, args: &LinkCreateArgs) -> Result<Shows> {
+    let unknown = |site: &&String| admin.is_some_and(|admin| !admin.embed.contains(site));
+    if let Some(site) = args.site.iter().find(unknown) {
+        bail!("{site} may have no frame: `admin.embed` does not name it");
+    }
+    match (args.shows, args.site.is_empty()) {
+        (Some(Shows::Records), false) => {
+            bail!("a link for a frame shows sentences: leave out `--shows` or `--site`")
+        }
+        (Some(shows), _) => Ok(shows),
+        (None, true) => Ok(Shows::Records),
+        (None, false) => Ok(Shows::Sentences),
+    }
 }

@@ -8,13 +8,15 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use super::event::By;
+use super::lists;
 use super::worker::Worker;
 use crate::app::key;
 use crate::app::reading::{Source, ask, is_held, post_json};
 use crate::app::retention::holds;
 use crate::app::serve::runtime;
 use crate::cli::{AnswerFormat, EraseArgs, Exit, show, visible};
-use crate::config::{Config, environment};
+use crate::config::{Approval, Config, environment};
 use crate::record::Log;
 use crate::rules::redact::Key;
 use crate::telemetry::Metrics;
@@ -62,6 +64,11 @@ async fn by_listener(args: &EraseArgs, authority: &str, token: Option<&str>) -> 
 
 /// Does it here, with a log that nobody holds.
 fn alone(args: &EraseArgs, config: &Config) -> Result<Value> {
+    if args.confirm.is_some() && config.erasure.approval == Approval::Required {
+        bail!(
+            "a second person must confirm an erasure (`erasure.approval`): start Earwitness, which knows who asks"
+        );
+    }
     let key = key::load_or_create(&config.key_file)?;
     let log = Log::open(&config.data_dir, Some(key), &config.limits, Metrics::new())?;
     let runtime: Runtime = runtime()?;
@@ -73,6 +80,7 @@ fn alone(args: &EraseArgs, config: &Config) -> Result<Value> {
         runtime: runtime.handle().clone(),
         holds: Box::new(move || held.clone()),
         memory: None,
+        lists: lists(&config.data_dir, config.erasure.files.clone()),
     };
     let told = carried_out(args, &worker);
     log.close(CLOSE_MAX);
@@ -86,7 +94,9 @@ fn carried_out(args: &EraseArgs, worker: &Worker) -> Result<Value> {
     if *confirm != planned.id {
         return Err(crate::api::Unerased::OtherPlan(planned.id).into());
     }
-    worker.begin(&args.subject, COMMAND).context("the erasure cannot be begun")?;
+    worker
+        .begin(&args.subject, By { first: COMMAND.to_owned(), second: None })
+        .context("the erasure cannot be begun")?;
     let deadline = Instant::now() + WAIT_MAX;
     let (mut events, mut values) = (0, 0);
     loop {
@@ -110,14 +120,22 @@ fn print(told: &Value, args: &EraseArgs) -> Result<()> {
     if args.format == AnswerFormat::Json {
         return Ok(writeln!(out, "{}", serde_json::to_string_pretty(told)?)?);
     }
-    write!(out, "{}", visible(&text(told, args.confirm.is_some())))?;
+    write!(out, "{}", visible(&text(told, args.confirm.as_deref())))?;
     Ok(())
 }
 
-fn text(told: &Value, is_confirmed: bool) -> String {
+fn text(told: &Value, confirm: Option<&str>) -> String {
     let mut lines = Vec::new();
     let (plan, last) = (&told["plan"], &told["last"]);
-    if is_confirmed && told["state"] == "idle" && !last.is_null() {
+    let mut awaiting = told["awaiting"].as_array().into_iter().flatten();
+    if let Some(waiting) = awaiting.find(|one| confirm.is_some() && one["id"].as_str() == confirm) {
+        let word = |name: &str| waiting[name].as_str().unwrap_or_default();
+        lines.push(format!(
+            "nothing is erased yet: {} has confirmed it, and somebody else must confirm the same until {}",
+            word("by"),
+            word("until")
+        ));
+    } else if confirm.is_some() && told["state"] == "idle" && !last.is_null() {
         lines.push(format!(
             "erased: {} values of {} events; the person is erased:{} from now on",
             last["values"],
@@ -173,12 +191,17 @@ mod tests {
                         1 more events are held, and keep theirs\nof 2 events only the client says who the actor is\n\
                         also called \"Anna Meyer\" in 3 events\nevents such as [4,5,9]\n\
                         to erase it: the same with --confirm 0123456789abcdef\n";
-        assert_eq!(text(&told, false), expected);
+        assert_eq!(text(&told, None), expected);
         told["last"] = json!({ "person": "fedcba9876543210", "events": 3, "values": 7 });
         let expected = "erased: 7 values of 3 events; the person is erased:fedcba9876543210 from now on\n";
-        assert_eq!(text(&told, true), expected);
+        assert_eq!(text(&told, Some("0123456789abcdef")), expected);
         told["state"] = json!("waiting");
         told["failed"] = json!("no room");
-        assert!(text(&told, true).ends_with("under way: waiting\nFAILED: no room\n"));
+        assert!(text(&told, Some("0123456789abcdef")).ends_with("under way: waiting\nFAILED: no room\n"));
+        told = json!({ "state": "idle", "plan": told["plan"], "last": told["last"], "failed": null, "awaiting":
+            [{ "id": "0123456789abcdef", "by": "admin.token", "until": "2026-02-01T08:00:00Z" }] });
+        let expected = "nothing is erased yet: admin.token has confirmed it, and somebody else must confirm the same until 2026-02-01T08:00:00Z\n";
+        assert_eq!(text(&told, Some("0123456789abcdef")), expected);
+        assert!(text(&told, None).starts_with("would be erased"), "who looks sees the plan");
     }
 }

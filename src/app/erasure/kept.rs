@@ -16,6 +16,9 @@ pub(super) struct Underway {
     pub(super) subject: Vec<String>,
     /// Who has confirmed it.
     pub(super) by: String,
+    /// Who has confirmed it after him, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) approved_by: Option<String>,
 }
 
 impl Underway {
@@ -60,7 +63,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Underway::read(folder.path()).unwrap(), None);
         Underway::forget(folder.path()).unwrap();
-        let underway = Underway { subject: vec!["anna@example.org".to_owned()], by: "ops".to_owned() };
+        let underway = Underway {
+            subject: vec!["anna@example.org".to_owned()],
+            by: "ops".to_owned(),
+            approved_by: None,
+        };
         underway.write(folder.path()).unwrap();
         assert_eq!(Underway::read(folder.path()).unwrap(), Some(underway));
         fs::write(folder.path().join("erasure.json.new"), "anna").unwrap();

@@ -1,12 +1,15 @@
 //! Erasure at work: a thread that looks what an erasure would take, erases what was confirmed, and goes on at the next
 //! start with what was cut off. One at a time; a question meanwhile is told what is under way.
 
+mod approval;
 mod command;
 mod event;
 mod kept;
+mod list;
+mod repeat;
 mod worker;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -18,9 +21,13 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use self::approval::{Approvals, Vote, Waiting};
 pub(super) use self::command::erase;
-use self::worker::{Worker, is_underway};
+use self::event::By;
+pub(super) use self::repeat::{Repeated, repeat};
+use self::worker::{Planned, Worker, is_underway};
 use crate::api::{Erase, ErasureAnswer, ErasureWish, Unerased};
+use crate::config::{self, Approval};
 use crate::record::{Erasure, Log};
 use crate::rules::redact::Key;
 use crate::store::{Hold, Snapshots};
@@ -43,6 +50,8 @@ struct Told {
     state: Stage,
     /// What the last one who asked would erase.
     plan: Option<Value>,
+    /// Plans that somebody has confirmed, and that wait for somebody else.
+    awaiting: Vec<Waiting>,
     /// The last erasure of this process.
     last: Option<Last>,
     /// Why the last plan, or erasure, did not come to its end.
@@ -65,6 +74,7 @@ enum Stage {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Last {
     /// When it ended.
     at: Timestamp,
@@ -82,6 +92,16 @@ pub(super) struct Parts {
     pub(super) key: [u8; 32],
     pub(super) holds: Box<dyn Fn() -> Vec<Hold> + Send>,
     pub(super) memory: Option<Snapshots>,
+    /// What the configuration asks of an erasure.
+    pub(super) asked: config::Erasure,
+}
+
+/// What the thread holds.
+struct Desk<'a> {
+    worker: &'a Worker,
+    told: &'a RwLock<Told>,
+    approval: Approval,
+    approvals: Approvals,
 }
 
 impl Eraser {
@@ -90,18 +110,29 @@ impl Eraser {
     /// # Errors
     /// When none can be started.
     pub(super) fn start(parts: Parts, data_dir: &Path) -> std::io::Result<Arc<Eraser>> {
-        let Parts { log, key, holds, memory } = parts;
+        let Parts { log, key, holds, memory, asked: config::Erasure { approval, files } } = parts;
+        let lists = lists(data_dir, files);
+        list::make(&lists);
         let (data_dir, key, runtime) = (data_dir.to_owned(), Key::new(key), Handle::current());
-        let worker = Worker { log, data_dir, key, runtime, holds, memory };
+        let worker = Worker { log, data_dir, key, runtime, holds, memory, lists };
         let told = Arc::new(RwLock::new(Told::default()));
         let (asks, asked) = channel();
         let (guard, ended) = channel::<()>();
         let of_thread = Arc::clone(&told);
         std::thread::Builder::new().name("erasure".to_owned()).spawn(move || {
-            run(&worker, &of_thread, &asked);
+            let approvals = Approvals::default();
+            Desk { worker: &worker, told: &of_thread, approval, approvals }.run(&asked);
             drop(guard);
         })?;
         Ok(Arc::new(Eraser { told, asks: Mutex::new(Some(asks)), ended: Mutex::new(ended) }))
+    }
+
+    /// For `/readyz`, which anybody may ask: that one waits, and not why.
+    pub(super) fn troubles(&self) -> Option<String> {
+        match self.told.read().state {
+            Stage::Waiting => Some(WAITS.to_owned()),
+            Stage::Idle | Stage::Looking | Stage::Erasing => None,
+        }
     }
 
     /// Ends the thread after what it is doing, waiting a little: what is cut off is gone on with at the next start.
@@ -117,7 +148,10 @@ pub(super) struct ByApi(pub(super) Arc<Eraser>);
 
 impl Erase for ByApi {
     fn told(&self) -> Value {
-        serde_json::json!(*self.0.told.read())
+        let mut told = self.0.told.read().clone();
+        let now = Timestamp::now();
+        told.awaiting.retain(|one| one.until > now);
+        serde_json::json!(told)
     }
 
     fn ask(&self, wish: ErasureWish) -> ErasureAnswer {
@@ -150,60 +184,96 @@ impl Erase for ByApi {
     }
 }
 
-fn run(worker: &Worker, told: &RwLock<Told>, asked: &Receiver<(ErasureWish, Answer)>) {
-    go_on(worker, told);
-    loop {
-        match asked.recv_timeout(PERIOD) {
-            Ok((wish, answer)) => {
-                let begun = look(worker, told, &wish);
-                let is_begun = begun.as_ref().is_ok_and(|is_begun| *is_begun);
-                // Who has asked may have gone.
-                let _ = answer.send(begun.map(drop));
-                if is_begun {
-                    go_on(worker, told);
+impl Desk<'_> {
+    fn run(mut self, asked: &Receiver<(ErasureWish, Answer)>) {
+        let (worker, told) = (self.worker, self.told);
+        go_on(worker, told);
+        loop {
+            match asked.recv_timeout(PERIOD) {
+                Ok((wish, answer)) => {
+                    let begun = self.look(&wish);
+                    let is_begun = begun.as_ref().is_ok_and(|is_begun| *is_begun);
+                    // Who has asked may have gone.
+                    let _ = answer.send(begun.map(drop));
+                    if is_begun {
+                        go_on(worker, told);
+                    }
                 }
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if is_underway(&worker.data_dir) {
-                    go_on(worker, told);
+                Err(RecvTimeoutError::Timeout) => {
+                    if is_underway(&worker.data_dir) {
+                        go_on(worker, told);
+                    }
                 }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+
+    /// Makes a plan; true when it was confirmed, and is begun.
+    fn look(&mut self, wish: &ErasureWish) -> Result<bool, Unerased> {
+        let (worker, now) = (self.worker, Timestamp::now());
+        let planned = worker.plan(&wish.subject);
+        let is_waiting = is_underway(&worker.data_dir);
+        let begun = match planned {
+            Ok(Ok(planned)) => {
+                let mut told = self.told.write();
+                told.plan = Some(planned.to_json());
+                if !is_waiting {
+                    told.failed = None;
+                }
+                drop(told);
+                self.confirmed(wish, &planned, now)
+            }
+            Ok(Err(nobody)) => Ok(Err(nobody)),
+            Err(error) => Err(error),
+        };
+        let mut told = self.told.write();
+        told.awaiting = self.approvals.waiting(now);
+        told.state = match &begun {
+            Ok(Ok(true)) => Stage::Erasing,
+            _ if is_waiting => Stage::Waiting,
+            Ok(Ok(false) | Err(_)) | Err(_) => Stage::Idle,
+        };
+        begun.unwrap_or_else(|error| {
+            told.failed = Some(format!("{error:#}"));
+            Ok(false)
+        })
+    }
+
+    /// True when the plan was confirmed by all who must, and is begun.
+    fn confirmed(
+        &mut self,
+        wish: &ErasureWish,
+        planned: &Planned,
+        now: Timestamp,
+    ) -> anyhow::Result<Result<bool, Unerased>> {
+        let Some(confirm) = &wish.confirm else { return Ok(Ok(false)) };
+        if *confirm != planned.id {
+            return Ok(Err(Unerased::OtherPlan(planned.id.clone())));
+        }
+        let by = match self.approval {
+            Approval::None => By { first: wish.by.clone(), second: None },
+            Approval::Required => match self.approvals.confirm(&planned.id, &wish.by, now) {
+                Vote::Second(first) => By { first, second: Some(wish.by.clone()) },
+                Vote::Same(waiting) => return Ok(Err(Unerased::SamePerson(waiting.until))),
+                Vote::First(waiting) => {
+                    // What nobody can read later does not count.
+                    let told = self.worker.tell_asked(planned, &waiting);
+                    if told.is_err() {
+                        self.approvals.withdraw(&planned.id);
+                    }
+                    return told.map(|()| Ok(false));
+                }
+            },
+        };
+        self.worker.begin(&wish.subject, by)?;
+        Ok(Ok(true))
     }
 }
 
-/// Makes a plan; true when it was confirmed, and is begun.
-fn look(worker: &Worker, told: &RwLock<Told>, wish: &ErasureWish) -> Result<bool, Unerased> {
-    let planned = worker.plan(&wish.subject);
-    let mut told = told.write();
-    let is_waiting = is_underway(&worker.data_dir);
-    told.state = if is_waiting { Stage::Waiting } else { Stage::Idle };
-    let planned = match planned {
-        Ok(planned) => planned?,
-        Err(error) => {
-            told.failed = Some(format!("{error:#}"));
-            return Ok(false);
-        }
-    };
-    if !is_waiting {
-        told.failed = None;
-    }
-    told.plan = Some(planned.to_json());
-    match &wish.confirm {
-        None => Ok(false),
-        Some(confirm) if *confirm != planned.id => Err(Unerased::OtherPlan(planned.id)),
-        Some(_) => match worker.begin(&wish.subject, &wish.by) {
-            Ok(()) => {
-                told.state = Stage::Erasing;
-                Ok(true)
-            }
-            Err(error) => {
-                told.failed = Some(error.to_string());
-                Ok(false)
-            }
-        },
-    }
+/// Where it is listed what was erased: in the data directory, and elsewhere.
+fn lists(data_dir: &Path, elsewhere: Vec<PathBuf>) -> Vec<PathBuf> {
+    std::iter::once(data_dir.join(list::INSIDE)).chain(elsewhere).collect()
 }
 
 /// Goes on with what was begun, and tells how far it is.
@@ -235,6 +305,7 @@ fn go_on(worker: &Worker, told: &RwLock<Told>) {
     (told.state, told.failed) = (state, failed);
 }
 
+const WAITS: &str = "an erasure waits and is tried again every minute; `GET /audit/v1/erasure` says why";
 const PERIOD: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Less than a question may take by default.

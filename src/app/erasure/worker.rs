@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use super::event;
+use super::approval::Waiting;
+use super::event::{self, Asked, By};
 use super::kept::Underway;
+use super::list;
 use crate::api::Unerased;
-use crate::record::{Erasure, Log};
+use crate::record::{Erasure, Log, Urgency};
 use crate::rules::redact::Key;
-use crate::store::{Erasable, Erasing, Hold, SledShelf, Snapshots, Subject};
+use crate::store::{Erasable, Erasing, Hold, SledShelf, Snapshots, Subject, Whose};
 
 /// What erases.
 pub(super) struct Worker {
@@ -27,6 +29,8 @@ pub(super) struct Worker {
     pub(super) holds: Box<dyn Fn() -> Vec<Hold> + Send>,
     /// What was seen last of things, where the process remembers that.
     pub(super) memory: Option<Snapshots>,
+    /// Files in which it stands what was erased, so that no backup brings it back.
+    pub(super) lists: Vec<PathBuf>,
 }
 
 /// What would be erased, and by which id that is confirmed.
@@ -50,18 +54,34 @@ impl Worker {
     }
 
     /// Begins what was confirmed: whatever happens from now on, it is gone on with.
-    pub(super) fn begin(&self, subject: &[String], by: &str) -> io::Result<()> {
-        Underway { subject: subject.to_vec(), by: by.to_owned() }.write(&self.data_dir)
+    pub(super) fn begin(&self, subject: &[String], by: By) -> io::Result<()> {
+        let By { first, second } = by;
+        Underway { subject: subject.to_vec(), by: first, approved_by: second }.write(&self.data_dir)
+    }
+
+    /// Records that somebody has confirmed a plan, which waits for somebody else now.
+    pub(super) fn tell_asked(&self, planned: &Planned, waiting: &Waiting) -> Result<()> {
+        let Planned { erasing, erasable, .. } = planned;
+        let plan = Asked { person: &erasing.person, events: erasable.events, values: erasable.values };
+        let event = event::asked(self.log.instance(), &plan, waiting);
+        let recorded = self.runtime.block_on(self.log.record(vec![event], Urgency::Now));
+        recorded.context("that it was confirmed cannot be recorded")
     }
 
     /// Goes on with what was begun; `None` when there is nothing.
     pub(super) fn go_on(&self) -> Result<Option<(String, Erasure)>> {
         let underway = Underway::read(&self.data_dir).context("erasure.json cannot be read")?;
-        let Some(Underway { subject, by }) = underway else { return Ok(None) };
+        let Some(Underway { subject, by, approved_by }) = underway else { return Ok(None) };
+        let by = By { first: by, second: approved_by };
         let erasing = self.erasing(&subject).map_err(anyhow::Error::msg)?;
-        self.forget_memories(&erasing.subject)?;
+        if let Whose::Person(subject) = &erasing.whose {
+            self.forget_memories(subject)?;
+        }
         let log = self.log.instance();
-        let tell = |gone: &[_]| event::told(log, gone, &erasing.person, &by);
+        let tell = |gone: &[_]| {
+            list::keep(&self.lists, log, gone, &erasing.person, &by)?;
+            Ok(event::told(log, gone, &erasing.person, &by))
+        };
         let erasure = self.log.erase(&erasing, tell, &self.runtime)?;
         if erasure.is_done {
             Underway::forget(&self.data_dir)?;
@@ -83,7 +103,7 @@ impl Worker {
         let mut person = self.key.hash("erasure", &[first.as_bytes()]);
         person.truncate(PERSON_DIGITS);
         let subject = Subject::parse(subject.iter().map(String::as_str))?;
-        Ok(Erasing { subject, person, holds: (self.holds)(), now: Timestamp::now() })
+        Ok(Erasing { whose: Whose::Person(subject), person, holds: (self.holds)(), now: Timestamp::now() })
     }
 }
 

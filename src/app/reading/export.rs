@@ -1,16 +1,18 @@
-//! `earwitness export`: events into a file, page by page, so that memory stays the same however many they are.
+//! `earwitness export`: events into a file, page by page, so that memory stays the same however many they are. While a page
+//! is written, the one behind it is read.
 
 use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 
-use super::Source;
+use super::proving::Proving;
+use super::{Events, Source};
 use crate::app::serve::runtime;
 use crate::cli::{Exit, ExportArgs, WhichArgs};
-use crate::export::{Encoder, Facts, Place, Shape};
+use crate::export::{EVERYTHING, Encoder, Facts, Place, Proof, Reach, Shape};
 
 /// Writes the events asked for, newest first.
 ///
@@ -25,6 +27,8 @@ pub fn export(args: &ExportArgs) -> Result<Exit> {
             bail!("{}", wrong.join("; "));
         }
     };
+    // Before a file is made.
+    proof(args, &shape, None)?;
     let Some(source) = Source::open(&args.at)? else { return Ok(Exit::Wrong) };
     let mut out: Box<dyn Write + Send> = match &args.out {
         None => Box::new(std::io::stdout()),
@@ -51,22 +55,36 @@ async fn write(
     let query = args.which.query();
     let filter = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let log = newest(source).await?;
-    let facts = Facts::new(Timestamp::now(), filter, source.scope().await, args.cursor.is_some(), log);
+    let scope = source.scope().await;
+    let mut proving = Proving::begin(source, proof(args, &shape, scope.as_deref())?).await?;
+    let facts = Facts::new(Timestamp::now(), filter, scope, args.cursor.is_some(), log);
+    let facts = facts.signed_by(proving.as_ref().map(|proving| proving.signed.clone()));
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(shape, facts, &mut bytes)?;
     let mut cursor = args.cursor.clone();
     let written = async {
+        let mut page = source.page(&args.which, None, cursor.as_deref()).await?;
         loop {
-            let page = source.page(&args.which, None, cursor.as_deref()).await?;
-            for event in &page.events {
-                encoder.put(event, &mut bytes)?;
-            }
+            let next = page.next.take();
+            let ahead = async {
+                let Some(next) = &next else { return Ok(None) };
+                source.page(&args.which, None, Some(next)).await.map(Some)
+            };
+            let (ahead, put) = tokio::join!(ahead, put(&page, &mut encoder, &mut proving, &mut bytes));
+            put?;
             out.write_all(&bytes)?;
             bytes.clear();
             progress.told(encoder.count(), page.events.last());
-            let Some(next) = page.next else { return Ok(()) };
-            cursor = Some(next);
+            cursor = next.or(cursor.take());
+            let Some(read) = ahead? else { break };
+            page = read;
         }
+        if let Some(proving) = proving {
+            let rest = proving.rest().await?;
+            rest.iter().for_each(|between| encoder.put_between(between, &mut bytes));
+            out.write_all(&bytes)?;
+        }
+        Ok(())
     };
     let written: Result<()> = written.await;
     progress.ends();
@@ -81,6 +99,39 @@ async fn write(
     })
 }
 
+/// Writes a page.
+async fn put(
+    page: &Events,
+    encoder: &mut Encoder,
+    proving: &mut Option<Proving<'_>>,
+    bytes: &mut Vec<u8>,
+) -> Result<()> {
+    for (index, event) in page.events.iter().enumerate() {
+        // This waits for nothing, and who asks for the next page meanwhile would never be let.
+        if index % TURN_EVENTS == 0 {
+            tokio::task::yield_now().await;
+        }
+        if let Some(proving) = proving {
+            let sequence = Place::of(event)?.sequence.context("events have no places for this reader")?;
+            // It was recorded since, and nobody has signed for it.
+            if sequence > proving.size {
+                continue;
+            }
+            let between = proving.before(sequence).await?;
+            between.iter().for_each(|between| encoder.put_between(between, bytes));
+        }
+        encoder.put(event, bytes)?;
+    }
+    Ok(())
+}
+
+/// Whether the export is to be proven, for who sees so much of the log.
+fn proof(args: &ExportArgs, shape: &Shape, scope: Option<&str>) -> Result<Proof> {
+    let is_whole = args.which.query().is_empty() && args.cursor.is_none() && scope == Some(EVERYTHING);
+    let proof = shape.proof(args.proof, if is_whole { Reach::Whole } else { Reach::Part });
+    proof.map_err(|odd| anyhow!("--{}: {}", odd.wish, odd.detail))
+}
+
 /// The newest event of all that can be seen: where the log stands.
 async fn newest(source: &Source) -> Result<Option<Place>> {
     let page = source.page(&WhichArgs::default(), Some(1), None).await?;
@@ -90,16 +141,16 @@ async fn newest(source: &Source) -> Result<Option<Place>> {
 /// A bar on a terminal: how far through the log, and how many events were found there.
 struct Progress {
     shows_progress: bool,
-    /// The first event's place. Places count from 1 without holes, so each tells how much lies below it.
+    /// The first event's place, where it is told. Places count from 1 without holes, so each tells how much lies below it.
     first: Option<u64>,
 }
 
 impl Progress {
     fn told(&mut self, count: u64, last: Option<&String>) {
         let place = last.filter(|_| self.shows_progress).and_then(|event| Place::of(event).ok());
-        let Some(place) = place else { return };
-        let first = *self.first.get_or_insert(place.sequence.max(1));
-        let done = first.saturating_sub(place.sequence.saturating_sub(1)) * 100 / first;
+        let Some(sequence) = place.and_then(|place| place.sequence) else { return };
+        let first = *self.first.get_or_insert(sequence.max(1));
+        let done = first.saturating_sub(sequence.saturating_sub(1)) * 100 / first;
         let bar = "#".repeat(usize::try_from(done / 4).unwrap_or(0).min(25));
         let _ = write!(std::io::stderr(), "\r[{bar:<25}] {done:>3} % of the log, {count} events");
     }
@@ -110,3 +161,6 @@ impl Progress {
         }
     }
 }
+
+/// A page has ten times as many, or more.
+const TURN_EVENTS: usize = 50;

@@ -24,7 +24,7 @@ use crate::cli::{Exit, ImportArgs, show};
 use crate::config::{Config, environment};
 use crate::event::own::{self, Own};
 use crate::event::{Event, Outcome};
-use crate::export::{Place, Wholeness};
+use crate::export::{Place, Taken, Wholeness};
 use crate::record::{Log, Urgency};
 use crate::store::{Filter, Order, Page, Query, Told, ToldErased};
 use crate::telemetry::Metrics;
@@ -87,7 +87,7 @@ async fn record(log: &Log, file: &Path, mut origin: Map) -> Result<Imported> {
     while let Some(line) = lines.line()? {
         // Also told lines, of which the check has made use.
         let line = line.trim_ascii();
-        if line.is_empty() || !Wholeness::default().take(line) {
+        if line.is_empty() || Wholeness::default().take(line) != Taken::Event {
             continue;
         }
         let event = event(line)?;

@@ -5,6 +5,7 @@ mod ask;
 mod blindspots;
 mod export;
 mod import;
+mod proving;
 mod query;
 mod reindex;
 mod verify;
@@ -20,7 +21,7 @@ pub use verify::verify;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub(super) enum Source {
         page_max: Option<usize>,
     },
     /// Held by nobody but us.
-    Directory { routes: Routes, log: Log, page_max: usize },
+    Directory { routes: Routes, log: Log, page_max: usize, path: PathBuf },
 }
 
 /// A page of `GET /audit/v1/events`, its events as they were sent.
@@ -146,7 +147,7 @@ impl Source {
             // Who can open the directory needs no access to be told of.
             tell: Arc::new(|_| ()),
         });
-        Ok(Source::Directory { routes: Routes::new(state), log, page_max })
+        Ok(Source::Directory { routes: Routes::new(state), log, page_max, path: directory.to_owned() })
     }
 
     /// Makes the index of a log that nobody else holds anew; returns how many events the log has.

@@ -15,24 +15,34 @@ use crate::app::serve::runtime;
 use crate::app::witness::{self, Restored};
 use crate::cli::{Exit, VerifyArgs, WhichArgs, show};
 use crate::config::{Config, environment};
-use crate::export::{Place, Wholeness};
-use crate::notary::Verifier;
-use crate::store::{Checked, Fault, Hash, LeafCheck, Looked, hex};
+use crate::export::{Between, Place, Taken, Wholeness};
+use crate::notary::{Checkpoint, Verifier};
+use crate::store::{Checked, ERASED, Fault, Hash, LeafCheck, Looked, PURGED, hex, unhex};
 
 /// Looks at every event of a log or an export, and tells of the first that is not as it was recorded.
 ///
 /// # Errors
 /// When the log cannot be read to its end.
 pub fn verify(args: &VerifyArgs) -> Result<Exit> {
-    let Some(signed) = signed_for(args)? else { return Ok(Exit::Wrong) };
+    let pinned = pinned(args)?;
+    let Some(signed) = signed_for(args, pinned.as_ref())? else { return Ok(Exit::Wrong) };
     let (mut checked, faults, (known, given_up)) = match &args.file {
         Some(file) => {
             let OfFile { checked, wholeness, restores } = of_file(file)?;
+            let proven = proven(args, pinned.as_ref(), &checked, &wholeness);
             if wholeness.is_part() {
-                let told = "This export holds a part of the log: what was not asked for shows as missing.";
+                let told = match wholeness.signed() {
+                    None => "This export holds a part of the log: what was not asked for shows as missing.",
+                    Some(_) => "This export holds a part of the log.",
+                };
                 writeln!(std::io::stdout(), "{told}")?;
             }
-            (checked, wholeness.finish(), signed.after(&restores))
+            let mut faults = wholeness.finish();
+            match proven {
+                Ok(told) => told.iter().try_for_each(|told| writeln!(std::io::stdout(), "{told}"))?,
+                Err(fault) => faults.push(fault),
+            }
+            (checked, faults, signed.after(&restores))
         }
         None => {
             let Some(source) = Source::open(&args.at)? else { return Ok(Exit::Wrong) };
@@ -66,15 +76,53 @@ pub fn verify(args: &VerifyArgs) -> Result<Exit> {
     Ok(if is_sound { Exit::Done } else { Exit::Failed })
 }
 
+/// The key that is trusted, where one is named.
+fn pinned(args: &VerifyArgs) -> Result<Option<Verifier>> {
+    let parse =
+        |key: &String| Verifier::parse(key.trim()).context("--key takes what `earwitness keys show` writes");
+    args.key.as_ref().map(parse).transpose()
+}
+
+/// What the checkpoint in an export proves, in words; nothing where it has none.
+///
+/// # Errors
+/// What keeps it from proving anything.
+fn proven(
+    args: &VerifyArgs,
+    pinned: Option<&Verifier>,
+    checked: &Checked,
+    wholeness: &Wholeness,
+) -> Result<Option<String>, String> {
+    let Some(signed) = wholeness.signed() else {
+        let is_asked = pinned.is_some() && args.checkpoint.is_empty();
+        return if is_asked { Err(NO_CHECKPOINT.to_owned()) } else { Ok(None) };
+    };
+    let Some((Checkpoint { size, root, .. }, key)) = witness::opened_by(signed, pinned) else {
+        return Err("its checkpoint is not signed by a key that is trusted".to_owned());
+    };
+    match checked.root {
+        _ if checked.size != size => {
+            Err(format!("its checkpoint is of {size} events, and it reaches to event {}", checked.size))
+        }
+        None => {
+            Err("its events do not lead to its checkpoint: something between them is not there".to_owned())
+        }
+        Some(found) if found != root => {
+            Err("its events do not lead to its checkpoint: not all are as they were recorded".to_owned())
+        }
+        Some(_) if pinned.is_some() => {
+            Ok(Some(format!("in the log of {size} events that was signed for by {}", key.name())))
+        }
+        Some(_) => Ok(Some(format!(
+            "in the log of {size} events that was signed for with the key {}\nthat this is the key of the log, only somebody else can say: --key",
+            key.text()
+        ))),
+    }
+}
+
 /// What checkpoints tell of the log, those in its directory and those that were named; `None` when the configuration is
 /// wrong, which has been shown.
-fn signed_for(args: &VerifyArgs) -> Result<Option<witness::Known>> {
-    let pinned = match &args.key {
-        None => None,
-        Some(key) => {
-            Some(Verifier::parse(key.trim()).context("--key takes what `earwitness keys show` writes")?)
-        }
-    };
+fn signed_for(args: &VerifyArgs, pinned: Option<&Verifier>) -> Result<Option<witness::Known>> {
     let (mut directory, mut files) = (args.at.data_dir.clone(), args.checkpoint.clone());
     let is_configured = args.file.is_none() && args.at.url.is_none() && directory.is_none();
     if is_configured {
@@ -89,7 +137,7 @@ fn signed_for(args: &VerifyArgs) -> Result<Option<witness::Known>> {
             }
         }
     }
-    let (known, empty) = witness::known(directory.as_deref(), &files, pinned.as_ref())?;
+    let (known, empty) = witness::known(directory.as_deref(), &files, pinned)?;
     if let Some(path) = empty.first() {
         bail!("{} holds no checkpoint that a known key has signed; --key names one", path.display());
     }
@@ -142,7 +190,23 @@ pub(in crate::app) fn of_log(source: &Source, known: &[Known]) -> Result<Checked
         |_| {},
     );
     runtime.block_on(each)?;
+    runtime.block_on(hear_of_later(source, &mut check))?;
     Ok(check.finish())
+}
+
+/// A log that is read while it is written loses values and events to an erasure or a purge that began meanwhile. These are
+/// told by events that are newer than the first page, and were recorded before anything went.
+async fn hear_of_later(source: &Source, check: &mut LeafCheck) -> Result<()> {
+    let Some(newest) = check.first() else { return Ok(()) };
+    let action = vec![ERASED.to_owned(), PURGED.to_owned()];
+    let which = WhichArgs { action, ..WhichArgs::default() };
+    let hear = |event: &str| {
+        let entry = api::sealed(event.as_bytes()).filter(|entry| entry.sequence > newest);
+        let Some(entry) = entry else { return Ok(ControlFlow::Break(())) };
+        check.hear(&Looked::at(&entry));
+        Ok(ControlFlow::Continue(()))
+    };
+    source.each(&which, None, hear, |_| {}).await
 }
 
 /// Whose log it is, as its checkpoints say; `None` where nobody signs.
@@ -173,26 +237,56 @@ fn of_file(path: &Path) -> Result<OfFile> {
     let (mut progress, mut count, mut restores) = (Progress::new(), 0, Vec::new());
     loop {
         let mut piece: Vec<Vec<u8>> = Vec::new();
-        let mut bytes = 0;
+        // What stands for events that are left out, each with how many lines of the piece stand before it.
+        let mut betweens: Vec<(usize, Between)> = Vec::new();
+        let (mut bytes, mut is_end) = (0, false);
         while piece.len() < PIECE_LINES && bytes < PIECE_BYTES {
             let mut line = Vec::new();
             if lines.read_until(b'\n', &mut line)? == 0 {
+                is_end = true;
                 break;
             }
             bytes += line.len();
-            if wholeness.take(line.trim_ascii()) {
-                restores.extend(restored(&line));
-                piece.push(line);
+            match wholeness.take(line.trim_ascii()) {
+                Taken::Event => {
+                    restores.extend(restored(&line));
+                    piece.push(line);
+                }
+                Taken::Between(between) => betweens.push((piece.len(), between)),
+                Taken::Telling => {}
             }
         }
-        if piece.is_empty() {
-            break;
+        if wholeness.is_scoped() && !piece.is_empty() {
+            bail!(
+                "it was exported by somebody who sees a part of the log: events have no places in it that could be checked; auditors export with them"
+            );
         }
-        looked_at(&piece).into_iter().for_each(|looked| check.take(looked));
+        let mut betweens = betweens.into_iter().peekable();
+        for (at, looked) in looked_at(&piece).into_iter().enumerate() {
+            while let Some((_, between)) = betweens.next_if(|(place, _)| *place <= at) {
+                take_between(&mut check, &wholeness, &between);
+            }
+            check.take(looked);
+        }
+        betweens.for_each(|(_, between)| take_between(&mut check, &wholeness, &between));
         count += piece.len() as u64;
         progress.tell(count);
+        if is_end {
+            break;
+        }
     }
     Ok(OfFile { checked: check.finish(), wholeness, restores })
+}
+
+/// Takes what stands for events that are left out. An export that was not asked for a part of the log has to have all that
+/// no purge has told.
+fn take_between(check: &mut LeafCheck, wholeness: &Wholeness, between: &Between) {
+    let Between { first, last, hashes } = between;
+    let hashes: Option<Vec<Hash>> = hashes.iter().map(|hash| unhex(hash.as_bytes())).collect();
+    check.take_between(*first, *last, &hashes.unwrap_or_default());
+    if !wholeness.is_part() {
+        check.miss_between(*first, *last);
+    }
 }
 
 /// The restore that a line tells of.
@@ -261,5 +355,6 @@ impl Drop for Progress {
 /// A size, the root that the tree had then, and who tells it.
 type Known = (u64, Hash, &'static str);
 
+const NO_CHECKPOINT: &str = "it has no checkpoint that --key could be compared with: export it with --proof yes, or name one with --checkpoint";
 const PIECE_LINES: usize = 8_192;
 const PIECE_BYTES: usize = 64 << 20;

@@ -47,6 +47,9 @@ impl Difference {
             difference.compare_holdings("retention", &old.holds, &new.holds);
             difference.weakened.extend(old.weakened(new));
         }
+        if let (Some(old), Some(new)) = (&old.erasure, &new.erasure) {
+            difference.compare_holdings("erasure", old, new);
+        }
         difference
     }
 

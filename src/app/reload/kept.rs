@@ -21,7 +21,7 @@ use crate::yaml::Problems;
 /// there is nothing to compare; a file that cannot be read counts as if there had been no rules, so that all are told.
 pub(in crate::app) async fn tell_of_start(config: &Config, rules: &RuleSet, log: &Log) {
     let data_dir = config.data_dir.as_path();
-    let now = Summary::of(rules).with_retention(&config.retention);
+    let now = Summary::of(rules).with_retention(&config.retention).with_erasure(&config.erasure);
     let before = match read(data_dir) {
         Ok(Some(before)) => before,
         Ok(None) => return keep(data_dir, &now),

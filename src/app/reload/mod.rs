@@ -183,7 +183,9 @@ impl Reloader {
     ) -> Done {
         let Parts { in_force, auditor, api, keeper, key, .. } = &self.parts;
         let old = running.summary();
-        let new = Summary::of(&rules).with_retention(&config.retention);
+        // What an erasure needs is what it was until the next start, which tells of it.
+        let erasure = &running.config.erasure;
+        let new = Summary::of(&rules).with_retention(&config.retention).with_erasure(erasure);
         let difference = Difference::between(&old, &new);
         let (config, settings) = running.config.followed_by(config);
         let reloaded = reloaded(&difference, settings, &old, &new, warnings);
@@ -272,7 +274,7 @@ impl Reloader {
 
 impl Running {
     fn summary(&self) -> Summary {
-        Summary::of(&self.rules).with_retention(&self.config.retention)
+        Summary::of(&self.rules).with_retention(&self.config.retention).with_erasure(&self.config.erasure)
     }
 
     /// Keeps which rules these are for the next start; not before what they changed is recorded.

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::retention::RetentionSummary;
-use crate::config::Retention;
+use crate::config::{Approval, Erasure, Retention};
 use crate::rules::model::{
     Alias, ChangeSpec, Entry, Exclusion, Guarantee, MatchLine, Mode, OnFailure, Pack, RedactTarget, Rule,
-    RuleSet, SegmentPattern,
+    RuleSet, path_of,
 };
 
 /// The rules of one moment.
@@ -24,6 +24,9 @@ pub(super) struct Summary {
     /// What may leave the log; none where that is not known.
     #[serde(default)]
     pub(super) retention: Option<RetentionSummary>,
+    /// What an erasure needs; none where that is not known.
+    #[serde(default)]
+    pub(super) erasure: Option<Holdings>,
 }
 
 /// One pack.
@@ -62,12 +65,26 @@ impl Summary {
             packs: rules.packs.iter().map(|pack| (pack.name.clone(), of_pack(pack))).collect(),
             rules: all.map(|rule| (rule.id.clone(), of_rule(rule))).collect(),
             retention: None,
+            erasure: None,
         }
     }
 
     /// The same with what may leave the log.
     pub(super) fn with_retention(self, retention: &Retention) -> Summary {
         Summary { retention: Some(RetentionSummary::of(retention)), ..self }
+    }
+
+    /// The same with what an erasure needs.
+    pub(super) fn with_erasure(self, erasure: &Erasure) -> Summary {
+        let mut holds = Holdings::default();
+        match erasure.approval {
+            Approval::None => {}
+            Approval::Required => holds.strengthen("approval", "required".to_owned()),
+        }
+        for file in &erasure.files {
+            holds.strengthen("files", file.display().to_string());
+        }
+        Summary { erasure: Some(holds), ..self }
     }
 }
 
@@ -178,23 +195,14 @@ fn redacted(target: &RedactTarget) -> String {
 
 fn alias(alias: &Alias) -> String {
     match alias {
-        Alias::Prefix(segments) => path(segments),
+        Alias::Prefix(segments) => path_of(segments),
         Alias::Suffix(suffix) => suffix.clone(),
     }
 }
 
 /// As it is written in a rule file.
 fn line(line: &MatchLine) -> String {
-    format!("{} {}", line.methods.join("|"), path(&line.segments))
-}
-
-fn path(segments: &[SegmentPattern]) -> String {
-    let segment = |segment: &SegmentPattern| match segment {
-        SegmentPattern::Literal(text) => format!("/{text}"),
-        SegmentPattern::Part { prefix, name, suffix } => format!("/{prefix}{{{name}}}{suffix}"),
-        SegmentPattern::Tail(name) => format!("/{{{name}*}}"),
-    };
-    segments.iter().map(segment).collect()
+    format!("{} {}", line.methods.join("|"), path_of(&line.segments))
 }
 
 /// In the place of names where a rule keeps whatever differs.

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::past::{self, keys, opened};
 use super::shelf;
 use crate::event::own;
-use crate::notary::Verifier;
+use crate::export;
+use crate::notary::{Checkpoint, KEYS_FILE, Succession, Verifier, checkpoints_in};
 use crate::store::{Hash, unhex};
 
 /// The checkpoints of a log, by place.
@@ -74,6 +75,30 @@ pub(in crate::app) fn known(
         known.places.push(Signed { by: "a checkpoint", checkpoints });
     }
     Ok((known, empty))
+}
+
+/// The newest checkpoint in a data directory, with its size, and the keys that have signed; `None` where there is none.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(in crate::app) fn newest(directory: &Path) -> Result<Option<(u64, export::Signed)>> {
+    let unread = || format!("{} cannot be read", directory.display());
+    let text = shelf::end_of(&directory.join(shelf::INSIDE)).with_context(unread)?;
+    let keys = shelf::all_of(&directory.join(KEYS_FILE)).with_context(unread)?;
+    let verifiers = Succession::read(&keys, None);
+    let opened = |note: &str| verifiers.keys().iter().find_map(|key| Checkpoint::open(note, key).ok());
+    let newest = checkpoints_in(&text).filter_map(|note| Some((opened(note)?.size, note.to_owned()))).last();
+    Ok(newest.map(|(size, checkpoint)| (size, export::Signed { checkpoint, keys })))
+}
+
+/// The checkpoint that an export has, where a key that is trusted has signed it; `pinned` is the one from which on they
+/// are. And which key that was.
+pub(in crate::app) fn opened_by(
+    signed: &export::Signed,
+    pinned: Option<&Verifier>,
+) -> Option<(Checkpoint, Verifier)> {
+    let keys = Succession::read(&signed.keys, pinned);
+    keys.keys().iter().find_map(|key| Some((Checkpoint::open(&signed.checkpoint, key).ok()?, key.clone())))
 }
 
 impl Known {
@@ -158,6 +183,7 @@ mod tests {
             conflicts: vec![Conflict { why: "it is shorter".to_owned(), size: 5, root: [5; 32] }],
             is_restored: true,
             events: 3,
+            erased_again: None,
         };
         let told = serde_json::to_string(&events(&compared, Timestamp::UNIX_EPOCH)).unwrap();
         let told = told.trim_matches(['[', ']']);
@@ -177,7 +203,7 @@ mod tests {
     fn half_a_checkpoint_spoils_no_other_and_what_cannot_be_read_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let signer = crate::notary::Signer::new("a", &[1; 32]).unwrap();
-        let of = |size: u64| crate::notary::Checkpoint { origin: "a".to_owned(), size, root: [7; 32] };
+        let of = |size: u64| Checkpoint { origin: "a".to_owned(), size, root: [7; 32] };
         let (one, two) = (of(1).signed(&signer), of(2).signed(&signer));
         let file = folder.path().join("outside");
         let of = |file: &Path| known(None, &[file.to_owned()], Some(signer.verifier()));

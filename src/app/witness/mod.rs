@@ -5,7 +5,6 @@
 //! Nothing is written over a place that knows better: while the log is not the one that was signed for, no checkpoint
 //! is kept anywhere, so that the next start finds the same.
 
-mod hook;
 mod known;
 mod past;
 mod shelf;
@@ -22,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use self::past::Compared;
+use super::post::Post;
 use crate::api::{Notary, Standing};
 use crate::config::Config;
 use crate::notary::{Checkpoint, KEYS_FILE, Signer, Succession, load_or_create, succeeded};
@@ -30,6 +30,7 @@ use crate::store::{Hash, Sealed, StoreError, Tree};
 use crate::telemetry::Metrics;
 
 pub(super) use known::{Known, Restored, known};
+pub(super) use known::{newest, opened_by};
 pub(super) use past::{RESTORED, RESTORED_FILE, RestoredFrom};
 pub(super) use shelf::append;
 
@@ -46,6 +47,8 @@ pub(super) struct Witness {
 struct Shared {
     log: Log,
     signer: Signer,
+    /// Whose signatures there were before.
+    keys: PathBuf,
     places: Vec<Place>,
     metrics: Arc<Metrics>,
     alarm: Option<String>,
@@ -109,6 +112,7 @@ impl Witness {
         let shared = Arc::new(Shared {
             log: log.clone(),
             signer,
+            keys,
             places: places(config),
             metrics: Arc::clone(metrics),
             alarm,
@@ -219,9 +223,13 @@ impl Place {
         match self {
             Place::Inside(path) => Ok(shelf::append_bounded(path, note)?),
             Place::File(path) => Ok(append(path, note)?),
-            Place::Webhook(url) => handle.block_on(hook::send(url, note.to_owned())),
+            Place::Webhook(url) => handle.block_on(sent(url, note)),
         }
     }
+}
+
+async fn sent(url: &Uri, note: &str) -> Result<()> {
+    Post::to(url)?.send("text/plain; charset=utf-8", note.to_owned().into()).await
 }
 
 fn places(config: &Config) -> Vec<Place> {
@@ -234,6 +242,14 @@ fn places(config: &Config) -> Vec<Place> {
 impl Notary for Shared {
     fn key(&self) -> String {
         self.signer.verifier().text()
+    }
+
+    fn keys(&self) -> Result<String, StoreError> {
+        shelf::all_of(&self.keys).map_err(|error| StoreError::Io(error.to_string()))
+    }
+
+    fn subtrees(&self, parts: &[(u64, u64)]) -> Result<Vec<Option<Vec<Hash>>>, StoreError> {
+        self.log.subtrees(parts)
     }
 
     fn tree(&self) -> Tree {

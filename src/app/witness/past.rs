@@ -26,6 +26,8 @@ pub(super) struct Compared {
     pub(super) is_restored: bool,
     /// How many it had, or the backup.
     pub(super) events: u64,
+    /// How many values were erased again after the restore; `None` where what was erased since the backup came back.
+    pub(super) erased_again: Option<u64>,
 }
 
 /// A checkpoint that the log does not fit.
@@ -43,6 +45,9 @@ pub(in crate::app) struct RestoredFrom {
     pub(in crate::app) events: u64,
     /// The root of their tree.
     pub(in crate::app) root: String,
+    /// How many values were erased again; `None` where that was not asked for.
+    #[serde(default)]
+    pub(in crate::app) erased_again: Option<u64>,
 }
 
 /// Compares a log with the newest checkpoint of each place.
@@ -73,6 +78,7 @@ pub(super) fn compare(log: &Log, config: &Config, own: &Verifier) -> Compared {
     if let Some(left) = left {
         // What was recorded since, at this start already, is not of the backup.
         (compared.is_restored, compared.events) = (true, left.events);
+        compared.erased_again = left.erased_again;
     }
     compared
 }
@@ -105,12 +111,7 @@ pub(super) fn events(compared: &Compared, time: Timestamp) -> Vec<Event> {
     let old = |conflict: &Conflict| json!({ "events": conflict.size, "root": hex(&conflict.root), "why": conflict.why.clone() });
     let old: Vec<_> = compared.conflicts.iter().map(old).collect();
     let (action, title, text, result) = match compared.conflicts.first() {
-        _ if compared.is_restored => (
-            RESTORED,
-            "The log was restored",
-            format!("The log was restored from a backup of {} events", compared.events),
-            Outcome::Success,
-        ),
+        _ if compared.is_restored => (RESTORED, "The log was restored", restored(compared), Outcome::Success),
         Some(conflict) => (
             "LOG_NOT_AS_SIGNED",
             "The log is not the one that was signed for",
@@ -120,8 +121,18 @@ pub(super) fn events(compared: &Compared, time: Timestamp) -> Vec<Event> {
         None => return Vec::new(),
     };
     let event = own::event(Own { id: Uuid::now_v7(), time, rule: RULE, action, title, text, result });
-    let details = [("before".to_owned(), json!(old)), ("events".to_owned(), json!(compared.events))];
-    vec![Event { details: details.into(), ..event }]
+    let details = [("before", json!(old)), ("events", json!(compared.events))];
+    let again = compared.is_restored.then(|| ("erasedAgain", json!(compared.erased_again)));
+    let details = details.into_iter().chain(again).map(|(name, value)| (name.to_owned(), value));
+    vec![Event { details: details.collect(), ..event }]
+}
+
+fn restored(compared: &Compared) -> String {
+    let again = match compared.erased_again {
+        Some(values) => format!("{values} values that were erased since are erased again"),
+        None => "what was erased since is there again".to_owned(),
+    };
+    format!("The log was restored from a backup of {} events; {again}", compared.events)
 }
 
 /// What a restore has left.

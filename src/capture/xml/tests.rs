@@ -108,6 +108,11 @@ fn what_is_not_well_formed_or_beyond_a_limit_is_unreadable() {
     check(&format!("<a{attributes}/>"));
     let prefixes: String = (0..300).map(|n| format!(" xmlns:a{n}='urn:x'")).collect();
     check(&format!("<a{prefixes}/>"));
+    // THREATS D05: whoever compared each with all others would not come to an end here.
+    let attributes: String = (0..800_000).map(|n| format!(" a{n:x}=''")).collect();
+    check(&format!("<a{attributes}/>"));
+    let prefixes: String = (0..400_000).map(|n| format!(" xmlns:a{n:x}='u'")).collect();
+    check(&format!("<a{prefixes}/>"));
     let deep = format!("{}{}", "<a>".repeat(250), "</a>".repeat(250));
     assert_eq!(read(&deep).state, BodyState::Complete);
     check_doubt("<a/><b/>", &[], "more than one root");

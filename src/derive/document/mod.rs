@@ -4,6 +4,7 @@ pub(super) mod credential;
 pub(super) mod formats;
 pub(super) mod sight;
 pub(super) mod target;
+pub(super) mod withheld;
 
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
@@ -168,10 +169,19 @@ impl Document {
     fn add_answer(&mut self, reading: &Reading<'_>, exchange: &Exchange, body: Option<capture::Document>) {
         match exchange.response.as_ref().zip(body) {
             Some((response, body)) => {
+                let withheld = withheld::why(&exchange.request, response, &body);
                 let (document, notes, doubts) = response_parts(reading, response, body);
                 self.response = Some(document);
                 self.notes.extend(notes);
                 self.doubts.extend(doubts);
+                if let Some(why) = withheld {
+                    self.doubts.push(Doubt {
+                        path: vec!["response".to_owned(), "body".to_owned()],
+                        code: NoteCode::AnswerWithheld,
+                        detail: Some(why.clone()),
+                    });
+                    self.notes.push(Note::with(NoteCode::AnswerWithheld, why));
+                }
             }
             None if is_undecided(exchange.ending) => self.doubts.push(Doubt {
                 path: vec!["response".to_owned()],
@@ -252,6 +262,8 @@ fn response_parts(
     let found = std::mem::take(&mut decoded.doubts);
     push_doubts(&mut doubts, &["response", "body"], found, &reading.redactor);
     let notes = decoded.notes.iter().map(|note| of_response(note.clone())).collect();
+    // What looks like a whole document may be a number from the midst of one.
+    decoded.value = decoded.value.filter(|_| !withheld::is_part(response.status));
     let mut document = Value::from(Map::from([
         ("status", Value::from(response.status)),
         ("headers", reading.headers(Side::Response, &response.headers)),

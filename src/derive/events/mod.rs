@@ -357,7 +357,7 @@ fn eval_text(expr: &Option<Expr>, scope: &Scope<'_>) -> Option<String> {
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
-        Value::String(text) => Some(text.to_string()),
+        Value::String(text) => Some(text.as_str().to_owned()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Some(value.to_string()),
     }
 }

@@ -206,7 +206,7 @@ impl Asking<'_> {
     fn text(&self, value: Option<&Value>) -> Result<String, ReadFailure> {
         let text = match value {
             None | Some(Value::Null) => return Err(ReadFailure::NotAsked),
-            Some(Value::String(text)) => text.to_string(),
+            Some(Value::String(text)) => text.as_str().to_owned(),
             Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
                 other.to_string()
             }

@@ -9,6 +9,7 @@ mod intents;
 mod plans;
 mod streams;
 mod who;
+mod withheld;
 
 use std::sync::Arc;
 

@@ -126,7 +126,16 @@ fn pointer(field: &str) -> String {
 
 /// One step of a JSON Pointer (RFC 6901 section 3).
 fn token(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+    let mut token = String::with_capacity(1 + name.len());
+    token.push('/');
+    for char in name.chars() {
+        match char {
+            '~' => token.push_str("~0"),
+            '/' => token.push_str("~1"),
+            _ => token.push(char),
+        }
+    }
+    token
 }
 
 fn compare_field(
@@ -319,8 +328,8 @@ fn is_equal(old: Option<&Value>, new: Option<&Value>) -> bool {
 }
 
 fn sides(before: Option<&Value>, after: Option<&Value>) -> Value {
-    let sides = [("before", before), ("after", after)];
-    let known = sides.into_iter().filter_map(|(name, side)| Some((name.to_owned(), side?.clone())));
+    let sides = [("after", after), ("before", before)];
+    let known = sides.into_iter().filter_map(|(name, side)| Some((name, side?.clone())));
     Value::Object(known.collect())
 }
 

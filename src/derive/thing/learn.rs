@@ -7,7 +7,7 @@
 use super::{Before, Ended, Situation, is_another, select};
 use crate::derive::case::Case;
 use crate::derive::read::{Learned, Purpose};
-use crate::event::{BeforeState, MatchedBy};
+use crate::event::{BeforeState, MatchedBy, NoteCode};
 use crate::exchange::{CaptureState, Ending, Exchange};
 use crate::rules::expr::{Root, Scope};
 use crate::rules::model::After;
@@ -73,8 +73,9 @@ pub(in crate::derive) fn from_reading(case: &Case<'_>, exchange: &Exchange) -> O
         && exchange.ending == Ending::Complete
         && case.candidate.by == MatchedBy::Raw
         && response.body.state == CaptureState::Complete
-        // A query may ask for a part of it.
-        && !exchange.request.target.contains('?');
+        // A query may ask for a part of it, and so may a header.
+        && !exchange.request.target.contains('?')
+        && case.document.notes.iter().all(|note| note.code != NoteCode::AnswerWithheld);
     let document = case.document.response.as_ref().filter(|_| is_whole)?;
     let scope: Scope<'_> = case.scope().with(Root::Answer, document);
     let asked = case.ask_thing(&scope, Purpose::Before)?.ok()?;

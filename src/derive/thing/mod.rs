@@ -16,7 +16,7 @@ use super::read::ask::Asked;
 use super::read::consistency::Validators;
 use super::read::{Meanwhile, Purpose, ReadFailure};
 use crate::event::{BeforeFacts, BeforeState, Note, NoteCode, Outcome, Unread};
-use crate::rules::expr::{Doubt, Root, Scope};
+use crate::rules::expr::{Doubt, Expr, Root, Scope};
 use crate::rules::model::{After, Resource};
 use crate::value::{Map, Value};
 
@@ -275,8 +275,12 @@ fn after<'s>(
             Afterwards::Merged(patch.look_up(scope))
         }
         (Some(After::Value(value)), Ended::Done | Ended::Unsure) => {
-            doubt(value.doubt(scope));
-            Afterwards::Whole(value.look_up(scope).filter(|value| !value.is_null()))
+            let withheld = withheld(value, scope);
+            doubt(withheld.clone().or_else(|| value.doubt(scope)));
+            // A page in a document's place is not the thing either.
+            let was_document = scope.root(Root::Before).is_some_and(Value::is_object);
+            let is_thing = |value: &Value| !value.is_null() && (value.is_object() || !was_document);
+            Afterwards::Whole(value.look_up(scope).filter(|value| withheld.is_none() && is_thing(value)))
         }
         (Some(After::Read), Ended::Done | Ended::Unsure) => match heard_after(case, scope, decoded) {
             Heard::Found(answer, _) => Afterwards::Whole(select(case, scope, answer)),
@@ -287,6 +291,15 @@ fn after<'s>(
             }
         },
     }
+}
+
+/// Why a value is not the thing, though it is there: it is taken from an answer that shows only a part (THREATS E29).
+/// Members that are not shown would look as if they had been taken away.
+fn withheld(value: &Expr, scope: &Scope<'_>) -> Option<String> {
+    let withheld = scope.doubts.iter().find(|doubt| doubt.code == NoteCode::AnswerWithheld)?;
+    let mut is_from_answer = false;
+    value.visit_reaches(&mut |reach| is_from_answer |= reach.root == Root::Response);
+    is_from_answer.then(|| withheld.detail.clone().unwrap_or_default())
 }
 
 fn heard_after<'d>(case: &Case<'_>, scope: &Scope<'_>, decoded: &'d Decoded<'_>) -> Heard<'d> {

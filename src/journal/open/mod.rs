@@ -18,6 +18,7 @@ use super::disk::{self, Disk, RealDisk};
 use super::finished::{Condition, Finished, Shared};
 use super::format::header::Reach;
 use super::format::seal::Seal;
+use super::salts::Salts;
 use super::writer::{Active, Observe, Writer};
 use super::{Journal, JournalError};
 use crate::store::{Head, Sealed};
@@ -115,6 +116,7 @@ pub(super) fn prepare(
         reach,
         left: finished,
         reserve,
+        salts: Salts::default(),
     };
     // A full disk must not keep the proxy from starting: the first append tries again.
     if let Err(error) = writer.ensure_active() {
@@ -133,7 +135,9 @@ fn resume(
     finished: &mut Vec<Finished>,
 ) -> Option<Active> {
     let Last { path, number, good_bytes, end } = last;
-    let condition = match disk.resume(&path, good_bytes) {
+    // Its name, too: who made it may have been killed before that was on the disk.
+    let named = path.parent().map_or(Ok(()), |directory| disk.sync_directory(directory));
+    let condition = match named.and_then(|()| disk.resume(&path, good_bytes)) {
         Ok(file) if end == head => return Some(Active::resumed(file, path, good_bytes)),
         Ok(_) => Condition::Good,
         Err(error) => {

@@ -137,7 +137,23 @@ impl Survey<'_> {
             Ending::Torn | Ending::Whole if bound == Bound::Newest => {
                 self.last = end.map(|end| Last { path, number, good_bytes, end });
             }
+            Ending::Torn | Ending::Whole if bound == Bound::Unknown && is_begun => {
+                let condition = self.settled(&path, good_bytes);
+                self.finished(path, last, condition);
+            }
             Ending::Torn | Ending::Whole | Ending::Foreign(_) => self.finished(path, last, Condition::Good),
+        }
+    }
+
+    /// Makes durable what was read of a segment of which no later one says how far it counts: a process that was killed
+    /// while it began the next one may have left it unsynced, and what is written from now on continues it.
+    fn settled(&self, path: &Path, good_bytes: u64) -> Condition {
+        match self.disk.resume(path, good_bytes) {
+            Ok(_) => Condition::Good,
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a journal segment cannot be synced");
+                Condition::Damaged
+            }
         }
     }
 

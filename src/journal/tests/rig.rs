@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use parking_lot::Mutex;
-
-use super::sim::{Random, SimDisk};
+use super::driven::commit;
+use super::random::Random;
+use super::sim::SimDisk;
 use super::*;
 use crate::journal::disk::Disk;
 use crate::journal::open::{Ready, prepare};
@@ -54,15 +54,7 @@ impl Rig {
 
     /// Writes appends as one batch, and takes note of what was acknowledged.
     pub(super) fn commit(&mut self, appends: Vec<Vec<Payload>>) -> Vec<Result<Vec<Sealed>, JournalError>> {
-        let answers = Arc::new(Mutex::new(BTreeMap::new()));
-        let append = |(place, payloads): (usize, &Vec<Payload>)| {
-            let answers = Arc::clone(&answers);
-            let done = Box::new(move |answer| drop(answers.lock().insert(place, answer)));
-            Append { payloads: payloads.clone(), urgency: Urgency::Now, done }
-        };
-        self.writer.commit(appends.iter().enumerate().map(append).collect(), &mut Vec::new());
-        let answers: Vec<_> = std::mem::take(&mut *answers.lock()).into_values().collect();
-        assert_eq!(answers.len(), appends.len(), "each append is answered");
+        let answers = commit(&mut self.writer, appends.clone());
         for (payloads, answer) in appends.iter().zip(&answers) {
             self.note(payloads, answer);
         }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::random::Random;
 use crate::journal::disk::{Disk, Segment};
 
 /// The disk; clones are the same one.
 #[derive(Clone, Default)]
-pub(super) struct SimDisk(Arc<Mutex<State>>);
+pub(crate) struct SimDisk(Arc<Mutex<State>>);
 
 #[derive(Clone, Default)]
 struct State {
@@ -29,6 +30,9 @@ struct State {
     calls: usize,
     fails: Range<usize>,
     kind: Option<ErrorKind>,
+    /// How many calls there will be before the process dies; none for no end.
+    life: Option<usize>,
+    is_dead: bool,
     /// How many bytes there are in all; none for no end.
     capacity: Option<u64>,
 }
@@ -54,53 +58,52 @@ enum Operation {
     Remove(PathBuf),
 }
 
-/// Numbers that look random, and are the same for the same seed (splitmix64).
-#[derive(Clone, Copy)]
-pub(super) struct Random(pub u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    pub(super) fn is_one_of(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-}
-
 impl SimDisk {
     /// The calls in `fails` go wrong, counted from now.
-    pub(super) fn fail(&self, fails: Range<usize>, kind: ErrorKind) {
+    pub(crate) fn fail(&self, fails: Range<usize>, kind: ErrorKind) {
         let mut state = self.0.lock();
         (state.calls, state.fails, state.kind) = (0, fails, Some(kind));
     }
 
+    /// The process dies at a call, counted from now: that call is half done at the best, and none is done after it.
+    pub(crate) fn die(&self, call: usize) {
+        self.0.lock().life = Some(call);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.lock().is_dead
+    }
+
+    /// True when the kernel has dropped something that it could not write, and programs still see it.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.0.lock().files.iter().any(|file| !file.lost.is_empty())
+    }
+
+    /// What the next process finds when this one dies now: the kernel goes on.
+    pub(crate) fn after_kill(&self) -> SimDisk {
+        let mut state = std::mem::take(&mut *self.0.lock());
+        state.be_calm();
+        SimDisk(Arc::new(Mutex::new(state)))
+    }
+
     /// How many calls were made since [`SimDisk::fail`].
-    pub(super) fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.0.lock().calls
     }
 
     /// From now on there are so many bytes.
-    pub(super) fn set_capacity(&self, capacity: Option<u64>) {
+    pub(crate) fn set_capacity(&self, capacity: Option<u64>) {
         self.0.lock().capacity = capacity;
     }
 
     /// The bytes of a file, as programs see them.
-    pub(super) fn bytes(&self, path: &Path) -> Vec<u8> {
+    pub(crate) fn bytes(&self, path: &Path) -> Vec<u8> {
         let state = self.0.lock();
         state.names.get(path).map(|file| state.files[*file].bytes.clone()).unwrap_or_default()
     }
 
     /// Puts a file there that is on the disk already.
-    pub(super) fn put(&self, path: &Path, bytes: &[u8]) {
+    pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.0.lock();
         let file = state.files.len();
         state.files.push(File { bytes: bytes.to_vec(), durable: bytes.to_vec(), ..File::default() });
@@ -109,7 +112,7 @@ impl SimDisk {
     }
 
     /// What is left when the power goes now, as a disk of its own; this one is empty then.
-    pub(super) fn after_power_cut(&self, random: &mut Random) -> SimDisk {
+    pub(crate) fn after_power_cut(&self, random: &mut Random) -> SimDisk {
         let mut state = std::mem::take(&mut *self.0.lock());
         for operation in std::mem::take(&mut state.operations) {
             if random.is_one_of(2) {
@@ -124,7 +127,7 @@ impl SimDisk {
                 false => *file = File::default(),
             }
         }
-        (state.calls, state.fails, state.kind) = (0, 0..0, None);
+        state.be_calm();
         SimDisk(Arc::new(Mutex::new(state)))
     }
 }
@@ -197,12 +200,27 @@ impl File {
         }
         self.bytes = left.clone();
         self.durable = left;
+        self.lost.clear();
     }
 }
 
 impl State {
-    /// Counts a call; it may be one that fails.
+    /// Nothing fails from now on.
+    fn be_calm(&mut self) {
+        (self.calls, self.fails, self.kind) = (0, 0..0, None);
+        (self.life, self.is_dead) = (None, false);
+    }
+
+    /// Counts a call; it may be one that fails, or the last one.
     fn call(&mut self) -> io::Result<()> {
+        match &mut self.life {
+            Some(0) => self.is_dead = true,
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        if self.is_dead {
+            return Err(ErrorKind::Other.into());
+        }
         let call = self.calls;
         self.calls += 1;
         match self.kind {
@@ -326,6 +344,7 @@ impl State {
         let file = &mut self.files[file];
         match called {
             Ok(()) => file.sync(),
+            Err(_) if self.is_dead => {}
             // A kernel that could not write forgets that it had to: the next sync says "done".
             Err(_) => file.lost.append(&mut file.dirty),
         }
@@ -336,7 +355,11 @@ impl State {
 impl Segment for SimSegment {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.0.0.lock();
+        let was_dead = state.is_dead;
         let called = state.call();
+        if was_dead {
+            return called;
+        }
         let length = state.files[self.1].bytes.len() as u64 + bytes.len() as u64;
         let written = called.and_then(|()| state.allocate(self.1, length));
         // Short of an error, half of it is there.

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use super::random::Random;
 use super::rig::Rig;
-use super::sim::Random;
 use super::*;
 
 #[test]

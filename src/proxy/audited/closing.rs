@@ -75,6 +75,7 @@ impl Story {
             exchange_id: self.exchange_id,
             received_at: self.received_at,
             begun: self.begun,
+            answered_after: None,
             place: None,
         };
         Some(Closing::new(story, seen.clone(), counts))

@@ -176,7 +176,10 @@ impl Reader {
         }
         lease.give_back();
         copy.end(End::Proper);
-        head.headers.remove(SET_COOKIE);
+        // Nobody has asked for it: it is neither the caller's nor to be looked at (THREATS B07).
+        if head.headers.remove(SET_COOKIE).is_some() {
+            self.metrics.reads_cookies_dropped.inc();
+        }
         let (body, _share) = copy.finish();
         Ok(Answer::Answered { status: head.status.as_u16(), headers: head.headers, body })
     }

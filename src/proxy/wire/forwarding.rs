@@ -40,7 +40,8 @@ pub(crate) struct Peer {
     for_value: HeaderValue,
     /// What ties it to a connection of the application's.
     pub(crate) bond: Rc<Bond>,
-    /// The last `Host` of this connection and the `Forwarded` made of it: it seldom changes.
+    /// The last `Host` of this connection and the `Forwarded` made of it: it seldom changes. A copy of its own: as it came, it
+    /// would keep hyper's buffer, eight kilobytes, for as long as the connection lasts.
     last: RefCell<Option<(HeaderValue, HeaderValue)>>,
 }
 
@@ -96,7 +97,7 @@ impl Peer {
             Ok(text) if !text.is_empty() => value(&format!("for={node};host=\"{text}\";proto={proto}")),
             Ok(_) | Err(_) => value(&format!("for={node};proto={proto}")),
         };
-        *self.last.borrow_mut() = Some((host.clone(), made.clone()));
+        *self.last.borrow_mut() = copied(host).map(|host| (host, made.clone()));
         made
     }
 
@@ -249,6 +250,11 @@ pub(crate) fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&ip))
 }
 
+/// The same in memory of its own.
+fn copied(value: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(value.as_bytes()).ok()
+}
+
 fn value(text: &str) -> HeaderValue {
     // Only a Host with a quote or a control byte could fail, and the gate lets none pass.
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
@@ -267,17 +273,32 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 mod tests {
     use super::*;
 
-    fn client_of(peer: &str, lines: &[&str]) -> String {
+    fn peer(address: &str, trusted: &[IpNet]) -> Peer {
+        let peer = SocketAddr::new(address.parse().unwrap(), 1);
+        let arrival = Arrival { peer, client: peer, scheme: "http", certificate: None, beside: None };
+        Peer::new(&arrival, trusted)
+    }
+
+    #[test]
+    fn what_is_kept_for_a_connection_keeps_no_buffer_that_a_request_came_in() {
+        let (peer, buffer) = (peer("192.0.2.1", &[]), bytes::Bytes::from(b"office.example".to_vec()));
+        let host = HeaderValue::from_maybe_shared(buffer.clone()).unwrap();
+        let made = peer.forwarded(Some(&host));
+        assert_eq!(made, "for=192.0.2.1;host=\"office.example\";proto=http");
+        assert!(!buffer.is_unique(), "the header is a part of the buffer");
+        drop(host);
+        assert!(buffer.is_unique());
+        assert_eq!(peer.forwarded(Some(&HeaderValue::from_static("office.example"))), made);
+    }
+
+    fn client_of(address: &str, lines: &[&str]) -> String {
         let trusted: Vec<IpNet> =
             ["10.0.0.0/8", "::1/128", "2001:db8::/32"].iter().map(|net| net.parse().unwrap()).collect();
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
-        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
-        let arrival = Arrival { peer, client: peer, scheme: "http", certificate: None, beside: None };
-        let peer = Peer::new(&arrival, &trusted);
-        peer.client_ip(&headers, &trusted).to_string()
+        peer(address, &trusted).client_ip(&headers, &trusted).to_string()
     }
 
     // THREATS E51

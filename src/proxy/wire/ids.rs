@@ -55,6 +55,19 @@ impl Ids {
         text[36..52].copy_from_slice(&parent.as_bytes()[16..]);
         HeaderValue::from_bytes(&text).expect("it is hexadecimal digits and hyphens")
     }
+
+    /// A fresh id of a span.
+    pub(crate) fn span(&self) -> [u8; 8] {
+        let id = self.id().as_u64_pair().1;
+        id.to_be_bytes()
+    }
+}
+
+/// The `traceparent` of a span of ours, in a trace that is collected.
+pub(crate) fn sampled(trace_id: [u8; 16], span_id: [u8; 8]) -> HeaderValue {
+    let (trace, span) = (u128::from_be_bytes(trace_id), u64::from_be_bytes(span_id));
+    let text = format!("00-{trace:032x}-{span:016x}-01");
+    HeaderValue::from_str(&text).expect("it is hexadecimal digits and hyphens")
 }
 
 impl Block {

@@ -7,7 +7,7 @@ mod cookies;
 mod failure;
 pub(super) mod forwarding;
 pub(super) mod hops;
-mod ids;
+pub(super) mod ids;
 pub(super) mod patience;
 mod pool;
 

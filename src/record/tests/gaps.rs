@@ -132,9 +132,10 @@ fn one_client_cannot_make_all_wait() {
 #[test]
 fn what_could_not_be_recorded_is_told_by_itself_when_writing_works_again() {
     let directory = tempfile::tempdir().unwrap();
-    // The store takes nothing, so the tail stays full until the log closes.
     let log = open(directory.path(), Settings { tail_bytes_max: 1, room_wait: Duration::ZERO, ..slow() });
     record(&log, 1..=1);
+    // Full, whatever the store has taken meanwhile.
+    log.inner.tail.claim(1);
     intend(&log, 7, 10_000).unwrap();
     let refused = run(log.finish(Uuid::from_u128(7), vec![of_exchange(7)], Urgency::Now));
     assert_eq!(refused, Err(RecordError::Full));
@@ -142,6 +143,7 @@ fn what_could_not_be_recorded_is_told_by_itself_when_writing_works_again() {
     assert!(why.contains("1 events since"), "{why}");
     let metrics = Arc::clone(&log.inner.metrics);
     assert_eq!(metrics.gap_events.get(), 1);
+    log.inner.tail.give_back(1);
     close(log);
     assert_eq!((metrics.gap_events.get(), metrics.gaps.get()), (0, 1));
 
@@ -166,11 +168,13 @@ fn a_record_that_is_given_up_while_it_waits_for_room_stands_in_the_gap() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path(), Settings { tail_bytes_max: 1, room_wait: PATIENCE, ..slow() });
     record(&log, 1..=1);
+    log.inner.tail.claim(1);
     run(async {
         let waiting = log.record(vec![event(2)], Urgency::Now);
         assert!(tokio::time::timeout(Duration::from_millis(1), waiting).await.is_err());
     });
     assert_eq!(log.inner.metrics.gap_events.get(), 1);
+    log.inner.tail.give_back(1);
     close(log);
     let log = open(directory.path(), brisk());
     assert_eq!(events(&log)[1].details["reasons"], crate::value::json!({"abandoned": 1}));

@@ -166,7 +166,7 @@ fn fold(conditions: &[Condition], scope: &Scope<'_>, decisive: Verdict, otherwis
 
 fn changed(fields: &[String], scope: &Scope<'_>) -> Verdict {
     let doubted = fields.iter().find_map(|field| {
-        let doubt = changes_of(field).doubted(scope.doubts)?;
+        let doubt = changes_of(field).doubted(scope.doubts, 0)?;
         Some(super::reach::reason(&format!("changed: {field}"), doubt))
     });
     let is_in = |field: &String| {

@@ -2,6 +2,7 @@
 //! when the expression can be evaluated, whether its names exist, and whether what it sees can be relied on.
 
 use super::scope::{Doubt, Doubts, Phase, Root};
+use crate::event::NoteCode;
 
 /// A part of the document that an expression looks at, as far as its text says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +27,10 @@ pub enum ReachStep {
 }
 
 impl Reach {
-    /// The first doubtful part that this goes into, through, or lies above of.
-    pub fn doubted<'d>(&self, doubts: &'d Doubts) -> Option<&'d Doubt> {
-        doubts.iter().find(|doubt| {
+    /// The first doubtful part that this goes into, through, or lies above of; `found` values are there. What a
+    /// withheld answer still shows is so: only what it does not show is in doubt.
+    pub fn doubted<'d>(&self, doubts: &'d Doubts, found: usize) -> Option<&'d Doubt> {
+        doubts.iter().filter(|doubt| found == 0 || doubt.code != NoteCode::AnswerWithheld).find(|doubt| {
             let Some((root, rest)) = doubt.path.split_first() else { return true };
             root == self.root.name() && rest.iter().zip(&self.steps).all(|(name, step)| step.may_be(name))
         })

@@ -164,7 +164,7 @@ impl Expr {
 /// Text of a value as people read it.
 pub(super) fn plain_text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.to_string(),
+        Value::String(text) => text.as_str().to_owned(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             value.to_string()
         }

@@ -1,5 +1,8 @@
 //! Names whose values are secrets, whatever they hold.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// What kind of secret a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -111,14 +114,15 @@ pub(super) fn kind(folded: &[u8]) -> Option<Kind> {
     if !is_marked(bit(folded)) {
         return None;
     }
-    if TYPED.iter().any(|name| name.as_bytes() == folded) {
-        Some(Kind::Typed)
-    } else if TOKENS.iter().any(|name| name.as_bytes() == folded) {
-        Some(Kind::Token)
-    } else {
-        None
-    }
+    KINDS.get(folded).copied()
 }
+
+/// Both lists by name: who gets here would otherwise be compared with all of them.
+static KINDS: LazyLock<HashMap<&[u8], Kind>> = LazyLock::new(|| {
+    let tokens = TOKENS.iter().map(|name| (name.as_bytes(), Kind::Token));
+    let typed = TYPED.iter().map(|name| (name.as_bytes(), Kind::Typed));
+    tokens.chain(typed).collect()
+});
 
 /// Length, first and last byte as a number below 4096: hardly two names share it, and few others have one
 /// of theirs.

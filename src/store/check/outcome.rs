@@ -17,6 +17,10 @@ pub struct Checked {
     pub erased_events: u64,
     /// Sequences of the newest and the oldest.
     pub range: Option<(u64, u64)>,
+    /// How many events the tree has whose root is told.
+    pub size: u64,
+    /// How many of these an export leaves out, and gives the hashes above them instead.
+    pub left_out: u64,
     /// The root of the tree of them all, if they are all there.
     pub root: Option<Hash>,
     /// What is wrong, in the order in which it was found; those beyond a hundred are counted only.
@@ -58,6 +62,9 @@ pub enum Fault {
     /// Entries do not stand in their order.
     #[error("event {0} stands beside event {1}")]
     Disordered(u64, u64),
+    /// What an export says of events that it leaves out does not fit what stands beside them.
+    #[error("what stands for events {0} to {1} does not fit those beside it")]
+    Between(u64, u64),
     /// Entries together make another tree than was told before.
     #[error(
         "events {from} to {to} are not all as they were recorded: {by} tells another root for {to} events"
@@ -93,7 +100,7 @@ impl Checked {
     /// Compares the whole with roots that are known, by size: those of its own size and larger ones. Those below were
     /// compared on the way, where the log was read from its beginning.
     pub fn compare(&mut self, known: &[(u64, Hash, &'static str)]) {
-        let count = self.range.map_or(0, |(newest, _)| newest);
+        let count = self.size;
         for (size, root, by) in known.iter().filter(|(size, _, _)| *size >= count) {
             let fault = match self.root {
                 _ if *size > count => Fault::Shorter { by, size: *size, count },
@@ -129,6 +136,13 @@ impl fmt::Display for Checked {
         }
         match (self.is_sound(), self.range) {
             (_, None) => writeln!(out, "no events"),
+            (true, Some((newest, _))) if self.left_out > 0 => {
+                let (count, left_out) = (self.count, self.left_out);
+                writeln!(
+                    out,
+                    "{count} events, to {newest}: all as they were recorded; {left_out} others are left out"
+                )
+            }
             (true, Some((newest, _))) => {
                 writeln!(out, "{} events, to {newest}: all as they were recorded, none missing", self.count)
             }

@@ -135,3 +135,131 @@ fn what_an_imported_event_tells_of_another_log_excuses_nothing() {
     forward.take(Some(Looked::at(&telling)));
     assert_eq!(forward.finish().faults, [Fault::Untold { from: 1, to: 5, count: 5 }]);
 }
+
+// THREATS S06
+#[test]
+fn what_went_while_it_was_read_is_excused_by_what_tells_it_behind_the_newest() {
+    let entries = log(6);
+    let tells = |installation: u128, values: u64| {
+        let json = format!(
+            r#"{{"action":"VALUES_ERASED","request":{{"method":"NONE","url":"earwitness:erasure"}},"details":{{"installation":"{}","events":[[2,{values}]]}}}}"#,
+            Uuid::from_u128(installation)
+        );
+        Sealed::after(entries[5].head(), [9; 16], Arc::from(json.into_bytes()))
+    };
+    let check = |heard: Option<&Looked>, expected: usize| {
+        let mut check = LeafCheck::backward(Some(Uuid::from_u128(5)));
+        for entry in entries.iter().rev() {
+            let erased = if entry.sequence == 2 { 3 } else { 0 };
+            check.take(Some(Looked { erased, ..Looked::at(entry) }));
+        }
+        assert_eq!(check.first(), Some(6));
+        heard.into_iter().for_each(|looked| check.hear(looked));
+        let checked = check.finish();
+        assert_eq!((checked.faults.len(), checked.count), (expected, 6), "{heard:?}");
+        assert_eq!(checked.root, Some(root(&entries)), "what was heard is no part of the tree");
+    };
+    check(None, 1);
+    check(Some(&Looked::at(&tells(5, 3))), 0);
+    check(Some(&Looked::at(&tells(5, 2))), 1);
+    check(Some(&Looked::at(&tells(6, 3))), 1);
+    let forged = Sealed { leaf: [0; 32], ..tells(5, 3) };
+    check(Some(&Looked::at(&forged)), 1);
+}
+
+/// The hashes that stand for these events.
+fn between(entries: &[Sealed], first: u64, last: u64) -> Vec<Hash> {
+    let of = |(from, to): (u64, u64)| root(&entries[from as usize..to as usize]);
+    full(first - 1, last).into_iter().map(of).collect()
+}
+
+/// A check of some events of a log, with what stands for the others.
+fn of_part(entries: &[Sealed], taken: &[u64]) -> LeafCheck {
+    let mut check = LeafCheck::backward(None);
+    let mut next = entries.len() as u64;
+    for sequence in taken {
+        if *sequence < next {
+            check.take_between(sequence + 1, next, &between(entries, sequence + 1, next));
+        }
+        check.take(Some(Looked::at(&entries[*sequence as usize - 1])));
+        next = sequence - 1;
+    }
+    if next > 0 {
+        check.take_between(1, next, &between(entries, 1, next));
+    }
+    check
+}
+
+// THREATS S01, S04
+#[test]
+fn some_events_and_what_stands_for_the_others_lead_to_the_root_of_all() {
+    for count in [1_u64, 2, 7, 8, 9, 64, 65, 100] {
+        let entries = log(count);
+        for taken in [vec![], vec![1], vec![count], vec![count, 1], (1..=count).rev().step_by(3).collect()] {
+            let mut taken: Vec<u64> = taken;
+            taken.dedup();
+            let checked = of_part(&entries, &taken).finish();
+            assert!(checked.is_sound(), "{count} {taken:?}: {:?}", checked.faults);
+            assert_eq!((checked.root, checked.size), (Some(root(&entries)), count), "{count} {taken:?}");
+            assert_eq!(checked.left_out + taken.len() as u64, count, "{count} {taken:?}");
+        }
+    }
+}
+
+// THREATS S04
+#[test]
+fn what_stands_for_others_fits_or_is_a_fault() {
+    let entries = log(20);
+    let hashes = between(&entries, 11, 20);
+    let with = |first: u64, last: u64, hashes: &[Hash]| {
+        let mut check = LeafCheck::backward(None);
+        check.take_between(first, last, hashes);
+        check.take(Some(Looked::at(&entries[9])));
+        check.take_between(1, 9, &between(&entries, 1, 9));
+        let checked = check.finish();
+        (checked.is_sound(), checked.root == Some(root(&entries)))
+    };
+    assert_eq!(with(11, 20, &hashes), (true, true));
+    let mut other = hashes.clone();
+    other[0][0] ^= 1;
+    // Nothing tells that by itself: the root does.
+    assert_eq!(with(11, 20, &other), (true, false));
+    for (first, last, hashes) in [
+        (11, 20, &hashes[1..]),
+        (11, 20, &[hashes.as_slice(), &hashes[..1]].concat()),
+        (20, 11, &hashes),
+        (0, 20, &hashes),
+        (11, u64::MAX, &hashes),
+        (11, 20, &[]),
+    ] {
+        assert!(!with(first, last, hashes).1, "{first} {last}");
+    }
+    let mut check = of_part(&entries, &[15]);
+    check.take_between(1, 3, &between(&entries, 1, 3));
+    assert_eq!(check.finish().faults, [Fault::Between(1, 3)]);
+}
+
+// THREATS S06
+#[test]
+fn what_is_not_there_and_should_be_must_be_told_whatever_stands_for_it() {
+    let entries = log(6);
+    let mut check = of_part(&entries, &[6, 5, 4]);
+    check.miss_between(1, 3);
+    assert_eq!(check.finish().faults, [Fault::Missing(1, 3)]);
+    let mut check = of_part(&entries, &[6, 5, 4]);
+    check.miss_between(1, 3);
+    check.tell(&[Gone::whole(1, 3)]);
+    let checked = check.finish();
+    assert_eq!((checked.faults.as_slice(), checked.root), (&[][..], Some(root(&entries))));
+}
+
+// THREATS S06
+#[test]
+fn a_root_is_told_only_where_all_that_leads_to_it_is_there() {
+    let entries = log(6);
+    let mut check = LeafCheck::backward(None);
+    [6, 5, 4].iter().for_each(|sequence: &usize| check.take(Some(Looked::at(&entries[sequence - 1]))));
+    check.tell(&[Gone::whole(1, 3)]);
+    let checked = check.finish();
+    assert_eq!((checked.faults.as_slice(), checked.root), (&[][..], None));
+}

@@ -1,12 +1,15 @@
-//! The store that needs nothing but a directory: one sled 0.34 database per UTC day, or per million events.
+//! The store that needs nothing but a directory: one partition per UTC day, or per million events. The one that grows
+//! is a sled 0.34 database; those that take no more are packed, a file each.
 //! The only folder that names sled and tantivy; its readers know pages and events.
 //!
 //! ```text
 //! <directory>/
-//!     tiles         hashes of the tree, so that a proof reads few events (see tiles.rs)
+//!     tiles         hashes of the tree, so that a proof reads few events (see proofs/tiles.rs)
 //!     <first sequence, 20 digits>/
-//!         note      how many events, the tree before and behind them (see note.rs), synced after each hand-over
-//!         events/   the database (see partition.rs for keys, block.rs for values)
+//!         note      how many events, the tree before and behind them (see partition/note.rs),
+//!                   synced after each hand-over
+//!         events/   the database (see partition/database.rs for keys, partition/block.rs for values)
+//!         packed    in its place once the partition takes no more (see partition/pack.rs)
 //!         index/    what finds events in it (see index/mod.rs); may be removed
 //!         purged    there when a policy has removed the events (see expire/)
 //! ```
@@ -16,27 +19,20 @@
 //! open, or does not hold what its note says, is renamed `<name>.quarantined-<n>` and told; opening goes on
 //! with the rest. Never silently short, and never a reason not to start.
 
-mod audit;
-mod block;
+mod ask;
 mod catalogue;
 mod expire;
-mod find;
 mod index;
-mod lines;
-mod listed;
-mod note;
 mod partition;
-mod prove;
-mod scan;
+mod proofs;
 mod shelf;
-mod tally;
-mod tiles;
 
-pub use expire::{Erasable, Erasing, Hold, Leaving, Plan, Policy, Prepared, Purge, Terms};
+pub use expire::{Erasable, Erasing, Hold, Leaving, Plan, Policy, Prepared, Purge, Terms, Whose};
 pub use index::Pace;
-pub use prove::Ground;
+pub use proofs::Ground;
 pub use shelf::SledShelf;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -47,10 +43,10 @@ use uuid::Uuid;
 use super::tree::Tree;
 use super::tree::leaf;
 use super::{Counts, Found, Head, LeafCheck, Page, Query, Sealed, Store, StoreError, Tally};
-use block::{Facts, Packer};
 use catalogue::{Catalogue, io_error};
-use note::{Grown, Note, day_of};
+use partition::block::{Facts, Packer};
 use partition::guarded;
+use partition::note::{Grown, Note, day_of};
 
 /// The embedded store.
 pub struct Embedded {
@@ -67,6 +63,8 @@ pub struct Embedded {
     writer: Mutex<Packer>,
     /// What was counted for the last plan of a purge.
     surveys: expire::Surveys,
+    /// Partitions that could not be packed, by their first sequence.
+    unpackable: Mutex<BTreeSet<u64>>,
 }
 
 /// How the log ends: its last entry, and the tree of all.
@@ -121,6 +119,7 @@ impl Embedded {
             free_bytes: |path| fs2::available_space(path),
             writer: Mutex::new(Packer::new().map_err(|error| StoreError::Io(error.to_string()))?),
             surveys: expire::Surveys::default(),
+            unpackable: Mutex::default(),
         })
     }
 
@@ -144,7 +143,7 @@ impl Embedded {
         check: &mut LeafCheck,
         told: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        audit::check(&self.catalogue, check, told)
+        proofs::check(&self.catalogue, check, told)
     }
 
     /// Hands over the entries from the first sequence to the last, both included, as far as these partitions have
@@ -222,7 +221,9 @@ impl Embedded {
     fn partition_for(&self, facts: Facts) -> Result<Note, StoreError> {
         let end = self.end.read().clone();
         match self.catalogue.newest() {
-            Some(note) if note.head() == end.head && self.takes(&note, facts) => Ok(note),
+            Some(note) if note.head() == end.head && self.takes(&note, facts) && !self.is_packed(&note) => {
+                Ok(note)
+            }
             Some(_) | None => self.catalogue.begin(end.head.leaf, &end.tree),
         }
     }
@@ -340,15 +341,19 @@ impl Store for Embedded {
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
-        find::get(&self.catalogue, id)
+        ask::get(&self.catalogue, id)
     }
 
     fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        scan::query(&self.catalogue, query)
+        ask::query(&self.catalogue, query)
+    }
+
+    fn entries(&self, query: &Query) -> Result<Page<Sealed>, StoreError> {
+        ask::query(&self.catalogue, query)
     }
 
     fn tally(&self, tally: &Tally) -> Result<Counts, StoreError> {
-        tally::tally(&self.catalogue, tally)
+        ask::tally(&self.catalogue, tally)
     }
 }
 

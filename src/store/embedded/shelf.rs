@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::partition::{Trouble, guarded, open_in_thread};
+use super::partition::database::open_in_thread;
+use super::partition::{Trouble, guarded};
 use crate::store::{Shelf, StoreError};
 
 /// The shelf of an embedded store.

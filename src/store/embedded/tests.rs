@@ -85,6 +85,55 @@ fn a_batch_is_taken_once_and_another_at_its_place_is_a_fork() {
 }
 
 #[test]
+fn entries_are_those_of_the_events_that_a_question_finds() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.append(&sealed(store.head(), 1..=1_500)).unwrap();
+    store.index(&|| false).unwrap();
+    while store.pack_next(&|| false).unwrap() {}
+    store.append(&sealed(store.head(), 1_501..=1_600)).unwrap();
+    let filters = [
+        Filter::default(),
+        Filter { result: vec![crate::event::Outcome::Denied], ..Filter::default() },
+        Filter { actor: vec!["u3".to_owned()], from: Some(event(1_400).time), ..Filter::default() },
+        Filter { action: vec!["NOTHING".to_owned()], ..Filter::default() },
+    ];
+    for (filter, order) in
+        filters.iter().flat_map(|filter| [Order::Newest, Order::Oldest].map(|order| (filter, order)))
+    {
+        for (after, limit) in [(None, 2_000), (None, 7), (Some(1_450), 100), (Some(3), 2)] {
+            let time_max = Duration::from_secs(20);
+            let query = Query { filter: filter.clone(), order, after, limit, time_max };
+            let (entries, events) = (store.entries(&query).unwrap(), store.query(&query).unwrap());
+            assert_eq!((entries.next, entries.is_cut), (events.next, events.is_cut), "{query:?}");
+            assert_eq!(entries.events, events.into_entries().events, "{query:?}");
+        }
+    }
+}
+
+#[test]
+fn an_entry_that_nobody_can_read_keeps_nobody_from_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let newer = br#"{"format":9,"id":"00000000-0000-0000-0000-000000000001","time":"2026-11-22T00:00:00Z"}"#;
+    let mut head = store.head();
+    for json in
+        [&b"odd"[..], b"[]", b"{}", b"{\"id\":\"\xff\",\"time\":\"\"}", b"{\"id\":\"\",\"time\":\"\"", newer]
+    {
+        let entry = Sealed::after(head, [7; 16], Arc::from(json));
+        head = entry.head();
+        store.append(&[entry]).unwrap();
+    }
+    store.append(&sealed(head, 1..=2)).unwrap();
+    assert_eq!(all(&store).unwrap(), [7, 8]);
+    let time_max = Duration::from_secs(20);
+    let query = Query { filter: Filter::default(), order: Order::Oldest, after: None, limit: 10, time_max };
+    let entries = store.entries(&query).unwrap().events;
+    // What a newer version wrote is handed on as it is stored.
+    assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [6, 7, 8]);
+}
+
+#[test]
 fn a_hand_over_cut_off_between_its_steps_makes_neither_duplicate_nor_hole() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());

@@ -9,11 +9,14 @@
 //!
 //! What was done, when, to what and how it ended stays (THREATS S07): no personal value, nobody's.
 
+mod listed;
 mod subject;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
+pub use listed::{Listed, Loss};
 pub use subject::Subject;
 
 use super::check::{tells as tells_erasure, tells_purge};
@@ -28,6 +31,8 @@ pub(super) struct Taken {
     pub(super) left: Sealed,
     /// The members that lose values, one for each value.
     pub(super) fields: Vec<&'static str>,
+    /// Which of its personal values, counted from 0.
+    pub(super) places: Vec<usize>,
     /// True when nobody but the client said that the actor is this person (THREATS P08).
     pub(super) is_claimed: bool,
     /// What else the event calls the person.
@@ -51,34 +56,60 @@ pub(super) fn taken(entry: &Sealed, event: &Event, subject: &Subject, person: &s
         return None;
     }
     let places = places::of(&entry.json);
+    let stands = Stands::of(event, subject);
+    let others = Subject::of_one(stands.also.iter());
+    let members = places::members(&entry.json);
+    let is_his = |_: usize, place: &Range<usize>, member: &str| {
+        let value = &entry.json[place.clone()];
+        stands.members.contains(member)
+            || subject.is_within(value)
+            || others.is_within(value)
+            || member == "links" && is_link_to(event, subject, value)
+    };
+    let taken = without(entry, &places, &members, person, is_his)?;
+    Some(Taken { is_claimed: stands.is_claimed, also: stands.also, ..taken })
+}
+
+/// What an earlier erasure has taken from an entry, taken again; `None` when it is gone already, or when the entry has
+/// not those values.
+pub(super) fn taken_again(entry: &Sealed, event: &Event, listed: &[usize], person: &str) -> Option<Taken> {
+    if tells_erasure(event) || tells_purge(event) {
+        return None;
+    }
+    let (places, members) = (places::of(&entry.json), places::members(&entry.json));
+    without(entry, &places, &members, person, |at, _, _| listed.contains(&at))
+}
+
+/// The entry without the values that are `taken`: asked for each with its number, its place and the member it is in.
+fn without(
+    entry: &Sealed,
+    places: &[Range<usize>],
+    members: &[(&'static str, Range<usize>)],
+    person: &str,
+    taken: impl Fn(usize, &Range<usize>, &str) -> bool,
+) -> Option<Taken> {
     let pieces = match &entry.pieces {
         Some(pieces) if pieces.len() != places.len() => return None,
         Some(pieces) => pieces.to_vec(),
         None => erased::pieces_of(&entry.salt, places.len()),
     };
-    let stands = Stands::of(event, subject);
-    let others = Subject::of_one(stands.also.iter());
-    let members = places::members(&entry.json);
-    let (mut is_taken, mut fields) = (Vec::with_capacity(places.len()), Vec::new());
-    for (place, piece) in places.iter().zip(&pieces) {
-        let value = &entry.json[place.clone()];
+    let (mut is_taken, mut fields, mut numbers) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new());
+    for (at, (place, piece)) in places.iter().zip(&pieces).enumerate() {
         let member =
             members.iter().find(|(_, range)| range.contains(&place.start)).map_or("", |(name, _)| name);
-        let is_his = stands.members.contains(member)
-            || subject.is_within(value)
-            || others.is_within(value)
-            || member == "links" && is_link_to(event, subject, value);
-        is_taken.push(is_his && !piece.is_erased());
-        if is_his && !piece.is_erased() {
+        let goes = !piece.is_erased() && taken(at, place, member);
+        is_taken.push(goes);
+        if goes {
             fields.push(member);
+            numbers.push(at);
         }
     }
     if fields.is_empty() {
         return None;
     }
-    let (json, pieces) = erased::without(&entry.json, &pieces, &places, &is_taken, &erased::mark(person));
+    let (json, pieces) = erased::without(&entry.json, &pieces, places, &is_taken, &erased::mark(person));
     let left = Sealed::in_pieces(entry.sequence, pieces.into(), Arc::from(json));
-    Some(Taken { left, fields, is_claimed: stands.is_claimed, also: stands.also })
+    Some(Taken { left, fields, places: numbers, is_claimed: false, also: Vec::new() })
 }
 
 impl Stands {

@@ -1,4 +1,8 @@
-//! What can be asked.
+//! What can be asked, and what is answered.
+
+mod item;
+
+pub(crate) use item::Item;
 
 use std::time::Duration;
 
@@ -6,7 +10,7 @@ use jiff::Timestamp;
 
 use super::keyword::Keyword;
 use super::words::{Clause, Texts, What, folded, is_same};
-use super::{Found, Visible};
+use super::{Found, Sealed, Visible};
 use crate::event::Event;
 
 /// Which events. Filters of different kinds must all hold; values of one kind are alternatives. Text is
@@ -63,6 +67,11 @@ impl Filter {
             && self.texts().into_iter().all(|(keyword, asked)| any_same(asked, keyword, event))
             && self.is_from_network(event)
             && self.holds_search(event)
+    }
+
+    /// True when every event is asked for.
+    pub fn is_everything(&self) -> bool {
+        *self == Filter::default()
     }
 
     /// The same without what it asks of a keyword.
@@ -176,16 +185,30 @@ pub struct Query {
 }
 
 /// A page of the answer.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
+#[derive(Clone, Debug)]
+pub struct Page<T = Found> {
     /// The events, in the order asked for.
-    pub events: Vec<Found>,
+    pub events: Vec<T>,
     /// Go on behind this sequence; `None` at the end.
     pub next: Option<u64>,
     /// True when the time was over before the page was full: `next` tells where to go on.
     pub is_cut: bool,
     /// True when so many events had to be looked at one by one, because no index covers them, that it was slow.
     pub is_scanned: bool,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Page<T> {
+        Page { events: Vec::new(), next: None, is_cut: false, is_scanned: false }
+    }
+}
+
+impl Page {
+    /// The same without what its events say.
+    pub fn into_entries(self) -> Page<Sealed> {
+        let Page { events, next, is_cut, is_scanned } = self;
+        Page { events: events.into_iter().map(|found| found.sealed).collect(), next, is_cut, is_scanned }
+    }
 }
 
 impl Order {

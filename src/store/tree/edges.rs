@@ -43,6 +43,18 @@ impl Edges {
     }
 }
 
+/// Where the largest full subtrees stand that make up a part, the leftmost first: at most two of each size.
+pub(in crate::store) fn full(from: u64, to: u64) -> Vec<(u64, u64)> {
+    let (mut at, mut places) = (from, Vec::new());
+    while at < to {
+        let fitting = 1 << (to - at).ilog2();
+        let leaves = if at == 0 { fitting } else { fitting.min(1 << at.trailing_zeros()) };
+        places.push((at, at + leaves));
+        at += leaves;
+    }
+    places
+}
+
 /// Where the subtrees of a part stand, each from its first place to the one behind its last: at most 16.
 pub(in crate::store) fn places(from: u64, to: u64) -> Vec<(u64, u64)> {
     let (mut at, mut places) = (from, Vec::new());

@@ -121,13 +121,12 @@ pub(super) fn push_line(text: &str, lines: &mut String) {
 }
 
 fn push_ascii(text: &str, lines: &mut String) {
-    for word in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
-        if !word.is_empty() {
-            lines.push(' ');
-            let word = &word[..word.len().min(WORD_CHARS_MAX)];
-            lines.extend(word.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
-        }
+    let before = lines.len();
+    for word in text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        lines.push(' ');
+        lines.push_str(&word[..word.len().min(WORD_CHARS_MAX)]);
     }
+    lines[before..].make_ascii_lowercase();
 }
 
 /// Where the last character was.

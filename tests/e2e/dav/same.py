@@ -7,10 +7,12 @@ connection, how a body is framed, the case and order of headers' names), and wha
 """
 
 import base64
+import contextlib
 import gzip
 import http.client
 import pathlib
 import re
+import socket
 import sys
 import tempfile
 
@@ -61,7 +63,8 @@ class Session:
         """One exchange. `pieces` is a body in chunks."""
         sent = {**(basic(password) if password else {}), **(headers or {})}
         body = body.encode() if isinstance(body, str) else body
-        self.connection.request(method, path, body=pieces or body, headers=sent, encode_chunked=pieces is not None)
+        with self.at_once():
+            self.connection.request(method, path, body=pieces or body, headers=sent, encode_chunked=pieces is not None)
         answer = self.connection.getresponse()
         content = answer.read()
         # The length of a body that came whole is framing, as chunks are; a HEAD and a 304 tell of a body that does not come.
@@ -73,6 +76,16 @@ class Session:
         headers = sorted((pair for pair in headers if pair[0] not in without), key=lambda pair: pair[0])
         self.answers.append((f"{method} {path}", answer.status, answer.reason, headers, self.timeless(content)))
         return answer
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """All of a request leaves together: a server that refuses it at its head closes, and what came later would break."""
+        if self.connection.sock is None:
+            self.connection.connect()
+        cork = lambda is_held: self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_held)
+        cork(1)
+        yield
+        cork(0)
 
     def timeless(self, content):
         content = content.replace(f"127.0.0.1:{self.port}".encode(), b"127.0.0.1:port")

@@ -8,14 +8,14 @@ import random
 import threading
 import time
 
+from processes import HANG_S, PIECE_S, until
+
 KINDS = ["quick", "slow", "streamed", "followed", "buffered", "strict"]
 LARGE_TIMES = 4000
-# However slow the disk is said to be: after this a request is taken to hang.
-HANG_S = 60
 PAUSE_S = 0.02
 
-# What became of a request: `status` is `None` when the answer broke off; `at` is when that was known.
-Answer = collections.namedtuple("Answer", "kind status at")
+# What became of a request: `status` is `None` when the answer broke off; `over` tells its connection from all others.
+Answer = collections.namedtuple("Answer", "kind status over")
 
 
 class Clients:
@@ -41,18 +41,15 @@ class Clients:
             raise AssertionError(f"the clients failed: {self._failure!r}")
         return self._left <= 0 and self._busy == 0
 
-    def wait(self, limit_s):
+    def wait(self, limit_s=HANG_S):
         """Until all of them are over."""
-        deadline = time.monotonic() + limit_s
-        while not self.is_done():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"after {limit_s} s {self._busy} requests hang, {self._left} were not begun")
-            time.sleep(PAUSE_S)
+        until("all requests were over", self.is_done, limit_s)
 
     def stop(self):
         """Begins nothing more, and waits for what is under way."""
         self._left = 0
-        self.wait(HANG_S + 10)
+        # As long as one of them may take.
+        self.wait(PIECE_S + HANG_S)
 
     def only(self, *kinds):
         """From now on asks for these kinds of action, or for all."""
@@ -72,7 +69,7 @@ class Clients:
             self._failure = failure
 
     async def _client(self, number):
-        connection, asked = None, 0
+        connection, over, asked = None, None, 0
         while True:
             if self._left <= 0:
                 await asyncio.sleep(PAUSE_S)
@@ -80,7 +77,7 @@ class Clients:
             self._busy += 1
             try:
                 if connection is None or connection[0].at_eof():
-                    connection = await connect(self._port)
+                    connection, over = await connect(self._port), f"{number}-{asked}"
                 if connection is None:
                     # Nobody listens: nothing was asked.
                     await asyncio.sleep(PAUSE_S)
@@ -90,7 +87,7 @@ class Clients:
                 self._left -= 1
                 await self._turn()
                 asked += 1
-                connection = await self._ask(connection, f"{number}-{asked}")
+                connection = await self._ask(connection, over, f"{number}-{asked}")
             finally:
                 self._busy -= 1
 
@@ -99,19 +96,19 @@ class Clients:
             self._next_s = max(self._next_s + self._between_s, time.monotonic() - 1)
             await asyncio.sleep(self._next_s - time.monotonic())
 
-    async def _ask(self, connection, name):
+    async def _ask(self, connection, over, name):
         """Asks for one action; the answer is the connection if it can be used again."""
         kind = self._random.choice(self._kinds)
         self._fresh.append(name)
         try:
-            status, body = await asyncio.wait_for(exchange(*connection, kind, name), HANG_S)
+            status, body = await asyncio.wait_for(exchange(*connection, kind, name), PIECE_S)
         except TimeoutError:
-            raise AssertionError(f"{kind} {name} was not answered within {HANG_S} s") from None
+            raise AssertionError(f"{kind} {name} was not answered within {PIECE_S} s") from None
         except (OSError, EOFError, ValueError):
             status, body = None, b""
         if status == 200 and body != f"did {name}".encode():
             status = None
-        self.answers[name] = Answer(kind, status, time.monotonic())
+        self.answers[name] = Answer(kind, status, over)
         if status is None:
             connection[1].close()
             return None

@@ -26,6 +26,12 @@ HEALS_S = 30
 N_MAX = 1000
 DISK_MB = 24
 FILL_BYTES = 64 << 10
+# How long the store is held before it writes, so that the disk can be filled meanwhile.
+STORE_HELD_S = 3
+# What the log says of the store's first failure of a row, and the kernel's word in it; that the store itself found too little room is said otherwise.
+REFUSAL, FULL = "the store does not take events", "No space left on device"
+# The short form fills the disk until the store has met that so often, each time at one of two calls.
+FILLS_MET, FILLS_MAX = 2, 5
 # Enough to use up what is kept in reserve on a disk that is full.
 ATTACK_ACTIONS = 200
 ATTACKS_MAX = 30
@@ -107,6 +113,10 @@ class Faults(Trial):
             log.symlink_to(folder / log.name)
         self.proxy.start()
 
+    def refusals(self):
+        """What the log says of each time that the store began to take nothing."""
+        return [line for line in self.proxy.process.output().splitlines() if REFUSAL in line]
+
     def is_moved(self):
         return self.proxy.metric("earwitness_queue_depth") == 0
 
@@ -162,6 +172,32 @@ def store_call_fails(faults, call, error):
         until("the store has everything", faults.is_moved, HEALS_S)
         faults.look()
     return failed
+
+
+def a_disk_that_fills_under_the_store(faults):
+    """The store sees that there is room and begins to write; then somebody takes the room. It meets a full disk itself, and lives on."""
+    met = 0
+    # Which call is held is nobody's choice: it may be one that has its room already, and then the store finds in time that there is none.
+    for n in range(1, N_MAX) if faults.is_long else [1, 2] * FILLS_MAX:
+        refusals = faults.refusals()
+        tracer = faults.proxy.attach_to_all(f"pwrite64:delay_enter={STORE_HELD_S}s:when={n}")
+        # More than the pages hold that its file has.
+        faults.act(ATTACK_ACTIONS)
+        until("the store writes", lambda: faults.proxy.traced("pwrite64(") or faults.is_moved(), HEALS_S)
+        faults.disk.fill()
+        until("it has failed", lambda: faults.refusals() != refusals or faults.is_moved(), HEALS_S)
+        tracer.stop()
+        has_come = faults.proxy.injected() > 0
+        met += sum(FULL in refusal for refusal in faults.refusals()[len(refusals) :])
+        faults.act()
+        faults.disk.free()
+        faults.look()
+        until("the store has everything", faults.is_moved, HEALS_S)
+        if not has_come if faults.is_long else met >= FILLS_MET:
+            break
+    require_failed(met, "full disk")
+    print(f"      the store met a full disk {met} times", flush=True)
+    faults.require_healed()
 
 
 def every_n(faults, attach):
@@ -264,7 +300,7 @@ def a_read_only_disk(faults):
 
 
 STEPS = [
-    store_calls_fail, journal_calls_fail_once, journal_calls_fail_for_a_while, start_fails_or_not, a_sync_that_hangs, a_full_disk,
+    store_calls_fail, a_disk_that_fills_under_the_store, journal_calls_fail_once, journal_calls_fail_for_a_while, start_fails_or_not, a_sync_that_hangs, a_full_disk,
     a_read_only_disk,
 ]
 

@@ -59,7 +59,7 @@ class Load(Trial):
 
     def complaints(self, cases):
         again = [f"{name}: recorded again" for name in self.records.of if name not in self.clients.answers]
-        return again + verdict.after_crashes(cases, [], self.records.succeeded)
+        return again + verdict.without_crashes(cases, self.records.succeeded)
 
     def growth(self):
         """By how much the most of the last quarter is above the most of the second: MB and descriptors."""

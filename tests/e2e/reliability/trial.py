@@ -2,13 +2,15 @@
 
 import contextlib
 import pathlib
+import signal
 import subprocess
+import sys
 import tempfile
 import traceback
 
 import verdict
 from clients import Clients
-from processes import Proxy, Upstream, binary
+from processes import PIECE_S, Proxy, Upstream, binary
 from records import Records
 
 
@@ -74,7 +76,7 @@ class Trial:
         self.records.succeeded.clear()
 
     def stop_in_order(self):
-        code = self.proxy.process.stop()
+        code = self.proxy.process.stop(PIECE_S)
         if code != 0:
             raise AssertionError(f"exit code {code} after SIGTERM")
 
@@ -88,6 +90,8 @@ class Trial:
 
 def story(trial_in, tell, again):
     """Tells a story of a trial in a folder of its own; a failure shows the proxy's log and how to tell it again."""
+    # Who is told to end takes along what was begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("broken off"))
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         trial = trial_in(pathlib.Path(name))
         with trial.ends:

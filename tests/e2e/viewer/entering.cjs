@@ -45,6 +45,34 @@ module.exports = {
     await page.waitForSelector('.row[data-id]');
   },
 
+  async 'a session that is over is had anew without a question, at the same search, and ends with the one at the provider'({ open, guarded, provider }) {
+    const world = (query) => fetch(`${provider}/world?${query}`);
+    const held = async (page) => (await page.context().cookies(guarded)).find((cookie) => cookie.name === '__Host-earwitness')?.value;
+    const signIn = async () => {
+      const page = await open(`${guarded}?action=RECORDING_STARTED`, { also: [provider] });
+      await signInAt(page).click();
+      await page.locator('#agree').click();
+      await page.waitForSelector('.row[data-id]');
+      return page;
+    };
+    await world('life=4');
+    const page = await signIn();
+    const before = await held(page);
+    await world('life=300&signed-in');
+    await page.locator('.row[data-id] a[data-entry]').first().click();
+    await page.waitForSelector('.entry');
+    const address = page.url();
+    await until('another session', async () => ![undefined, '', before].includes(await held(page)));
+    await page.waitForSelector('.row[data-id]');
+    await page.waitForSelector('.entry');
+    require_(page.url() === address, 'the same search and entry', page.url());
+    await world('life=4');
+    const other = await signIn();
+    await until('he is told', async () => (await other.locator('.state').count()) && (await state(other)).includes('not signed in there any more'));
+    require_(other.url() === `${guarded}?action=RECORDING_STARTED`, 'and the search is kept', other.url());
+    await world('');
+  },
+
   async 'a link shows one thing in its tab alone, leaves the address, and is said when it is good no more'({ open, guarded, token }) {
     const bearer = { authorization: `Bearer ${token}` };
     const link = await linked(guarded, token, 'actor=nobody&name=For+Ben');
@@ -69,8 +97,9 @@ module.exports = {
     const send = async (path, body) => (await fetch(office + path, { method: 'POST', headers: { cookie, 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
     const { id } = await send('/api/bookings', { title: 'Framed', start: '2028-02-03T08:00:00Z', end: '2028-02-03T09:00:00Z' });
     await send('/api/bookings', { title: 'Another', start: '2028-02-04T08:00:00Z', end: '2028-02-04T09:00:00Z' });
-    const link = await linked(guarded, token, `target=booking/${id}`);
-    const framing = (where) => `${where}/framing?${new URLSearchParams({ address: `${guarded}embed#link=${link.token}` })}`;
+    const link = await linked(guarded, token, `target=booking/${id}&site=${site}`);
+    require_(link.embed === `${guarded}embed?link=${link.id}#link=${link.token}` && link.shows === 'sentences', 'an address for frames, and sentences alone', link);
+    const framing = (where, address = link.embed) => `${where}/framing?${new URLSearchParams({ address })}`;
     const page = await open(framing(site), { also: [guarded] });
     const frame = page.frameLocator('iframe');
     const rows = frame.locator('.row[data-id]');
@@ -85,13 +114,26 @@ module.exports = {
     const { violations } = await inside.evaluate((rules) => window.axe.run(document, rules), RULES);
     require_(!violations.length, 'axe finds nothing', violations.map(({ id, nodes }) => [id, nodes[0].failureSummary]));
     require_(!(await page.context().cookies()).length && !(await inside.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).includes(link.token), 'neither cookie nor storage', '');
+    // In a browser that nobody watches: what it refuses is told where that is.
+    const isRefused = async (where) => {
+      const other = await (await page.context().browser().newContext()).newPage();
+      await other.goto(where);
+      await until('the frame is refused', async () => other.frames().some((one) => one.url().startsWith('chrome-error:')));
+      await other.context().close();
+    };
     // The same page of a site that is not named: the browser shows it nothing.
-    const other = await (await page.context().browser().newContext()).newPage();
-    await other.goto(framing(provider));
-    await until('the frame is refused', async () => other.frames().some((one) => one.url().startsWith('chrome-error:')));
-    await other.context().close();
-    await fetch(`${guarded}audit/v1/links/${link.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } });
-    await page.reload();
+    await isRefused(framing(provider));
+    // A link to whole entries stands in no frame, whatever address it is put behind.
+    const whole = await linked(guarded, token, `target=booking/${id}`);
+    await page.goto(framing(site, `${guarded}embed?link=${link.id}#link=${whole.token}`));
     await frame.getByText('This link is good no more').waitFor();
+    await isRefused(framing(site, `${guarded}embed?link=${whole.id}#link=${whole.token}`));
+    // What the page does not show, the listener does not tell either.
+    const given = await (await fetch(`${guarded}audit/v1/events`, { headers: { authorization: `Bearer ${link.token}` } })).text();
+    require_(given.includes('Framed') && !/127\.0\.0\.1|"client"|"request"|"changes"|"raw"/.test(given), 'sentences', given);
+    await page.goto(framing(site));
+    await until('and there it is again', async () => (await rows.count()) === 2);
+    await fetch(`${guarded}audit/v1/links/${link.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } });
+    await isRefused(framing(site));
   },
 };

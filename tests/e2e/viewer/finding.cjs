@@ -113,6 +113,8 @@ module.exports = {
     const box = await page.locator('.chart-plot').boundingBox();
     await page.mouse.click(box.x + 2, box.y + 10);
     await until('a click on a bar narrows to it', async () => new URL(page.url()).searchParams.get('from') === new Date(start).toISOString());
+    await page.goto(`${address}?view=overview`);
+    for (const name of ['What and who', 'Worth a look']) await until(`${name}: of how many`, async () => (await page.getByRole('region', { name }).innerText()).includes('at least 1,240,000 events'));
   },
 
   async 'filters that are wanted less often stand behind More, those of notifications among them'({ open, address }) {
@@ -129,7 +131,7 @@ module.exports = {
     await more.click();
     await page.getByRole('button', { name: 'Notification' }).click();
     await page.getByRole('button', { name: 'Cancelled event' }).click();
-    await until('it is searched for as a phrase', async () => (await page.inputValue('#q')) === '"Cancelled event"');
+    await until('it is searched for as a phrase', async () => (await page.inputValue('#q')) === 'details:"Cancelled event"');
   },
 
   async 'what is typed with a minus before it is left out'({ open, address }) {
@@ -174,11 +176,13 @@ module.exports = {
   async 'the overview counts, leads to searches, and tells how the recorder is'({ open, address }) {
     // The demonstration's office refuses whatever it does not know, so that it has no blind spots.
     const spot = { method: 'POST', path: '/api/bookings/{id}/notes', unmatched: 14, unrecorded: 0, statuses: { '2xx': 14 }, firstSeen: '2026-11-22T09:12:44Z', lastSeen: '2026-11-22T09:13:01Z', clients: 1, values: {} };
-    const page = await open(`${address}?view=overview`, { before: (fresh) => fresh.route(/blind-spots/, (route) => route.fulfill({ json: { data: [spot], unlearned: { '4xx': 2 } } })) });
+    const silent = { rule: 'office/note.added', lastFired: '2026-11-21T17:30:00Z', usualGapS: 600, requestsSince: 85, like: [{ method: 'POST', path: spot.path }] };
+    const page = await open(`${address}?view=overview`, { before: (fresh) => fresh.route(/blind-spots/, (route) => route.fulfill({ json: { data: [spot], unlearned: { '4xx': 2 }, silent: [silent] } })) });
     const section = (name) => page.locator(`section[aria-label="${name}"]`);
     await until('health', async () => (await section('The log itself').count()) && /ready/.test(await section('The log itself').innerText()));
     require_(/all \d+ events|of the newest 500/.test(await section('What and who').innerText()), 'of how many', await section('What and who').innerText());
     require_((await section('Blind spots').innerText()).includes('/api/bookings/{id}/notes'), 'a blind spot', await section('Blind spots').innerText());
+    require_(/office\/note\.added has not recorded.*Now perhaps: POST \/api\/bookings\/\{id\}\/notes/s.test(await section('Blind spots').innerText()), 'a silent rule', await section('Blind spots').innerText());
     await section('Worth a look').getByRole('link', { name: /Ben Becker/ }).first().click();
     await page.waitForSelector('.row[data-id]');
     require_(/actor=Ben\+Becker&result=failure&result=denied|result=failure/.test(page.url()), 'a search', page.url());

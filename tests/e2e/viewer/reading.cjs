@@ -5,7 +5,8 @@ const { require_, until } = require('./browser.cjs');
 const { STORIES, counting, gap, made, week } = require('./made.cjs');
 
 const NOW = () => Date.now();
-const texts = (page, selector) => page.locator(selector).allInnerTexts();
+// What the document says, not what is painted: a row that was not looked at yet is not laid out and has no inner text.
+const texts = (page, selector) => page.locator(selector).allTextContents();
 
 module.exports = {
   async 'the timeline tells in sentences who did what, newest first'({ open, address }) {
@@ -16,7 +17,7 @@ module.exports = {
     const made_ = said.findIndex((text) => text.startsWith('Ben Becker booked Glasses fitting'));
     require_(moved >= 0 && made_ > moved, 'moved stands above booked', said);
     const row = page.locator('.row', { hasText: 'moved Glasses' }).first();
-    for (const text of [/member/, /booking/, /success/, /API/, /ago|now/]) require_(text.test(await row.innerText()), `the row says ${text}`, await row.innerText());
+    for (const text of [/member/, /booking/, /success/, /API/, /ago|now/]) require_(text.test(await row.textContent()), `the row says ${text}`, await row.textContent());
     require_((await row.locator('svg[role=img]').first().getAttribute('aria-label')) === 'Booking', 'the drawing has a name', await row.innerHTML());
     require_(/\d{4}/.test(await row.locator('time').getAttribute('title')), 'the exact time is there on hover', '');
   },
@@ -38,12 +39,12 @@ module.exports = {
     await until('two days are there', async () => (await page.locator('.day').count()) > 1 || page.mouse.wheel(0, 4_000));
     await page.evaluate(() => scrollTo(0, 0));
     await until('the top is back', async () => (await page.locator('.row').first().getAttribute('data-id')) === answers.events[0].id);
-    const utc = await page.locator('.row time').first().innerText();
+    const utc = await page.locator('.row time').first().textContent();
     await page.keyboard.press('u');
-    await until('the clock moves', async () => (await page.locator('.row time').first().innerText()) !== utc);
+    await until('the clock moves', async () => (await page.locator('.row time').first().textContent()) !== utc);
     require_(page.url().includes('tz=local'), 'the address has the zone', page.url());
     await page.getByRole('button', { name: 'UTC' }).click();
-    await until('and back', async () => (await page.locator('.row time').first().innerText()) === utc);
+    await until('and back', async () => (await page.locator('.row time').first().textContent()) === utc);
   },
 
   async 'a gap in the recording stands out, and a note that the page does not know is shown by its code'({ open, address }) {

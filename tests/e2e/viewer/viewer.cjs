@@ -1,19 +1,19 @@
 // The steps of a person before the viewer, in a real browser.
 //
-//     node viewer.cjs ADDRESS GUARDED_ADDRESS TOKEN PROXY PROVIDER GUARDED_PROXY     (viewer.py starts what listens there)
+//     node viewer.cjs ADDRESS GUARDED_ADDRESS TOKEN PROXY PROVIDER GUARDED_PROXY HOUSES     (viewer.py starts what listens there)
 //
 // Prints a line for each step. E2E_STEP=words runs only the steps whose names have them.
 
 const fs = require('node:fs');
 const { Browser } = require('./browser.cjs');
 
-const GROUPS = ['reading', 'finding', 'taking', 'enduring', 'reaching', 'trusting', 'entering'];
+const GROUPS = ['reading', 'finding', 'taking', 'enduring', 'reaching', 'trusting', 'entering', 'rows'];
 
 async function main() {
-  const [address, guarded, token, proxy, provider, office] = process.argv.slice(2);
+  const [address, guarded, token, proxy, provider, office, houses] = process.argv.slice(2);
   const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
   const browser = await Browser.start();
-  const world = { browser, address, guarded, token, proxy, provider, office, axe };
+  const world = { browser, address, guarded, token, proxy, provider, office, houses: JSON.parse(houses), axe };
   const steps = GROUPS.flatMap((group) => Object.entries(require(`./${group}.cjs`))).filter(([, step]) => typeof step === 'function');
   const wanted = steps.filter(([name]) => name.includes(process.env.E2E_STEP ?? ''));
   let failed = 0;

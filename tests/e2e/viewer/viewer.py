@@ -19,8 +19,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import openpyxl
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from houses import Houses  # noqa: E402
 from sidecar import ROOT, Earwitness, Process, binary, free_port  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
@@ -72,6 +75,22 @@ def printed(demonstration):
     return text if "through Earwitness" in text else None
 
 
+def workbooks_are_read(files):
+    """Another program reads the workbooks that were exported: every row is there, all of them texts, and no cell is a formula."""
+    books = sorted(files.glob("*.xlsx"))
+    # Who runs a few steps may have exported nothing.
+    wrong = [] if books or "E2E_STEP" in os.environ else ["no workbook was exported"]
+    for file in books:
+        events, about = openpyxl.load_workbook(file).worksheets
+        rows = list(events.iter_rows())
+        told = {str(row[0].value): str(row[1].value) for row in about.iter_rows(max_col=2)}
+        if told.get("Events") != str(len(rows) - 1) or len(rows) < 6:
+            wrong.append(f"{file.name}: {len(rows) - 1} events, and {told} is told")
+        wrong += [f"{file.name}: {cell.coordinate} is {cell.data_type}" for row in rows for cell in row if cell.value is not None and cell.data_type not in ("s", "inlineStr")]
+    print("\n".join(f"FAIL  {each}" for each in wrong) or f"ok    {len(books)} workbooks are read by another program", flush=True)
+    return 1 if wrong else 0
+
+
 def main():
     if "E2E_NODE_PACKAGES" not in os.environ:
         sys.exit("set E2E_NODE_PACKAGES to the folder where npm installed what package.json names")
@@ -79,7 +98,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="earwitness-e2e-") as name:
         folder = pathlib.Path(name)
         demonstration = Process("demonstration", [binary(), "demo"], folder)
-        sidecar = provider = None
+        sidecar = provider = houses = None
         try:
             application, proxy, audit = addresses(demonstration)
             a_day_in_the_office(proxy)
@@ -93,13 +112,19 @@ def main():
             callback = f"{guarded}audit/v1/session/oidc/callback"
             provider = Process("provider", ["node", HERE / "provider.cjs", urllib.parse.urlsplit(issuer).port, callback], folder)
             provider.wait_until("it listens", lambda: "listens" in provider.output())
-            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy, issuer, f"http://127.0.0.1:{sidecar.port}"]
-            code = subprocess.run(command, env={**os.environ, "NODE_PATH": str(packages)}, timeout=880).returncode
+            houses = Houses(folder)
+            command = ["node", HERE / "viewer.cjs", audit, guarded, TOKEN, proxy, issuer, f"http://127.0.0.1:{sidecar.port}", json.dumps(houses.told)]
+            files = folder / "files"
+            files.mkdir()
+            code = subprocess.run(command, env={**os.environ, "NODE_PATH": str(packages), "E2E_FILES": str(files)}, timeout=1180).returncode
+            code = code or workbooks_are_read(files)
             if code:
-                print(demonstration.log(), sidecar.process.log(), sep="\n", flush=True)
+                print(demonstration.log(), sidecar.process.log(), houses.log(), sep="\n", flush=True)
             return code
         finally:
             demonstration.stop()
+            if houses:
+                houses.stop()
             if provider:
                 provider.stop()
             if sidecar:

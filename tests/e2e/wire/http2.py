@@ -99,9 +99,11 @@ class Story:
 
     def the_rules_of_the_protocol_are_kept(self):
         failed, count = self.failed_cases()
-        if failed - EXPLAINED:
-            # The suite gives an answer two seconds; on a busy machine one may come later.
-            failed &= self.failed_cases()[0]
+        for _ in range(3):
+            if failed - EXPLAINED:
+                # The suite gives an answer two seconds, and does not expect the one to a request that it goes on to spoil; on a busy
+                # machine one comes late, the other early. What breaks a rule fails each time.
+                failed &= self.failed_cases()[0]
         require(failed <= EXPLAINED, "only what is explained fails", sorted(failed - EXPLAINED))
         print(f"      {count - len(failed)} of {count} cases pass", flush=True)
 

@@ -155,3 +155,123 @@ fn where_nobody_is_asked_for_a_token_no_link_is_made() {
     assert!(!office.path().join("data.tokens").exists());
     assert_eq!(office.get("/audit/v1/events", "").0, 200);
 }
+
+/// With sites that may have links in frames.
+fn framed() -> Office {
+    let embed = "embed: ['https://a.example', 'https://b.example']";
+    let office = Office::open(&format!("token: {HOLDER}, address: 'http://localhost:9090', {embed}"));
+    office.note("acme/t1", "n1");
+    office.note("other/t9", "n3");
+    office
+}
+
+/// The policy that comes with a page.
+fn policy(office: &Office, target: &str) -> String {
+    let answer = sessions::raw(office, "GET", target, "");
+    let line = answer.lines().find_map(|line| line.strip_prefix("content-security-policy: "));
+    line.unwrap_or_else(|| panic!("{target} has a policy: {answer}")).to_owned()
+}
+
+// THREATS Q10
+#[test]
+fn a_link_to_sentences_gets_no_more_than_these_from_any_route() {
+    let office = framed();
+    let link = made(&office, "target=note/n1&shows=sentences", HOLDER);
+    assert_eq!((&link["shows"], &link["sites"], link.get("embed")), (&json!("sentences"), &json!([]), None));
+    let token = link["token"].as_str().unwrap();
+    let id = office.events(HOLDER)["n1"].clone();
+    let refused = |target: &str| {
+        let (status, body) = office.get(target, token);
+        assert_eq!(status, 400, "{target}: {body}");
+        assert!(body.contains("it shows sentences"), "{body}");
+    };
+    for target in [
+        "/audit/v1/events?limit=5&order=oldest",
+        &format!("/audit/v1/events/{id}"),
+        "/audit/v1/targets/note/n1/history",
+    ] {
+        let (status, body) = office.get(target, token);
+        assert!(status == 200 && body.contains("NOTE_ADDED") && body.contains("\"n1\""), "{target}: {body}");
+        for hidden in ["\"client\"", "\"request\"", "\"details\"", "marked-n1", "127.0.0.1", "\"sequence\""] {
+            assert!(!body.contains(hidden), "{target} has {hidden}: {body}");
+        }
+    }
+    // A filter would tell what is left out, letter by letter.
+    for filter in ["ip=127.0.0.0/8", "q=details:marked", "actor=x", "action=NOTE_ADDED"] {
+        refused(&format!("/audit/v1/events?{filter}"));
+        refused(&format!("/audit/v1/targets/note/n1/history?{filter}"));
+        refused(&format!("/audit/v1/tail?{filter}"));
+    }
+    for (route, need) in matrix::needs() {
+        if need == "Records" {
+            assert_eq!(office.get(&matrix::target(&route, "n1"), token).0, 403, "{route}");
+        }
+    }
+    let created = office.told("LINK_CREATED", 1, HOLDER);
+    assert_eq!(created[0]["details"]["shows"], "sentences");
+}
+
+// THREATS Q10
+#[test]
+fn a_link_stands_in_frames_of_the_sites_that_it_names_and_of_no_others() {
+    let office = framed();
+    let link = made(&office, "target=note/n1&site=https://a.example", HOLDER);
+    let (id, token) = (link["id"].as_str().unwrap(), link["token"].as_str().unwrap());
+    assert_eq!(link["embed"], format!("http://localhost:9090/embed?link={id}#link={token}"));
+    assert_eq!((&link["shows"], &link["sites"]), (&json!("sentences"), &json!(["https://a.example"])));
+    let listed: Value = serde_json::from_str(&office.get(LINKS, HOLDER).1).unwrap();
+    assert_eq!(listed["sites"], json!(["https://a.example", "https://b.example"]));
+    assert_eq!(listed["data"][0]["sites"], json!(["https://a.example"]));
+    let page = format!("/embed?link={id}");
+    assert!(
+        policy(&office, &page).contains("frame-ancestors https://a.example;"),
+        "{}",
+        policy(&office, &page)
+    );
+    let whole = made(&office, "target=note/n1", HOLDER);
+    let unframed = [
+        String::new(),
+        "?link=".to_owned(),
+        "?link=000000000000".to_owned(),
+        format!("?link={}", whole["id"].as_str().unwrap()),
+    ];
+    for query in unframed {
+        let told = policy(&office, &format!("/embed{query}"));
+        assert!(told.contains("frame-ancestors 'none'"), "{query}: {told}");
+    }
+    for odd in ["site=https://c.example", "site=a.example", "site=https://a.example&shows=records"] {
+        assert_eq!(
+            office.ask("POST", &format!("/audit/v1/links?target=note/n1&{odd}"), &bearer(HOLDER)).0,
+            400,
+            "{odd}"
+        );
+    }
+    assert_eq!(office.ask("DELETE", &format!("/audit/v1/links/{id}"), &bearer(HOLDER)).0, 204);
+    assert!(policy(&office, &page).contains("frame-ancestors 'none'"));
+    // The command makes the same, and takes as little for a site.
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+        command.current_dir(office.path()).args([
+            "link",
+            "create",
+            "--config",
+            "earwitness.yaml",
+            "--target",
+            "note/n1",
+        ]);
+        command.args(more).output().unwrap()
+    };
+    let output = run(&["--site", "https://B.example/"]);
+    let address = String::from_utf8(output.stdout).unwrap();
+    let (page, token) = address.trim().split_once("#link=").unwrap();
+    office.until(token, 200);
+    let target = page.strip_prefix("http://localhost:9090").unwrap();
+    assert!(policy(&office, target).contains("frame-ancestors https://b.example;"), "{address}");
+    for wrong in [
+        &["--site", "https://c.example"][..],
+        &["--site", "b.example"],
+        &["--site", "https://b.example", "--shows", "records"],
+    ] {
+        assert!(!run(wrong).status.success(), "{wrong:?}");
+    }
+}

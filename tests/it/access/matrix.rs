@@ -5,13 +5,13 @@ use super::*;
 
 /// Roles and the needs of routes that each meets.
 const ROLES: [(&str, &[&str], &[&str]); 7] = [
-    ("auditor", &["auditor"], &["Nothing", "Caller", "Events", "Everything", "Staff"]),
+    ("auditor", &["auditor"], &["Nothing", "Caller", "Events", "Records", "Everything", "Staff"]),
     ("operator", &["operator"], &["Nothing", "Caller", "Staff", "Operator"]),
-    ("organization", &["organization:acme"], &["Nothing", "Caller", "Events"]),
-    ("team", &["team:t1"], &["Nothing", "Caller", "Events"]),
-    ("target", &["target:note/n1"], &["Nothing", "Caller", "Events"]),
-    ("actor", &["actor:nobody"], &["Nothing", "Caller", "Events"]),
-    ("both", &["team:t9", "operator"], &["Nothing", "Caller", "Events", "Staff", "Operator"]),
+    ("organization", &["organization:acme"], &["Nothing", "Caller", "Events", "Records"]),
+    ("team", &["team:t1"], &["Nothing", "Caller", "Events", "Records"]),
+    ("target", &["target:note/n1"], &["Nothing", "Caller", "Events", "Records"]),
+    ("actor", &["actor:nobody"], &["Nothing", "Caller", "Events", "Records"]),
+    ("both", &["team:t9", "operator"], &["Nothing", "Caller", "Events", "Records", "Staff", "Operator"]),
 ];
 
 /// The rows of the program's own table.
@@ -128,7 +128,7 @@ fn a_reader_sees_his_part_of_the_log_and_the_rest_is_as_if_it_were_not_there() {
     for ((role, _, own), token) in parts.into_iter().zip(tokens) {
         assert_eq!(office.events(&token).keys().collect::<Vec<_>>(), own, "{role}");
         for (route, need) in needs() {
-            if need != "Events" || route.ends_with("/tail") {
+            if !["Events", "Records"].contains(&need.as_str()) || route.ends_with("/tail") {
                 continue;
             }
             for (note, id) in all.iter().filter(|(note, _)| !own.contains(&note.as_str())) {
@@ -155,4 +155,43 @@ fn a_reader_sees_his_part_of_the_log_and_the_rest_is_as_if_it_were_not_there() {
         let (_, own_log) = office.get("/audit/v1/events?source=EARWITNESS", &token);
         assert!(own_log.contains("\"data\":[]"), "{own_log}");
     }
+}
+
+// THREATS S15
+#[test]
+fn who_sees_a_part_of_the_log_is_told_no_places_in_it() {
+    let office = office();
+    let (team, auditor) =
+        (office.token("Team", &["--grant", "team:t1"]), office.token("Alma", &["--grant", "auditor"]));
+    office.until(&auditor, 200);
+    let id = office.events(&team)["n1"].clone();
+    let one = format!("/audit/v1/events/{id}");
+    let places = ["\"sequence\":", "\"leaf\":", "\"salt\":"];
+    let shown = [
+        "/audit/v1/events?action=NOTE_ADDED",
+        &one,
+        "/audit/v1/targets/note/n1/history",
+        "/audit/v1/export?action=NOTE_ADDED",
+        "/audit/v1/export?action=NOTE_ADDED&format=json",
+        "/audit/v1/export?action=NOTE_ADDED&format=cloudevents",
+        "/audit/v1/export?action=NOTE_ADDED&format=ocsf",
+    ];
+    for target in shown {
+        let ((status, part), (_, whole)) = (office.get(target, &team), office.get(target, &auditor));
+        assert!(status == 200 && part.contains("marked-n1"), "{target}: {part}");
+        for place in places {
+            assert!(!part.contains(place), "{target} has {place} {part}");
+        }
+        assert!(whole.contains("\"sequence\":"), "{target}: {whole}");
+    }
+    for target in [&format!("{one}/proof"), "/audit/v1/checkpoint", "/audit/v1/consistency?from=1"] {
+        assert_eq!((office.get(target, &team).0, office.get(target, &auditor).0), (403, 200), "{target}");
+    }
+    // What was exported so cannot be checked, and says why.
+    let file = office.path().join("part.ndjson");
+    std::fs::write(&file, office.get("/audit/v1/export?action=NOTE_ADDED", &team).1).unwrap();
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+    let output = verify.args(["verify", "--file"]).arg(&file).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("somebody who sees a part of the log"), "{told}");
 }

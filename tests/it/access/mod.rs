@@ -1,11 +1,10 @@
 //! Who may see and do what at the audit listener, tried on the program itself: an installation with two organizations,
 //! and a token for each kind of reader.
 
+mod approval;
 mod links;
 mod matrix;
-mod oidc;
 mod people;
-mod provider;
 mod reads;
 mod sessions;
 mod tokens;

@@ -57,7 +57,8 @@ fn every_route_that_shows_the_log_leaves_its_event_and_an_export_says_how_many_i
     let auditor = office.token("Alma", &["--grant", "auditor"]);
     office.until(&auditor, 200);
     let is_told = |(route, need): &(String, String)| {
-        ["Events", "Everything"].contains(&need.as_str()) && !route.starts_with("/audit/v1/searches")
+        ["Events", "Records", "Everything"].contains(&need.as_str())
+            && !route.starts_with("/audit/v1/searches")
     };
     let routes: Vec<String> =
         needs().iter().filter(|row| is_told(row)).map(|(route, _)| target(route, ABSENT)).collect();

@@ -38,6 +38,30 @@ fn a_token_comes_into_force_and_out_of_it_while_the_listener_runs_and_the_log_te
     }
 }
 
+// THREATS Q04, Q13
+#[test]
+fn a_grant_that_is_changed_in_the_file_is_another_one_at_once_also_for_who_is_signed_in() {
+    let office = Office::open(&format!("token: {HOLDER}"));
+    office.note("acme/t1", "n1");
+    office.note("other/t9", "n3");
+    let token = office.token("Ben", &AUDITOR);
+    office.until(&token, 200);
+    let cookie = sign_in(&office, &token);
+    assert_eq!(office.events(&token).len(), 2);
+    let file = office.path().join("data.tokens");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text.replace("\"auditor\"", "\"organization:acme\"");
+    assert_ne!(text, changed);
+    std::fs::write(&file, changed).unwrap();
+    let is_part = (0..80).any(|_| {
+        std::thread::sleep(Duration::from_millis(250));
+        office.events(&token).keys().collect::<Vec<_>>() == ["n1"]
+    });
+    assert!(is_part, "{:?}", office.events(&token));
+    let (status, body) = office.ask("GET", "/audit/v1/events?action=NOTE_ADDED", &cookie);
+    assert!(status == 200 && body.contains("marked-n1") && !body.contains("marked-n3"), "{body}");
+}
+
 #[test]
 fn what_is_wrong_with_a_command_is_said_and_makes_no_file() {
     let office = Office::open("hosts: [localhost]");

@@ -124,3 +124,61 @@ fn what_no_rule_records_is_told_within_one_request_and_outlives_a_restart() {
     let process = Process::start(folder.path(), upstream);
     assert_eq!(rows(&process, "").len(), 7);
 }
+
+// THREATS E73
+#[test]
+fn a_rule_that_has_gone_silent_is_told_wherever_somebody_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("rules")).unwrap();
+    fs::write(folder.path().join("rules/rules.yaml"), RULES).unwrap();
+    let upstream = application();
+    let process = Process::start(folder.path(), upstream);
+    let send = |process: &Process, line: &str| {
+        let headers = "content-type: application/json\r\n";
+        request(process.proxy, &format!("{line} HTTP/1.1"), headers, r#"{"start":1}"#).unwrap();
+    };
+    send(&process, "POST /api/move");
+    let readiness = get(process.audit, "/readyz");
+    assert!(readiness.get("troubles").is_none(), "{readiness}");
+    assert_eq!(process.terminate(), Some(0));
+
+    // That the rule has fired every minute of a day, and last three days ago.
+    let path = folder.path().join("data/rule-pulses.json");
+    let mut kept: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let pulse = kept["pulses"]["rules/moved"].as_object_mut().unwrap();
+    let last: jiff::Timestamp = pulse["last"].as_str().unwrap().parse().unwrap();
+    let days_ago = |days: i64| Value::from((last - jiff::SignedDuration::from_hours(24 * days)).to_string());
+    pulse.insert("first".to_owned(), days_ago(4));
+    ["last", "since"].into_iter().for_each(|name| drop(pulse.insert(name.to_owned(), days_ago(3))));
+    pulse.insert("gaps".to_owned(), 1_440.into());
+    pulse.insert("usual_s".to_owned(), 60.0.into());
+    fs::write(&path, kept.to_string()).unwrap();
+
+    // The application was updated meanwhile.
+    let process = Process::start(folder.path(), upstream);
+    assert!(get(process.audit, "/readyz").get("troubles").is_none(), "nobody has worked yet");
+    (0..50).for_each(|_| send(&process, "POST /api/v3/move"));
+    let readiness = get(process.audit, "/readyz");
+    let told = readiness["troubles"][0].as_str().unwrap();
+    assert!(
+        readiness["status"] == "ready" && told.starts_with("the rule rules/moved has not fired"),
+        "{readiness}"
+    );
+    let (_, metrics) = request(process.audit, "GET /metrics HTTP/1.1", "", "").unwrap();
+    assert!(metrics.contains("earwitness_rules_silent 1\n"), "{metrics}");
+    let page = get(process.audit, "/audit/v1/blind-spots");
+    assert_eq!(page["silent"][0]["rule"], "rules/moved", "{page}");
+    assert_eq!(page["silent"][0]["requestsSince"], 50, "{page}");
+    assert_eq!(page["silent"][0]["like"], serde_json::json!([{ "method": "POST", "path": "/api/v3/move" }]));
+    let output = Command::new(env!("CARGO_BIN_EXE_earwitness"))
+        .args(["blindspots", "--url", &format!("http://{}", process.audit)])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("SILENT  rules/moved\n") && text.contains("now perhaps POST /api/v3/move\n"),
+        "{text}"
+    );
+    send(&process, "POST /api/move");
+    assert_eq!(get(process.audit, "/audit/v1/blind-spots")["silent"], serde_json::json!([]));
+}

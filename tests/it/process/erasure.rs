@@ -1,6 +1,7 @@
 //! Values of a person that are erased: what is shown before, that it is told without naming him, that no file has them
 //! any more, and that the log still verifies.
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -103,6 +104,87 @@ fn what_was_looked_at_is_erased_everywhere_and_the_deeds_stay() {
     verified(folder, "30 values of 6 events were erased, as events of this log tell");
 }
 
+/// A listener before the audit listener: it knows nothing that was recorded after that event, but where it is asked for
+/// what tells of removals. So a log looks to whoever began to read it before an erasure, and goes on after it.
+fn late_reader(process: &Process, newest: u64) -> std::net::SocketAddr {
+    let (listener, audit) = (std::net::TcpListener::bind("127.0.0.1:0").unwrap(), process.audit);
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read_exact(&mut byte).is_err() {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let Some(line) = head.lines().next() else { continue };
+            let (status, mut body) = request(audit, line, TOKEN, "").unwrap();
+            if line.contains("/events?") && !line.contains("action=VALUES_ERASED") {
+                body = without_newer(&body, newest);
+            }
+            let head = format!(
+                "HTTP/1.1 {status} OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + &body).as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+/// A page without the events that are newer than one; the others byte for byte.
+fn without_newer(page: &str, newest: u64) -> String {
+    #[derive(serde::Deserialize)]
+    struct Page<'p> {
+        #[serde(borrow)]
+        data: Vec<&'p serde_json::value::RawValue>,
+        pagination: Value,
+    }
+    let Page { data, pagination } = serde_json::from_str(page).unwrap();
+    let sequence = |event: &str| serde_json::from_str::<Value>(event).unwrap()["sequence"].as_u64();
+    let older: Vec<&str> =
+        data.iter().map(|event| event.get()).filter(|event| sequence(event) <= Some(newest)).collect();
+    format!("{{\"data\":[{}],\"pagination\":{pagination}}}", older.join(","))
+}
+
+// THREATS S06
+#[test]
+fn a_check_that_began_before_an_erasure_hears_of_it() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    let newest = events(&process, "")[0]["sequence"].as_u64().unwrap();
+    let anna = ["--subject", "anna@example.org"];
+    let seen = erase(folder, &anna);
+    erase(folder, &[anna[0], anna[1], "--confirm", seen["plan"]["id"].as_str().unwrap()]);
+    let url = format!("http://{}", late_reader(&process, newest));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+    let output = command.args(["verify", "--url", &url]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains(&format!("{newest} events, to {newest}: all as they were recorded")), "{told}");
+    assert!(told.contains("30 values of 6 events were erased"), "{told}");
+}
+
+#[test]
+fn an_erasure_that_waits_stands_in_what_readers_are_told_of_the_state() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    std::fs::write(folder.join("data/erasure.json"), "{").unwrap();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    let troubles = || {
+        let (status, body) = request(process.audit, "GET /readyz HTTP/1.1", TOKEN, "").unwrap();
+        assert_eq!(status, 200, "it records: {body}");
+        serde_json::from_str::<Value>(&body).unwrap()["troubles"].to_string()
+    };
+    eventually("it is told", || troubles().contains("an erasure waits"));
+}
+
 // THREATS P01
 #[test]
 fn a_log_that_nobody_holds_is_erased_by_the_command_and_what_was_begun_is_finished_by_a_start() {
@@ -155,4 +237,64 @@ fn only_an_operator_erases_and_only_a_person_who_can_be_sought() {
     assert_eq!(post(TOKEN, &format!("{{\"subject\":[\"{}\"]}}", "x".repeat(20_000))).0, 400);
     let (status, _) = request(process.audit, "POST /audit/v1/reload HTTP/1.1", TOKEN, "{}").unwrap();
     assert_eq!(status, 413, "no other address takes a body");
+}
+
+// THREATS P02
+#[test]
+fn what_was_erased_since_a_backup_does_not_come_back_with_it() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let more = format!("{admin}erasure: {{ files: elsewhere }}\n");
+    let process = Process::start_as(folder, simple_upstream(), "rules", &more);
+    let bob = ["--subject", "bob@example.org"];
+    let seen = erase(folder, &bob);
+    erase(folder, &[bob[0], bob[1], "--confirm", seen["plan"]["id"].as_str().unwrap()]);
+    let output = run(folder, &["backup", "copy"]);
+    assert!(output.status.success(), "{output:?}");
+    let anna = ["--subject", "anna@example.org"];
+    let seen = erase(folder, &anna);
+    erase(folder, &[anna[0], anna[1], "--confirm", seen["plan"]["id"].as_str().unwrap()]);
+    let person = events(&process, "&action=VALUES_ERASED")[0]["details"]["person"].clone();
+    assert_eq!(process.terminate(), Some(0));
+    let listed = std::fs::read_to_string(folder.join("elsewhere")).unwrap();
+    assert!(listed.lines().count() == 2 && !listed.contains("anna"), "{listed}");
+    std::fs::rename(folder.join("data"), folder.join("old")).unwrap();
+
+    let mut alone = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+    let output = alone.current_dir(folder).args(["restore", "copy", "data"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("would be there again"), "{told}");
+    assert!(!folder.join("data").exists(), "nothing is made");
+    let missing = run(folder, &["restore", "copy", "data", "--erasures", "nowhere"]);
+    assert!(!missing.status.success() && String::from_utf8_lossy(&missing.stderr).contains("nowhere"));
+
+    let output = run(folder, &["restore", "copy", "data"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && told.contains("30 values are erased again"), "{told}{output:?}");
+    assert_eq!(files_with(&folder.join("data"), "nna@example.org"), Vec::<String>::new());
+    assert_eq!(files_with(&folder.join("data"), "Anna Meyer"), Vec::<String>::new());
+    let process = Process::start_as(folder, simple_upstream(), "rules", &more);
+    let told = events(&process, "&action=VALUES_ERASED");
+    assert_eq!(
+        (told.len(), &told[0]["details"]["again"], &told[0]["details"]["person"]),
+        (2, &json!(true), &person)
+    );
+    assert_eq!(told[0]["details"]["confirmedBy"], "admin.token");
+    let person = format!("erased:{}", person.as_str().unwrap());
+    assert_eq!(events(&process, &format!("&actor={person}")).len(), 6, "his deeds are still his");
+    let restored = &events(&process, "&action=LOG_RESTORED")[0];
+    assert_eq!(restored["details"]["erasedAgain"], 30, "{restored}");
+    verified(folder, "45 values of 9 events were erased, as events of this log tell");
+    assert_eq!(process.terminate(), Some(0));
+
+    // The next backup knows of it by itself: the list within goes with the data.
+    let within = std::fs::read_to_string(folder.join("data/erasures")).unwrap();
+    assert_eq!(within.lines().count(), 2, "{within}");
+    std::fs::remove_dir_all(folder.join("data")).unwrap();
+    let output = run(folder, &["restore", "copy", "data", "--without-erasures"]);
+    assert!(output.status.success(), "{output:?}");
+    let process = Process::start_as(folder, simple_upstream(), "rules", &more);
+    let restored = &events(&process, "&action=LOG_RESTORED")[0];
+    assert_eq!(restored["details"]["erasedAgain"], Value::Null, "{restored}");
+    assert_eq!(events(&process, "&actor=anna@example.org").len(), 6, "it was asked for");
 }

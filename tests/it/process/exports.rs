@@ -50,11 +50,13 @@ fn every_format_comes_over_a_socket_with_all_events_and_a_name() {
     assert_eq!((rows.len(), rows[1]), (5, "\"x;'=note 2\",\"n2\""));
     assert_eq!(lines("cloudevents")[2]["data"], events[3]);
     assert_eq!(lines("ocsf")[2]["unmapped"]["earwitness"], events[3]);
+    let table = export("parquet");
+    assert!(table.starts_with(b"PAR1") && table.ends_with(b"PAR1"), "{} bytes", table.len());
     let book = export("xlsx");
     assert!(book.starts_with(b"PK\x03\x04") && book.ends_with(&[0, 0]), "{} bytes", book.len());
     let (status, refused) =
         request(process.audit, "GET /audit/v1/export?format=doc HTTP/1.1", "", "").unwrap();
-    assert!(status == 400 && refused.contains("ndjson, json, csv"), "{refused}");
+    assert!(status == 400 && refused.contains("ndjson, json, csv, xlsx, parquet"), "{refused}");
 }
 
 #[test]

@@ -106,6 +106,76 @@ fn an_auditor_can_prove_an_event_and_that_the_log_has_only_grown() {
     assert_eq!(roots_by(old, new, &path, known), (old_root.clone(), new_root));
 }
 
+// THREATS S01, S04
+#[test]
+fn an_export_is_checked_with_nothing_but_the_public_key() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    add_notes(process.proxy, 60);
+    let key = ask(&process, "/audit/v1/key");
+    let write = |name: &str, target: &str| std::fs::write(folder.join(name), ask(&process, target)).unwrap();
+    write("whole.ndjson", "/audit/v1/export");
+    write("part.ndjson", "/audit/v1/export?targetId=n7&targetId=n41&proof=yes");
+    let export = ["export", CONFIG[0], CONFIG[1], "--out"];
+    done(folder, &[&export[..], &["by-command.ndjson", "--action", "NOTE_ADDED", "--proof", "yes"]].concat());
+    assert_eq!(process.terminate(), Some(0));
+    done(folder, &[&export[..], &["rested.ndjson"]].concat());
+    done(
+        folder,
+        &[&export[..], &["rested-part.ndjson", "--target-id", "n3", "--target-id", "n9", "--proof", "yes"]]
+            .concat(),
+    );
+    let verify = |name: &str, key: &str| {
+        let output = run(folder, &["verify", "--file", name, "--key", key.trim()]);
+        let told =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (output.status.success(), told)
+    };
+    for name in ["whole", "part", "by-command", "rested", "rested-part"] {
+        let name = format!("{name}.ndjson");
+        let (is_sound, told) = verify(&name, &key);
+        assert!(is_sound && told.contains("that was signed for by earwitness/"), "{name}: {told}");
+        let told = done(folder, &["verify", "--file", &name]);
+        assert!(told.contains("only somebody else can say"), "{told}");
+        // Whoever changes an event and its hash, and has not the key, is found out.
+        let text = std::fs::read_to_string(folder.join(&name)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let at =
+            lines.iter().position(|line| line.contains("NOTE_ADDED") && line.starts_with("{\"seq")).unwrap();
+        let other = lines.iter().rposition(|line| line.starts_with("{\"seq") && *line != lines[at]).unwrap();
+        let place = |line: &str| line[..line.find(",\"leaf").unwrap()].to_owned();
+        // Another event, sound by itself, in its place: its leaf is that of another place.
+        let moved = lines[other].replacen(&place(lines[other]), &place(lines[at]), 1);
+        let with = |line: Option<&str>| {
+            let changed: Vec<&str> = lines
+                .iter()
+                .enumerate()
+                .filter_map(|(n, kept)| if n == at { line } else { Some(*kept) })
+                .collect();
+            std::fs::write(folder.join("changed.ndjson"), changed.join("\n") + "\n").unwrap();
+            verify("changed.ndjson", &key)
+        };
+        for line in [Some(moved.as_str()), None] {
+            let (is_sound, told) = with(line);
+            assert!(!is_sound, "{name}: {told}");
+        }
+        let signed = std::fs::read_to_string(folder.join(&name)).unwrap();
+        std::fs::write(
+            folder.join("changed.ndjson"),
+            signed.replacen("\\n\\n\u{2014} ", "\\n\\n\u{2014} x", 1),
+        )
+        .unwrap();
+        let (is_sound, told) = verify("changed.ndjson", &key);
+        assert!(!is_sound && told.contains("not signed by a key that is trusted"), "{name}: {told}");
+    }
+    let other = "earwitness/00000000-0000-7000-8000-000000000000+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    assert!(!verify("whole.ndjson", other).0, "of another log");
+    done(folder, &[&export[..], &["bare.ndjson", "--proof", "no"]].concat());
+    let (is_sound, told) = verify("bare.ndjson", &key);
+    assert!(!is_sound && told.contains("it has no checkpoint"), "{told}");
+}
+
 // THREATS S02, S03
 #[test]
 fn a_checkpoint_kept_elsewhere_shows_a_log_that_was_put_back_and_a_new_key_is_signed_for_by_the_old_one() {

@@ -8,6 +8,7 @@ mod exports;
 mod finding;
 mod histories;
 mod integrity;
+mod overlong;
 mod reading;
 mod recorded;
 mod reload;
@@ -15,6 +16,7 @@ mod restart;
 mod retention;
 mod secrets;
 mod service;
+mod spans;
 mod trace;
 mod upstream;
 

@@ -120,7 +120,7 @@ fn a_backup_of_a_running_log_is_restored_with_every_event_that_was_answered_befo
     add_notes(process.proxy, 3);
     assert_eq!(process.events().iter().filter(|event| event["action"] == "NOTE_ADDED").count(), 43);
     assert_eq!(process.terminate(), Some(0));
-    let told = done(folder, &["restore", "copy", "again"]);
+    let told = done(folder, &["restore", "copy", "again", "--without-erasures"]);
     assert!(told.contains("events in again, as they were on"), "{told}");
     let notes = done(
         folder,
@@ -128,7 +128,10 @@ fn a_backup_of_a_running_log_is_restored_with_every_event_that_was_answered_befo
     );
     assert_eq!(notes.lines().count(), 40);
     // Neither takes a folder that holds something.
-    for arguments in [["restore", "copy", "again"].as_slice(), &["backup", "copy", "--data-dir", "again"]] {
+    for arguments in [
+        ["restore", "copy", "again", "--without-erasures"].as_slice(),
+        &["backup", "copy", "--data-dir", "again"],
+    ] {
         let output = run(folder, arguments);
         assert!(String::from_utf8_lossy(&output.stderr).contains("is not empty"), "{output:?}");
     }
@@ -154,10 +157,10 @@ fn a_backup_that_was_changed_is_not_restored() {
         let segment = std::fs::OpenOptions::new().write(true).open(segment.unwrap().path()).unwrap();
         segment.set_len(segment.metadata().unwrap().len() / 2).unwrap();
     }
-    let output = run(folder, &["restore", "copy", "again"]);
+    let output = run(folder, &["restore", "copy", "again", "--without-erasures"]);
     assert!(!output.status.success(), "{output:?}");
     std::fs::remove_file(folder.join("copy/backup.json")).unwrap();
-    let output = run(folder, &["restore", "copy", "other"]);
+    let output = run(folder, &["restore", "copy", "other", "--without-erasures"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("is no whole backup"), "{output:?}");
 }
 

@@ -75,6 +75,25 @@ fn no_secret_reaches_log_metrics_or_readiness() {
     }
 }
 
+// THREATS O07
+#[test]
+fn a_crash_leaves_no_core() {
+    let folder = super::notes();
+    configure(folder.path(), &url(simple_upstream()), "rules", "");
+    let mut command = command(folder.path());
+    // Where a core would be written.
+    command.current_dir(folder.path());
+    let process = Process::run(command, folder.path());
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+    let of_cores = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(of_cores.split_whitespace().collect::<Vec<_>>(), ["1", "1", "bytes"]);
+    process.signal("ABRT");
+    assert_eq!(process.wait(), None, "a signal ended it");
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let cores: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("core")).collect();
+    assert!(cores.is_empty(), "{cores:?}");
+}
+
 /// Requests of many kinds, good and bad, each with a secret wherever one fits.
 fn play(process: &Process) {
     let headers = format!(

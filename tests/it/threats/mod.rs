@@ -2,6 +2,7 @@
 //! that believes everything. After each table of tricks one thing must hold: whatever the application did
 //! stands in the log, by its right name.
 
+mod answers;
 mod bodies;
 mod combined;
 mod connections;
@@ -11,6 +12,8 @@ mod hosts;
 mod keys;
 mod methods;
 mod paths;
+mod prefixes;
+mod reads;
 mod remembered;
 mod who;
 mod words;
@@ -191,6 +194,7 @@ pub(crate) fn has(event: &Event, code: NoteCode) -> bool {
 /// Whether an event says that this was done, and to what.
 fn tells(event: &Event, deed: &Deed) -> bool {
     let action = match deed.verb {
+        "create" => "CREATED",
         "cancel" => "CANCELLED",
         "replace" => "REPLACED",
         "patch" => "PATCHED",

@@ -14,6 +14,7 @@ mod proxying;
 mod raw;
 mod reads;
 mod script;
+mod signed;
 mod tls;
 mod tunnels;
 pub(crate) mod upstream;

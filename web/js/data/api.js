@@ -87,6 +87,15 @@ export const searches = () => optional('audit/v1/searches', []);
 /** Saves a search by `PUT`, forgets one by `DELETE`. */
 export const saveSearch = (method, name, query = '') => get(`audit/v1/searches/${encodeURIComponent(name)}?${query}`, { method, headers: OWN });
 
+/** The links that there are, and the sites that one may name: `{ data, sites }`. */
+export const links = async () => (await get('audit/v1/links')).json();
+
+/** Makes one; its text is told this once. */
+export const makeLink = async (parameters) => (await get(`audit/v1/links?${parameters}`, { method: 'POST', headers: OWN })).json();
+
+/** Revokes one. */
+export const revokeLink = (id) => get(`audit/v1/links/${encodeURIComponent(id)}`, { method: 'DELETE', headers: OWN });
+
 /** Who somebody is; by `POST` signs in with the token, by `DELETE` signs out. */
 export async function session(method) {
   const answer = await get('audit/v1/session', { method, headers: method === 'GET' ? {} : OWN });
@@ -111,6 +120,9 @@ export const histogram = (parameters, interval, zone) => optional('audit/v1/hist
 
 /** What is kept how long, and what went; null where there is no such route, or not for this reader. */
 export const retention = () => optional('audit/v1/retention', []);
+
+/** What is erased of persons, and what waits for a second one; for operators. */
+export const erasure = async () => (await get('audit/v1/erasure')).json();
 
 /** The newest signed checkpoint, as text. */
 export const checkpoint = async () => (await get('audit/v1/checkpoint')).text();

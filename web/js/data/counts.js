@@ -16,6 +16,8 @@ const KEPT_MAX = 40;
 const COLUMN = { actor: 'who', claimedActor: 'who' };
 const answers = new Map();
 const names = new Map();
+/** Identifiers of actors as the application gives them, by the same without case. */
+const ids = new Map();
 
 /** The newest events of a search: `{ events, of }`. Asked once in a while, whoever wants it. */
 export const sample = (search) => remembered(`sample ${write(search)}`, () => fetched(search));
@@ -41,7 +43,11 @@ export const nameFor = (field, one) => (field === 'actor' && names.get(one.toLow
 /** Learns what actors are called. */
 export function learn(events) {
   for (const { actor, onBehalfOf } of events) for (const one of [actor, onBehalfOf]) if (one?.id && names.size < 5_000) names.set(String(one.id).toLowerCase(), String(nameOf(one)));
+  for (const { actor } of events) if (actor?.id && actor.assurance !== 'claimed' && ids.size < 5_000) ids.set(String(actor.id).toLowerCase(), String(actor.id));
 }
+
+/** The identifier that is meant, where an event has shown that it is one; else null. */
+export const actorId = (text) => ids.get(text.toLowerCase()) ?? null;
 
 const of = (n, isWhole, isSample = false) => ({ n, isWhole, isSample });
 

@@ -1,7 +1,8 @@
 // The events of one search as the page holds them: pages behind, and what arrives in front.
 //
 // What is new comes by the tail. Where that does not run, the newest page is asked again and again, and read from its
-// top down to the first event that is known; so it is once after a tail has begun, since the page is older than it.
+// top down to the first event that is known; so it is once after a tail has begun, since the page is older than it. What is known
+// is known by its id: who sees a part of the log is told no places in it.
 
 import * as api from './api.js';
 import { ask } from './search.js';
@@ -27,6 +28,7 @@ export class Feed {
     this.events = [];
     this.newer = [];
     this.arriving = [];
+    this.known = new Set();
     this.next = null;
     this.isWhole = false;
     this.isLoading = false;
@@ -55,8 +57,7 @@ export class Feed {
   came(events) {
     this.arriving.push(...events);
     if (this.isLooking) return;
-    const top = this.top;
-    const fresh = this.arriving.filter((event) => event.sequence > top).reverse();
+    const fresh = this.arriving.filter((event) => !this.known.has(event.id)).reverse();
     this.arriving = [];
     this.seen_at = Date.now();
     this.put(fresh);
@@ -64,14 +65,14 @@ export class Feed {
 
   /** Puts what is newer in front of what waits. */
   put(found) {
+    this.know(found);
     this.newer.unshift(...found);
     if (this.events.length + this.newer.length > HELD_MAX || this.newer.length > NEWER_MAX) this.isBroken = true;
     if (found.length) this.changed('newer', found);
   }
 
-  /** The newest sequence number that is held. */
-  get top() {
-    return (this.newer[0] ?? this.events[0])?.sequence ?? 0;
+  know(events) {
+    for (const event of events) this.known.add(event.id);
   }
 
   get isFull() {
@@ -105,6 +106,7 @@ export class Feed {
       const page = await api.events(this.parameters, { limit, cursor: this.next, signal: this.stop.signal });
       this.next = page.next;
       this.isWhole = !page.next;
+      this.know(page.events);
       this.events.push(...page.events);
       this.seen_at = Date.now();
       if (page.events.length || this.isWhole) return;
@@ -133,15 +135,14 @@ export class Feed {
   }
 
   async newest() {
-    const top = this.top;
     const found = [];
     let cursor = null;
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       const page = await api.events(this.parameters, { limit: NEWEST, cursor, signal: this.stop.signal });
-      const fresh = page.events.filter((event) => event.sequence > top);
-      found.push(...fresh);
+      const at = page.events.findIndex((event) => this.known.has(event.id));
+      found.push(...(at < 0 ? page.events : page.events.slice(0, at)));
       cursor = page.next;
-      if (fresh.length < page.events.length || !cursor) return found;
+      if (at >= 0 || !cursor) return found;
     }
     // So much came at once that there is a hole below: it must not be hidden.
     this.isBroken = true;

@@ -47,9 +47,9 @@ export function withValue(search, field, value) {
   return values.includes(value) ? search : withFilter(search, field, [...values, value]);
 }
 
-/** The same search with these words beside its own, as a phrase. */
-export function withPhrase(search, text) {
-  const phrase = `"${text.replace(/["\\]/g, ' ').trim()}"`;
+/** The same search with these words beside its own, as a phrase that stands in what rules keep in `details`. */
+export function withDetail(search, text) {
+  const phrase = `details:"${text.replace(/["\\]/g, ' ').trim()}"`;
   return search.words.includes(phrase) ? search : { ...search, words: `${search.words} ${phrase}`.trim() };
 }
 

@@ -3,6 +3,9 @@
 // Nothing in this page parses markup: what comes from an event reaches the document as text nodes and attribute
 // values alone, and the page's policy (Trusted Types) refuses every way around that.
 
+import { digitsOf } from './erased.js';
+import { t } from './lang.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** An element: attributes that are null or false are left out, `on…` are listeners, children may be nested lists. */
@@ -51,6 +54,8 @@ export function named(text, length_max = 300) {
 
 /** A value from the traffic, isolated so that its direction cannot reorder what stands around it. */
 export function value(text, length_max = 300) {
+  const digits = digitsOf(text);
+  if (digits) return h('span', { class: 'erased', title: t('erased.title', { digits }) }, t('erased.word'), ' ', h('span', { class: 'mono' }, digits.slice(0, 4)));
   return h('bdi', {}, plain(cut(String(text), length_max)));
 }
 

@@ -2,6 +2,7 @@
 
 import { drawingOf, initials, kindOf, nameOf } from '../data/events.js';
 import { h, value } from './dom.js';
+import { NO_ADDRESS, digitsOf, erasedIn } from './erased.js';
 import { hasIcon, icon } from './icons.js';
 import { has, t } from './lang.js';
 
@@ -21,8 +22,14 @@ export function kindMark(event) {
 export function avatar(actor) {
   const name = nameOf(actor);
   const shape = !name ? 'nobody' : ['guest', 'attendee', 'app', 'system'].includes(actor.type) ? actor.type : 'user';
-  return h('span', { class: `avatar avatar-${shape}`, 'aria-hidden': 'true' }, name ? initials(name) : '?');
+  return h('span', { class: `avatar avatar-${shape}`, 'aria-hidden': 'true' }, !name ? '?' : digitsOf(name) ? '–' : initials(name));
 }
+
+/** True where the address was erased; where nothing was, the same is an address. */
+export const hasNoAddress = (event, address = event.client?.ip) => address === NO_ADDRESS && erasedIn(event) > 0;
+
+/** An address of an event, or that it was erased. */
+export const addressShown = (event, address = event.client?.ip) => (hasNoAddress(event, address) ? h('span', { class: 'erased' }, t('erased.word')) : value(address, 60));
 
 export const nameShown = (actor) => (nameOf(actor) ? value(nameOf(actor), 120) : t('who.nobody'));
 

@@ -14,6 +14,7 @@ import { facet } from './menus/facet.js';
 import { others } from './menus/others.js';
 import { range, rangeName } from './menus/range.js';
 import { saved } from './menus/saved.js';
+import { share, shareable } from './menus/share.js';
 
 const DROPDOWNS = ['actor', 'action', 'type', 'source', 'result', 'team'];
 /** What is completed where no field is named. */
@@ -29,7 +30,7 @@ export class Find {
     this.dropdowns = DROPDOWNS.map((field) => [field, opener({ class: 'tool', width: 300 }, t(`field.${field}`), facet(field), t(`field.${field}`), icon('down'))]);
     this.columns = opener({ class: 'tool', width: 310 }, t('columns.title'), columns, icon('columns'), h('span', {}));
     this.bar = h('div', { class: 'filters', role: 'group', 'aria-label': t('find.filters') }, this.dropdowns.map(([, button]) => button), this.more = opener({ class: 'tool', width: 300 }, t('find.more'), others, t('find.more'), icon('down')), h('span', { class: 'push' }),
-      this.columns, opener({ class: 'tool', width: 300 }, t('saved.title'), saved, t('saved.button'), icon('down')));
+      this.columns, this.share = opener({ class: 'tool', width: 340 }, t('share.title'), share, icon('link'), t('share.button')), opener({ class: 'tool', width: 300 }, t('saved.title'), saved, t('saved.button'), icon('down')));
     this.range = opener({ class: 'button', width: 280 }, t('range.title'), range, icon('clock'), h('span', { class: 'range-name' }), icon('down'));
     this.exporter = opener({ class: 'button is-export', width: 330 }, t('export.title'), exportMenu, icon('download'), t('export.button'));
     this.total = h('div', { class: 'total num' });
@@ -49,8 +50,14 @@ export class Find {
     this.range.querySelector('.range-name').textContent = rangeName();
     for (const [field, button] of this.dropdowns) button.classList.toggle('is-on', search.filters.has(field));
     this.more.classList.toggle('is-on', fields.some((field) => !DROPDOWNS.includes(field)));
+    this.showShare();
     this.columns.hidden = state.view !== 'table';
     this.columns.lastChild.textContent = t('columns.button', { n: state.columns.length });
+  }
+
+  /** Whether a link can be made of this search is known when somebody is, and when events have told whose they are. */
+  showShare() {
+    this.share.hidden = !shareable();
   }
 
   /** How many events there are, as far as somebody looked. */

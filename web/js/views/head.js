@@ -9,6 +9,7 @@ import { opener } from '../ui/menu.js';
 import { zoneIsUtc } from '../ui/time.js';
 import { VIEWS, go, href, state } from '../state.js';
 import { keys, keysAreOn, switchKeys } from './menus/keys.js';
+import { links } from './menus/links.js';
 
 /** `page` is what the head acts on: live, density, theme. */
 export function head(page) {
@@ -35,7 +36,7 @@ function density(page) {
 }
 
 function more(page) {
-  return opener({ class: 'tool', title: t('head.more'), 'aria-label': t('head.more'), width: 300 }, t('head.more'), (close) => {
+  return opener({ class: 'tool', title: t('head.more'), 'aria-label': t('head.more'), width: 300 }, t('head.more'), (close, box) => {
     const choose = (name) => {
       kept.write('language', name);
       location.reload();
@@ -50,6 +51,7 @@ function more(page) {
       h('h2', {}, t('head.look')), option(t('head.theme'), page.turnTheme), state.view === 'timeline' && option(t('head.density'), page.turnDensity),
       h('h2', {}, t('keys.title')), keys(),
       h('label', { class: 'option' }, h('input', { type: 'checkbox', checked: keysAreOn(), onchange: switchKeys }), t('keys.single')),
+      session.mayRevoke() && [h('h2', {}, t('links.title')), option([icon('link'), t('links.open')], () => links(box))],
       session.isSignedIn() && [h('h2', {}, t('head.who')), session.who?.name && h('p', { class: 'hint' }, value(session.who.name, 80), session.who.grants?.length ? [': ', value(session.who.grants.join(', '), 200)] : null), option([icon('leave'), t('head.leave')], leave)],
     ].flat(2);
   }, icon('more'));

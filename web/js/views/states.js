@@ -55,7 +55,7 @@ export function signIn(error, enter) {
 }
 
 /** Why nobody is signed in: words that the listener puts behind `#`, and a link that is good no more. */
-export const REFUSED = ['denied', 'lost', 'unreachable', 'unsound', 'nothing', 'busy', 'link'];
+export const REFUSED = ['denied', 'lost', 'unreachable', 'unsound', 'nothing', 'busy', 'asleep', 'link'];
 
 /** A line above the list: the connection is lost, or there is news. */
 export function band(mark, ...children) {

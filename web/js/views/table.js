@@ -4,7 +4,7 @@ import { COLUMNS, cell } from '../data/events.js';
 import { Chunks, pieces } from '../ui/chunks.js';
 import { h, named, value } from '../ui/dom.js';
 import { has, t } from '../ui/lang.js';
-import { result, sentence, source } from '../ui/marks.js';
+import { addressShown, hasNoAddress, result, sentence, source } from '../ui/marks.js';
 import { clock, dayLong, dayOf, dayShort, exact, zoneName } from '../ui/time.js';
 import { href, state } from '../state.js';
 
@@ -16,7 +16,8 @@ const MONO = new Set(['action', 'ip', 'targetId', 'actorId', 'id', 'requestId', 
 
 /** What a column is called. */
 export function columnName(column) {
-  if (COLUMNS.has(column) && has(`column.${column}`)) return t(`column.${column}`);
+  // What several rule packs keep under one name has a name for people, too.
+  if ((COLUMNS.has(column) || column.startsWith('details.')) && has(`column.${column}`)) return t(`column.${column}`);
   return named(column.replace(/^details\./, ''), 60);
 }
 
@@ -92,10 +93,10 @@ function dayRow(event) {
 /** The first column opens the entry, whichever it is. */
 function oneCell(event, column, isFirst) {
   const text = cell(event, column);
-  const shown = column === 'message' ? sentence(event) : column === 'result' ? result(event.result) : column === 'source' && text ? source(text) : value(text, 300);
+  const shown = column === 'message' ? sentence(event) : column === 'result' ? result(event.result) : column === 'source' && text ? source(text) : column === 'ip' && text ? addressShown(event) : value(text, 300);
   const classes = [column === 'message' && 'sentence', MONO.has(column) && 'mono'].filter(Boolean).join(' ');
   const link = h('a', { href: href({ entry: event.id, tab: 'changes' }), 'data-entry': event.id }, shown);
-  return h('td', { class: classes, title: text ? named(text) : null, dir: column === 'message' ? 'auto' : null }, isFirst ? link : shown);
+  return h('td', { class: classes, title: text && !(column === 'ip' && hasNoAddress(event)) ? named(text) : null, dir: column === 'message' ? 'auto' : null }, isFirst ? link : shown);
 }
 
 const width = (column) => (WIDE.has(column) ? 'wide' : NARROW.has(column) ? 'narrow' : 'plain');

@@ -137,7 +137,7 @@ function row(event, above, below, said) {
     byline(event),
     result(event.result),
     h('span', { class: 'source' }, source(event.source)),
-    h('span', { class: 'number num', title: t('entry.number', { n: event.sequence ?? 0 }) }, number(event.sequence ?? 0)));
+    event.sequence === undefined ? null : h('span', { class: 'number num', title: t('entry.number', { n: event.sequence }) }, number(event.sequence)));
 }
 
 function byline(event) {

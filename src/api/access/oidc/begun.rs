@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};
 
-use super::super::super::cursor::keyed;
+use crate::api::log::cursor::keyed;
 use crate::store::hex;
 
 /// A sign-in that was begun.

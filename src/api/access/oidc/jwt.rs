@@ -44,19 +44,33 @@ pub(super) fn read(text: &[u8], oidc: &Oidc, keys: &Keys, now: Timestamp) -> Opt
     person(&signed(text, keys)?, oidc, &oidc.audience, now)
 }
 
-/// The same of an ID token (OpenID Connect Core 1.0 section 3.1.3.7): made for this client, and for the very sign-in that
-/// has sent this nonce.
+/// To what an ID token is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answers<'a> {
+    /// A sign-in that has sent this nonce.
+    SignIn { nonce: &'a str },
+    /// The same asked anew for the same person, where the nonce may be left out (OpenID Connect Core 1.0 section 12.2).
+    Renewal { nonce: &'a str, subject: &'a str },
+}
+
+/// The same of an ID token (OpenID Connect Core 1.0 section 3.1.3.7): made for this client, and for what was asked.
 pub(super) fn read_id_token(
     text: &[u8],
     oidc: &Oidc,
     client_id: &str,
-    nonce: &str,
+    answers: &Answers<'_>,
     keys: &Keys,
     now: Timestamp,
 ) -> Option<Person> {
     let claims = signed(text, keys)?;
     let is = |name: &str, wanted: &str| claims.get(name).and_then(Value::as_str) == Some(wanted);
-    if !is("nonce", nonce) || (claims.contains_key("azp") && !is("azp", client_id)) {
+    let fits = match answers {
+        Answers::SignIn { nonce } => is("nonce", nonce),
+        Answers::Renewal { nonce, subject } => {
+            is("sub", subject) && (!claims.contains_key("nonce") || is("nonce", nonce))
+        }
+    };
+    if !fits || (claims.contains_key("azp") && !is("azp", client_id)) {
         return None;
     }
     person(&claims, oidc, client_id, now)

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::config::Oidc;
 
 use super::fetch::{self, FetchError};
-use super::jwt::{self, Person};
+use super::jwt::{self, Answers, Person};
 use super::keys::Keys;
 
 /// A provider; shared by all requests.
@@ -71,11 +71,11 @@ impl Provider {
         jwt::read(token, &self.oidc, &known.keys, Timestamp::now())
     }
 
-    /// Whom an ID token is about, that was made for this client and this sign-in: when it is sound and of now.
-    pub(super) fn signed_in(&self, token: &[u8], client_id: &str, nonce: &str) -> Option<Person> {
+    /// Whom an ID token is about, that was made for this client and what it has asked: when it is sound and of now.
+    pub(super) fn signed_in(&self, token: &[u8], client_id: &str, answers: &Answers<'_>) -> Option<Person> {
         let known = self.keys.load();
         known.since.filter(|at| at.elapsed() < KEYS_LAST)?;
-        jwt::read_id_token(token, &self.oidc, client_id, nonce, &known.keys, Timestamp::now())
+        jwt::read_id_token(token, &self.oidc, client_id, answers, &known.keys, Timestamp::now())
     }
 
     fn wants(&self, id: &str) -> bool {

@@ -18,21 +18,24 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{self, Oidc};
 
-use super::super::super::cursor::keyed;
 use super::begun::{Begun, Word};
 use super::fetch::{self, FetchError, Form};
-use super::jwt::Person;
+use super::jwt::{Answers, Person};
 use super::provider::{Provider, metadata};
+use super::renew::Renewal;
+use crate::api::log::cursor::keyed;
 
 /// The way in by a provider; shared by all requests.
 pub(in crate::api) struct SignIn {
     issuer: String,
-    client: config::SignIn,
+    pub(super) client: config::SignIn,
     key: [u8; 32],
+    /// How long one goes by what the provider has said of somebody.
+    pub(super) roles_last: Duration,
     /// When the metadata was asked for, and what it said. Held while it is asked, so that one asks for all.
     known: Arc<Mutex<Known>>,
     /// Exchanges at a time.
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
 }
 
 #[derive(Default)]
@@ -43,7 +46,7 @@ struct Known {
 
 /// What the provider's metadata says of its addresses.
 #[derive(Clone)]
-struct Endpoints {
+pub(super) struct Endpoints {
     authorization: String,
     token: String,
     /// True when the client's secret can only be sent in the form.
@@ -73,6 +76,25 @@ pub(in crate::api) enum Refused {
     Nothing(Box<Person>),
     /// Too many are signing in.
     Busy,
+    /// The provider would have to ask him something, which it was told not to do.
+    Asleep,
+}
+
+/// Whether the provider may ask somebody anything while he is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Manner {
+    /// As it sees fit.
+    Open,
+    /// Nothing (OpenID Connect Core 1.0 section 3.1.2.1, `prompt=none`): who is still signed in there comes back at once.
+    Quiet,
+}
+
+/// Who has come back.
+#[derive(Debug)]
+pub(in crate::api) struct Arrived {
+    pub(in crate::api) person: Person,
+    /// By what the provider says later what he may do; `None` where it gives nothing for it.
+    pub(in crate::api) renewal: Option<Renewal>,
 }
 
 impl Refused {
@@ -85,17 +107,23 @@ impl Refused {
             Refused::Unsound => "unsound",
             Refused::Nothing(_) => "nothing",
             Refused::Busy => "busy",
+            Refused::Asleep => "asleep",
         }
     }
 }
 
 impl SignIn {
     /// The way in that the configuration opens, if it does.
-    pub(in crate::api) fn new(oidc: &Oidc, installation_key: &[u8; 32]) -> Option<SignIn> {
+    pub(in crate::api) fn new(
+        oidc: &Oidc,
+        roles_last: Duration,
+        installation_key: &[u8; 32],
+    ) -> Option<SignIn> {
         Some(SignIn {
             issuer: oidc.issuer.clone(),
             client: oidc.sign_in.clone()?,
             key: keyed(installation_key, b"earwitness sign-in 1").finalize().into_bytes().into(),
+            roles_last,
             known: Arc::default(),
             turns: Semaphore::new(EXCHANGES_MAX),
         })
@@ -108,7 +136,7 @@ impl SignIn {
     }
 
     /// Sends a browser to the provider; it comes back to the page with this query.
-    pub(in crate::api) async fn begin(&self, query: &str) -> Result<Sent, Refused> {
+    pub(in crate::api) async fn begin(&self, query: &str, manner: Manner) -> Result<Sent, Refused> {
         let endpoints = self.endpoints().await?;
         // A query that no cookie has room for is left behind: signing in matters more.
         let query = if query.len() <= QUERY_BYTES_MAX { query } else { "" };
@@ -117,7 +145,11 @@ impl SignIn {
             Refused::Busy
         })?;
         let joint = if endpoints.authorization.contains('?') { '&' } else { '?' };
-        let asked = Serializer::new(String::new())
+        let mut asked = Serializer::new(String::new());
+        if manner == Manner::Quiet {
+            asked.append_pair("prompt", "none");
+        }
+        let asked = asked
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.client.client_id)
             .append_pair("redirect_uri", &self.redirect())
@@ -140,7 +172,7 @@ impl SignIn {
         provider: &Arc<Provider>,
         cookie: Option<&str>,
         answer: &str,
-    ) -> Result<Person, Refused> {
+    ) -> Result<Arrived, Refused> {
         let answer = Answer::read(answer).ok_or(Refused::Lost)?;
         let begun = cookie.and_then(|cookie| Begun::read(cookie, Timestamp::now().as_second()));
         let state = answer.state.as_deref().unwrap_or_default();
@@ -151,17 +183,23 @@ impl SignIn {
         if !is_ours {
             return Err(Refused::Unsound);
         }
-        let code = answer.code.filter(|_| !answer.is_error).ok_or(Refused::Denied)?;
+        let code = match answer.error {
+            None => answer.code.ok_or(Refused::Denied)?,
+            Some(error) if ASLEEP.contains(&error.as_str()) => return Err(Refused::Asleep),
+            Some(_) => return Err(Refused::Denied),
+        };
         let _turn = self.turns.try_acquire().map_err(|_| Refused::Busy)?;
-        let token = self.exchange(&endpoints, &code, &begun).await?;
+        let given = self.exchange(&endpoints, &code, &begun).await?;
+        let token = given["id_token"].as_str().ok_or(Refused::Unsound)?;
         provider.prepare(token.as_bytes()).await;
         let nonce = begun.word(&self.key, Word::Nonce);
-        let person = provider.signed_in(token.as_bytes(), &self.client.client_id, &nonce);
-        let person = person.ok_or(Refused::Unsound)?;
+        let person = self.person(provider, token, &Answers::SignIn { nonce: &nonce })?;
         if person.grants.is_empty() {
             return Err(Refused::Nothing(Box::new(person)));
         }
-        Ok(person)
+        let renewal = given["refresh_token"].as_str();
+        let renewal = renewal.map(|token| Renewal::new(person.subject.clone(), nonce, token));
+        Ok(Arrived { person, renewal })
     }
 
     /// The page, with the query with which somebody left it to sign in, and `why` he was not signed in.
@@ -185,10 +223,16 @@ impl SignIn {
         format!("{}{CALLBACK}", self.client.address)
     }
 
-    /// RFC 6749 section 4.1.3. The token says who somebody is; nothing else in the answer is kept.
-    async fn exchange(&self, endpoints: &Endpoints, code: &str, begun: &Begun) -> Result<String, Refused> {
-        let answer = fetch::post(&endpoints.token, self.form(endpoints, code, begun)).await;
-        let answer = answer.map_err(|error| {
+    /// RFC 6749 section 4.1.3.
+    async fn exchange(&self, endpoints: &Endpoints, code: &str, begun: &Begun) -> Result<Value, Refused> {
+        let (redirect, verifier) = (self.redirect(), begun.word(&self.key, Word::Verifier));
+        let asked = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &redirect),
+            ("code_verifier", &verifier),
+        ];
+        self.ask(endpoints, &asked).await.map_err(|error| {
             tracing::warn!(%error, issuer = self.issuer, "a code cannot be exchanged");
             // It has answered that the code is none, or not ours.
             if matches!(error, FetchError::Status(status) if status.is_client_error()) {
@@ -196,18 +240,22 @@ impl SignIn {
             } else {
                 Refused::Unreachable
             }
-        })?;
-        answer["id_token"].as_str().map(str::to_owned).ok_or(Refused::Unsound)
+        })
     }
 
-    fn form(&self, endpoints: &Endpoints, code: &str, begun: &Begun) -> Form {
+    /// Asks for tokens, as the client that we are.
+    pub(super) async fn ask(
+        &self,
+        endpoints: &Endpoints,
+        asked: &[(&str, &str)],
+    ) -> Result<Value, FetchError> {
+        fetch::post(&endpoints.token, self.form(endpoints, asked)).await
+    }
+
+    fn form(&self, endpoints: &Endpoints, asked: &[(&str, &str)]) -> Form {
         let id = self.client.client_id.as_str();
         let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", code)
-            .append_pair("redirect_uri", &self.redirect())
-            .append_pair("code_verifier", &begun.word(&self.key, Word::Verifier))
-            .append_pair("client_id", id);
+        form.extend_pairs(asked).append_pair("client_id", id);
         let secret = self.client.client_secret.as_ref().map(config::Secret::expose);
         let mut authorization = None;
         match secret {
@@ -227,7 +275,7 @@ impl SignIn {
 
     /// Where the provider's addresses are, asked again after a while and never often; those that are known go on while it cannot
     /// be reached. Dropped halfway, its answer is taken all the same: who hangs up must not keep the others out.
-    async fn endpoints(&self) -> Result<Endpoints, Refused> {
+    pub(super) async fn endpoints(&self) -> Result<Endpoints, Refused> {
         let mut known = Arc::clone(&self.known).lock_owned().await;
         let is_fresh = known.endpoints.as_ref().is_some_and(|(at, _)| at.elapsed() < METADATA_FRESH);
         if !is_fresh && known.asked.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
@@ -284,7 +332,7 @@ struct Answer {
     code: Option<String>,
     state: Option<String>,
     issuer: Option<String>,
-    is_error: bool,
+    error: Option<String>,
 }
 
 impl Answer {
@@ -296,10 +344,7 @@ impl Answer {
                 "code" => &mut answer.code,
                 "state" => &mut answer.state,
                 "iss" => &mut answer.issuer,
-                "error" => {
-                    answer.is_error = true;
-                    continue;
-                }
+                "error" => &mut answer.error,
                 _ => continue,
             };
             if place.replace(value.into_owned()).is_some() {
@@ -312,6 +357,9 @@ impl Answer {
 
 /// Where the provider sends people back to, below the address of the configuration.
 pub(in crate::api) const CALLBACK: &str = "/audit/v1/session/oidc/callback";
+/// What a provider says that was to ask nothing, and cannot help it (OpenID Connect Core 1.0 section 3.1.2.6).
+const ASLEEP: [&str; 4] =
+    ["login_required", "interaction_required", "consent_required", "account_selection_required"];
 /// Of a page's address: what a cookie has room for.
 const QUERY_BYTES_MAX: usize = 2_000;
 const PAIRS_MAX: usize = 200;

@@ -7,7 +7,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
-use super::jwt::{Person, is_jwt, read, read_id_token};
+use super::jwt::{Answers, Person, is_jwt, read, read_id_token};
 use super::keys::{Algorithm, Keys};
 use crate::config::{ClaimGrant, Oidc};
 
@@ -202,8 +202,17 @@ fn an_id_token_is_for_this_client_and_this_sign_in() {
         let mine = with(&claims(), &json!({ "aud": "viewer", "nonce": "n1" }));
         let token = signer.sign(&head(), &with(&mine, changes));
         let keys = Keys::read(&signer.set());
-        let person = read_id_token(token.as_bytes(), &oidc(), "viewer", "n1", &keys, now);
-        assert_eq!(person.is_some(), expected, "{changes}");
+        let read = |token: &str, answers| {
+            read_id_token(token.as_bytes(), &oidc(), "viewer", &answers, &keys, now).is_some()
+        };
+        let again = Answers::Renewal { nonce: "n1", subject: "u4" };
+        assert_eq!(read(&token, Answers::SignIn { nonce: "n1" }), expected, "{changes}");
+        assert_eq!(read(&token, again), expected, "{changes}");
+        assert!(!read(&token, Answers::Renewal { nonce: "n1", subject: "u5" }), "{changes}");
+        // Said anew of the same person it may lack the nonce.
+        let bare = signer.sign(&head(), &without(&with(&mine, changes), "nonce"));
+        assert!(!read(&bare, Answers::SignIn { nonce: "n1" }), "{changes}");
+        assert_eq!(read(&bare, again), expected || changes.get("nonce").is_some(), "{changes}");
     };
     check(&json!({}), true);
     check(&json!({ "azp": "viewer" }), true);

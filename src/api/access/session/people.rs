@@ -11,23 +11,28 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::super::super::problem::Problem;
-use super::super::super::reload::From as Peer;
-use super::super::super::state::State;
-use super::super::oidc::{CALLBACK, Person, Refused, SignIn};
+use super::super::oidc::{Arrived, CALLBACK, Manner, Refused, SignIn};
 use super::super::{Caller, Read};
 use super::cookie;
+use crate::api::answers::problem::Problem;
+use crate::api::listener::state::State;
+use crate::api::operators::reload::From as Peer;
+use crate::api::viewer::links;
 
-/// `GET /audit/v1/session/oidc?to=QUERY`: sends a browser to the provider.
+/// `GET /audit/v1/session/oidc?to=QUERY`: sends a browser to the provider; with `quiet=true`, to come back at once.
 pub(in crate::api) async fn send(
     Extract(state): Extract<State>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let sign_in = way_in(&state)?;
     let query = query.unwrap_or_default();
-    let to = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "to");
-    let to = to.map(|(_, value)| value.into_owned()).unwrap_or_default();
-    Ok(match sign_in.begin(&to).await {
+    let asked = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let to = asked("to");
+    let manner = if asked("quiet") == "true" { Manner::Quiet } else { Manner::Open };
+    Ok(match sign_in.begin(&to, manner).await {
         Ok(sent) => go(&sent.to, [cookie::set_sign_in(&sent.cookie)]),
         Err(why) => go(&sign_in.page(&to, Some(&why)), []),
     })
@@ -44,10 +49,10 @@ pub(in crate::api) async fn receive(
     let sign_in = way_in(&state)?;
     let ip = peer.map(|Extension(Peer(ip))| ip);
     let begun = cookie::of_sign_in(&headers);
-    let person = arrived(&state, sign_in, begun, &answer.unwrap_or_default(), ip).await;
-    let signed_in = person.and_then(|person| {
+    let arrived = arrived(&state, sign_in, begun, &answer.unwrap_or_default(), ip).await;
+    let signed_in = arrived.and_then(|Arrived { person, renewal }| {
         let caller = Caller::of_person(person);
-        let secret = state.inner.door.sign_in(caller.clone()).ok_or(Refused::Busy)?;
+        let secret = state.inner.door.sign_in(caller.clone(), renewal).ok_or(Refused::Busy)?;
         Ok((caller, secret))
     });
     Ok(match signed_in {
@@ -57,9 +62,13 @@ pub(in crate::api) async fn receive(
                 state.inner.door.sign_out(old);
             }
             state.tell_of_sign_in(&person);
+            links::end_those_of(&state, &person).await;
             go(&sign_in.back(begun, None), [cookie::set(secret.expose()), cookie::forget_sign_in()])
         }
         Err(why) => {
+            if let Refused::Nothing(person) = &why {
+                links::end_those_of(&state, &Caller::of_person(person.as_ref().clone())).await;
+            }
             note(&state, &why, ip);
             go(&sign_in.back(begun, Some(&why)), [cookie::forget_sign_in()])
         }
@@ -73,26 +82,29 @@ async fn arrived(
     begun: Option<&str>,
     answer: &str,
     ip: Option<IpAddr>,
-) -> Result<Person, Refused> {
+) -> Result<Arrived, Refused> {
     let door = &state.inner.door;
     let provider = door.provider().ok_or(Refused::Unreachable)?;
     if !door.has_turn(ip) {
         return Err(Refused::Busy);
     }
-    let person = sign_in.finish(provider, begun, answer).await;
-    if person.is_err() {
+    let arrived = sign_in.finish(provider, begun, answer).await;
+    if arrived.is_err() {
         door.note_failure(ip);
     }
-    person
+    arrived
 }
 
 /// A refusal stands in the log, as any other at this listener. The provider's answer does not: it holds a code.
 fn note(state: &State, why: &Refused, ip: Option<IpAddr>) {
     let caller = match why {
         Refused::Nothing(person) => Caller::of_person(person.as_ref().clone()),
-        Refused::Denied | Refused::Lost | Refused::Unreachable | Refused::Unsound | Refused::Busy => {
-            Caller::stranger()
-        }
+        Refused::Denied
+        | Refused::Lost
+        | Refused::Unreachable
+        | Refused::Unsound
+        | Refused::Busy
+        | Refused::Asleep => Caller::stranger(),
     };
     let query = format!("refused={}", why.word());
     let read = Read { caller: &caller, ip, path: CALLBACK, query: &query, requests: 1, events: 0 };

@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::super::super::problem::Problem;
-use super::super::super::state::State;
 use super::super::{Caller, Proof, SignIn};
 use super::cookie;
+use crate::api::answers::problem::Problem;
+use crate::api::listener::state::State;
 
 /// Who asks, and how one can sign in.
 #[derive(Serialize)]
@@ -45,16 +45,16 @@ pub(in crate::api) async fn start(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
     match (caller.proof(), caller.session()) {
-        (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_), None) => {}
+        (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_) | Proof::Unheard, None) => {}
         // No stranger comes so far with this method.
         (Proof::Place | Proof::None, _) => {
             return Err(Problem::new(StatusCode::CONFLICT, "Nobody needs to sign in here."));
         }
-        (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_), Some(_)) => {
+        (Proof::Holder(_) | Proof::Token(_) | Proof::Person(_) | Proof::Unheard, Some(_)) => {
             return Err(Problem::new(StatusCode::CONFLICT, "You are signed in."));
         }
     }
-    let secret = state.inner.door.sign_in(caller.clone());
+    let secret = state.inner.door.sign_in(caller.clone(), None);
     let cookie = secret.and_then(|secret| cookie::set(secret.expose()));
     let Some(cookie) = cookie else {
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No session can be made now."));

@@ -13,7 +13,7 @@ use fs2::FileExt as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Grant;
+use crate::config::{Grant, Shows};
 use crate::store::hex;
 
 /// A token, without its text.
@@ -42,8 +42,19 @@ pub struct Token {
 pub struct Link {
     /// Who made it: a reader's id, or [`LINK_COMMAND`].
     pub by: String,
-    /// Who revoked it, if that was done at the listener.
+    /// Who revoked it, if that was done at the listener: a reader's id, or `LINK_ROLES`.
     pub revoked_by: Option<String>,
+    /// How much of the events it shows.
+    pub shows: Shows,
+    /// The origins of the sites that may have it in a frame.
+    pub sites: Vec<String>,
+}
+
+impl Link {
+    /// A link that somebody makes.
+    pub fn new(by: String, shows: Shows, sites: Vec<String>) -> Link {
+        Link { by, revoked_by: None, shows, sites }
+    }
 }
 
 /// Why the file cannot be used.
@@ -214,6 +225,10 @@ struct LinkRow {
     by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Shows::is_records")]
+    shows: Shows,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sites: Vec<String>,
 }
 
 impl Row {
@@ -226,7 +241,10 @@ impl Row {
             created: token.created,
             expires: token.expires,
             revoked: token.revoked,
-            link: token.link.clone().map(|Link { by, revoked_by }| LinkRow { by, revoked_by }),
+            link: token.link.clone().map(|link| {
+                let Link { by, revoked_by, shows, sites } = link;
+                LinkRow { by, revoked_by, shows, sites }
+            }),
         }
     }
 
@@ -236,7 +254,7 @@ impl Row {
         let grants: Option<Vec<Grant>> = self.grants.iter().map(|text| Grant::parse(text)).collect();
         let grants = grants.ok_or_else(|| other("a grant that is none"))?;
         let Row { id, name, created, expires, revoked, link, .. } = self;
-        let link = link.map(|LinkRow { by, revoked_by }| Link { by, revoked_by });
+        let link = link.map(|LinkRow { by, revoked_by, shows, sites }| Link { by, revoked_by, shows, sites });
         Ok(Token { id, name, hash, grants, created, expires, revoked, link })
     }
 }
@@ -258,6 +276,8 @@ fn is_id(text: &str) -> bool {
     text.len() == ID_CHARS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Who revokes a link whose maker is no auditor any more.
+pub(in crate::api) const LINK_ROLES: &str = "earwitness roles";
 /// Who makes a link, where that is the command.
 pub const LINK_COMMAND: &str = "earwitness link";
 const FORMAT: u32 = 1;
@@ -288,7 +308,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys/data.tokens");
         assert!(TokenFile::read(&path).unwrap().is_none());
-        let link = Some(Link { by: "admin.token".to_owned(), revoked_by: Some("oidc:u4".to_owned()) });
+        let sites = vec!["https://office.example".to_owned()];
+        let link = Link::new("admin.token".to_owned(), Shows::Sentences, sites);
+        let link = Some(Link { revoked_by: Some("oidc:u4".to_owned()), ..link });
         let revoked = Token { revoked: Some(now()), expires: None, link, ..token(2) };
         for one in [token(1), revoked.clone()] {
             TokenFile::change(&path, |file| file.add(one, now())).unwrap();
@@ -331,7 +353,7 @@ mod tests {
     // THREATS Q04
     #[test]
     fn a_link_ends_with_the_token_of_who_made_it() {
-        let by = |maker: &str| Some(Link { by: maker.to_owned(), revoked_by: None });
+        let by = |maker: &str| Some(Link::new(maker.to_owned(), Shows::Records, Vec::new()));
         let check = |maker: Token, by_whom: &str, expected: bool| {
             let link = Token { link: by(by_whom), ..token(2) };
             let file = TokenFile { tokens: vec![maker, link.clone()] };
@@ -348,7 +370,7 @@ mod tests {
 
     #[test]
     fn links_leave_room_for_tokens() {
-        let link = Token { link: Some(Link { by: "x".to_owned(), revoked_by: None }), ..token(1) };
+        let link = Token { link: Some(Link::new("x".to_owned(), Shows::Records, Vec::new())), ..token(1) };
         let mut file = TokenFile { tokens: vec![link.clone(); LINKS_MAX] };
         assert!(matches!(file.add(link.clone(), now()), Err(TokenFault::FullOfLinks)));
         file.add(token(2), now()).unwrap();

@@ -95,6 +95,14 @@ impl Tokens {
         self.list.load().by_hash.get(hash).filter(|token| token.is_live(now)).cloned()
     }
 
+    /// The sites that may have the link of that id in a frame, until it is revoked; one that has ended says so there. None for what is
+    /// no link.
+    pub(in crate::api) fn framed_by(&self, id: &str) -> Vec<String> {
+        let list = self.list.load();
+        let token = list.by_hash.values().find(|token| token.id == id);
+        token.and_then(|token| token.link.as_ref()).map(|link| link.sites.clone()).unwrap_or_default()
+    }
+
     /// Notes that a token was used; the day of that is written when it is another than the last.
     pub(in crate::api) fn used(self: &Arc<Tokens>, token: &Token, now: Timestamp) {
         let mut seen = self.seen.lock();

@@ -9,6 +9,7 @@ mod live;
 mod seen;
 mod text;
 
+pub(in crate::api) use file::LINK_ROLES;
 pub use file::{LINK_COMMAND, Link, Token, TokenFault, TokenFile};
 pub(super) use live::Tokens;
 pub(in crate::api) use seen::Fate;

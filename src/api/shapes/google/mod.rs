@@ -17,12 +17,12 @@ use serde_json::json;
 use crate::store::{Filter, Found, Order, Query};
 
 use super::super::access::Caller;
-use super::super::cursor::CursorFault;
-use super::super::cursor::{Place, Way};
-use super::super::events::shown;
-use super::super::parameters::{network, once, time};
-use super::super::problem::{Problem, Wrong};
-use super::super::state::{State, busy};
+use super::super::answers::problem::{Problem, Wrong};
+use super::super::listener::state::{State, busy};
+use super::super::log::cursor::CursorFault;
+use super::super::log::cursor::{Place, Way};
+use super::super::log::events::shown;
+use super::super::log::parameters::{network, once, time};
 use super::query;
 use activity::Activity;
 use condition::Condition;

@@ -70,6 +70,8 @@ struct Gate<S> {
     ready: Ready,
     /// Of the names in the head of a request.
     respelling: Respelling,
+    /// True when the application takes no more: what is written is dropped.
+    is_deaf: bool,
     limits: HeadLimits,
     metrics: Arc<Metrics>,
 }
@@ -120,6 +122,7 @@ impl<S> Gate<S> {
             held: Vec::new(),
             ready: Ready::default(),
             respelling: Respelling::default(),
+            is_deaf: false,
             limits,
             metrics: Arc::clone(metrics),
         }
@@ -142,6 +145,20 @@ impl<S> Gate<S> {
                     self.respelling.expect(client.as_ref().and_then(Ticket::asked));
                 }
             }
+        }
+    }
+
+    /// The application closed while a request was written. It may have answered before that, as servers do that
+    /// refuse a long body at its head, and hyper gives up what it could still read once a write fails. So what
+    /// is left of the request is dropped, and reading tells how it ends.
+    fn hears_no_more(&mut self, error: io::Error) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                self.is_deaf = true;
+                self.talk.is_last.set(true);
+                Ok(())
+            }
+            _ => Err(error),
         }
     }
 
@@ -302,7 +319,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        ready!(Pin::new(&mut self.socket).poll_flush(context)).or_else(|error| self.hears_no_more(error))?;
         self.talk.has_more.set(false);
         Poll::Ready(Ok(()))
     }
@@ -319,7 +336,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         self.writes();
         self.talk.has_more.set(true);
         let gate = &mut *self;
-        gate.respelling.poll_write(&mut gate.socket, context, slices)
+        if !gate.is_deaf {
+            match ready!(gate.respelling.poll_write(&mut gate.socket, context, slices)) {
+                Ok(written) => return Poll::Ready(Ok(written)),
+                Err(error) => gate.hears_no_more(error)?,
+            }
+        }
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use http::Request;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Empty, StreamBody};
+use hyper::body::Frame;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
@@ -137,6 +139,78 @@ fn the_verdict_on_every_answer_in_the_table_is_the_same_however_it_is_cut() {
             assert!(is_refused || whole.bytes == cut.bytes, "{} by {size}", case.id);
         }
     }
+}
+
+/// An application that refuses a request at its head, and closes: it takes one write, answers, and breaks whatever
+/// is written then. Its answer is read after that, as a busy machine may have it.
+struct Refuses {
+    answer: Reads,
+    takes: usize,
+    breaks: io::ErrorKind,
+    reader: Option<std::task::Waker>,
+}
+
+impl AsyncRead for Refuses {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.reader = Some(context.waker().clone());
+        if self.takes > 0 { Poll::Pending } else { Pin::new(&mut self.answer).poll_read(context, into) }
+    }
+}
+
+impl AsyncWrite for Refuses {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.takes == 0 {
+            return Poll::Ready(Err(self.breaks.into()));
+        }
+        self.takes -= 1;
+        if let (0, Some(reader)) = (self.takes, self.reader.take()) {
+            reader.wake();
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The status that hyper finds where a long request is refused so, and whether the connection can be used again.
+fn refused(answer: &str, breaks: io::ErrorKind) -> (Option<u16>, bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build_local(Default::default()).unwrap();
+    runtime.block_on(async {
+        let talk = Rc::new(Talk::default());
+        talk.question.set(Question::Plain);
+        let answer = Reads([answer.as_bytes().to_vec()].into());
+        let socket = Refuses { answer, takes: 1, breaks, reader: None };
+        let limits = HeadLimits { head_bytes_max: 64 << 10, headers_max: 100 };
+        let gate = Gate::new(socket, Rc::clone(&talk), limits, &Metrics::new());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(gate)).await.unwrap();
+        tokio::task::spawn_local(connection);
+        let pieces = futures_util::stream::iter(
+            (0..64).map(|_| Ok::<_, io::Error>(Bytes::from(vec![b'x'; 64 << 10]))),
+        );
+        let body = StreamBody::new(pieces.map_ok(Frame::data));
+        let answered = sender.send_request(Request::post("/").body(body).unwrap()).await;
+        (answered.ok().map(|answer| answer.status().as_u16()), !talk.is_last.get())
+    })
+}
+
+#[test]
+fn an_answer_that_was_given_before_a_request_was_written_whole_is_read_whatever_the_writing_meets() {
+    let answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+    for breaks in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
+        assert_eq!(refused(answer, breaks), (Some(413), false), "{breaks}");
+        assert_eq!(refused("", breaks), (None, false), "{breaks}: who says nothing has not answered");
+    }
+    assert_eq!(refused(answer, io::ErrorKind::TimedOut), (None, true));
 }
 
 /// What hyper makes of an answer: its status and its body unless that broke off; `None` where it finds no answer.

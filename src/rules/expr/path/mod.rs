@@ -56,7 +56,7 @@ impl Path {
         }
         let walk = Walk::new(scope);
         let found = walk.single(&self.query);
-        self.report(&walk, scope);
+        self.report(&walk, scope, usize::from(found.is_some()));
         found
     }
 
@@ -100,23 +100,24 @@ impl Path {
     /// The matches for a condition, with what makes them doubtful.
     pub(super) fn look<'a>(&self, scope: &Scope<'a>) -> Look<'a> {
         let walk = Walk::new(scope);
-        let values = if self.is_singular() {
+        let values: Vec<_> = if self.is_singular() {
             walk.single(&self.query).into_iter().collect()
         } else {
             walk.run::<()>(&self.query).into_iter().map(|(value, ())| value).collect()
         };
-        Look { values, doubt: self.report(&walk, scope) }
+        let doubt = self.report(&walk, scope, values.len());
+        Look { values, doubt }
     }
 
     fn run<'a, T: Trail<'a>>(&self, scope: &Scope<'a>) -> Vec<(&'a Value, T)> {
         let walk = Walk::new(scope);
         let found = walk.run(&self.query);
-        self.report(&walk, scope);
+        self.report(&walk, scope, found.len());
         found
     }
 
     /// Notes what went wrong in a run; the answer is why its result is doubtful, if it is.
-    fn report(&self, walk: &Walk<'_, '_>, scope: &Scope<'_>) -> Option<String> {
+    fn report(&self, walk: &Walk<'_, '_>, scope: &Scope<'_>, found: usize) -> Option<String> {
         if walk.is_spent.get() {
             let detail = format!("{} looks at more than {} values", self.text, walk::FUEL);
             scope.log.note(Note::with(NoteCode::RuleFailed, detail.clone()));
@@ -127,7 +128,7 @@ impl Path {
             scope.log.note(Note::with(NoteCode::DuplicateKey, detail.clone()));
             return Some(detail);
         }
-        let doubt = self.reaches.iter().find_map(|reach| reach.doubted(scope.doubts))?;
+        let doubt = self.reaches.iter().find_map(|reach| reach.doubted(scope.doubts, found))?;
         Some(reason(&self.text, doubt))
     }
 }

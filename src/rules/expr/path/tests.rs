@@ -132,6 +132,7 @@ fn mistakes_are_refused_with_their_code_and_a_cure() {
     check("$.item.@id", "E06", "['@id']");
     check("$.item[", "E06", "");
     check("$.item.", "E06", "");
+    // THREATS O04
     check(&format!("$.item[?{}@.a{}]", "(".repeat(200), ")".repeat(200)), "E06", "deeply");
     check("$.item.a b", "E07", "['a b']");
     check("$.item. a", "E07", "");

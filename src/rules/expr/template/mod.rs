@@ -86,7 +86,9 @@ impl Template {
 
     /// Why its value cannot be relied on, if so.
     pub(super) fn doubt(&self, scope: &Scope<'_>) -> Option<String> {
-        let doubt = self.reads.iter().find_map(|read| read.doubted(scope.doubts))?;
+        // What is missing in it is told as missing.
+        let found = 1;
+        let doubt = self.reads.iter().find_map(|read| read.doubted(scope.doubts, found))?;
         Some(reason(&self.text, doubt))
     }
 

@@ -151,7 +151,7 @@ struct TooLarge;
 impl Inserted {
     fn text(&self, value: &Value, budget: &mut Budget) -> Result<Option<String>, TooLarge> {
         if let (Value::String(text), []) = (value, self.filters.as_slice()) {
-            return Ok(Some(text.to_string()));
+            return Ok(Some(text.as_str().to_owned()));
         }
         let value = budget.convert(value, 0).ok_or(TooLarge)?;
         Ok(text_of(&self.filters.iter().fold(value, |value, filter| filter(&value))))

@@ -8,29 +8,37 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::Embedded;
-use super::super::block::{Block, Facts};
 use super::super::catalogue::io_error;
-use super::super::note::Note;
+use super::super::partition::block::{Block, Facts};
+use super::super::partition::note::Note;
 use super::super::partition::{decoded, guarded};
 use super::marker::Purge;
 use super::terms::Hold;
 use crate::event::Event;
-use crate::store::check::Erased;
-use crate::store::erase::{Subject, Taken, taken};
+use crate::store::erase::{Listed, Loss, Subject, Taken, taken, taken_again};
 use crate::store::sealed::Sealed;
 use crate::store::{StoreError, event_of};
 
 /// Who is erased, and what keeps it from being.
 #[derive(Clone, Debug)]
 pub struct Erasing {
-    /// Who it is.
-    pub subject: Subject,
+    /// What goes.
+    pub whose: Whose,
     /// What he is called from then on: 16 hexadecimal digits.
     pub person: String,
     /// What nothing is erased from.
     pub holds: Vec<Hold>,
     /// When it is asked for.
     pub now: Timestamp,
+}
+
+/// What an erasure takes.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// Whatever has this person in it.
+    Person(Subject),
+    /// What an earlier erasure has taken, of a log that was restored since.
+    Listed(Listed),
 }
 
 /// What would be erased.
@@ -62,7 +70,18 @@ pub struct Erasable {
 impl Erasing {
     /// What goes from an entry.
     fn taken(&self, entry: &Sealed, event: &Event) -> Option<Taken> {
-        taken(entry, event, &self.subject, &self.person)
+        match &self.whose {
+            Whose::Person(subject) => taken(entry, event, subject, &self.person),
+            Whose::Listed(listed) => taken_again(entry, event, listed.of(entry)?, &self.person),
+        }
+    }
+
+    /// True when something from the first to the last of these places may be meant.
+    fn may_be_within(&self, first: u64, last: u64) -> bool {
+        match &self.whose {
+            Whose::Person(_) => true,
+            Whose::Listed(listed) => listed.is_within(first, last),
+        }
     }
 
     fn is_held(&self, event: &Event) -> bool {
@@ -70,9 +89,12 @@ impl Erasing {
         holds.into_iter().any(|hold| hold.filter.matches(event))
     }
 
-    /// The event of an entry that may have the person in it.
+    /// The event of an entry that may be meant.
     fn event(&self, entry: &Sealed) -> Option<Event> {
-        let is_there = self.subject.may_be_in(&entry.json.to_ascii_lowercase());
+        let is_there = match &self.whose {
+            Whose::Person(subject) => subject.may_be_in(&entry.json.to_ascii_lowercase()),
+            Whose::Listed(listed) => listed.of(entry).is_some(),
+        };
         is_there.then(|| event_of(entry.sequence, &entry.json)).flatten()
     }
 }
@@ -116,6 +138,9 @@ impl Embedded {
             if !go_on() {
                 return Err(StoreError::Io("the log is closing".to_owned()));
             }
+            if !erasing.may_be_within(note.first, note.head().sequence) {
+                continue;
+            }
             let before = erasable.events;
             let partition = self.catalogue.open(note.first)?;
             let read = guarded(|| {
@@ -143,7 +168,7 @@ impl Embedded {
     ///
     /// # Errors
     /// When the partition cannot be read, is not as it was recorded, or there is no room to write it anew.
-    pub fn prepare_erasure(&self, erasing: &Erasing, first: u64) -> Result<Vec<Erased>, StoreError> {
+    pub fn prepare_erasure(&self, erasing: &Erasing, first: u64) -> Result<Vec<Loss>, StoreError> {
         let note = self.note_of(first)?;
         let mut gone = Vec::new();
         self.rewrite(&note, super::remove::disk_bytes(&self.catalogue.path(first)), |block, entry| {
@@ -151,8 +176,8 @@ impl Embedded {
             let event = erasing.event(&entry).filter(|event| !erasing.is_held(event));
             match event.and_then(|event| erasing.taken(&entry, &event)) {
                 None => (entry, facts),
-                Some(Taken { left, fields, .. }) => {
-                    gone.push((left.sequence, fields.len() as u64));
+                Some(Taken { left, places, .. }) => {
+                    gone.push(Loss { sequence: left.sequence, leaf: left.leaf, places });
                     (left, facts)
                 }
             }

@@ -1,5 +1,5 @@
 //! The two small files of a purge: `pending` in the store's directory, while it is under way, and `purged` in the
-//! partition's, for ever. See [`super::super::lines`] for their form.
+//! partition's, for ever. See [`super::super::partition::lines`] for their form.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::lines;
+use super::super::partition::lines;
 use super::super::partition::sync_directory;
 use super::rewrite::Prepared;
 use crate::store::sealed::Hash;
@@ -29,7 +29,7 @@ pub struct Purge {
     pub(super) kind: Kind,
     /// Where all of it goes: what stands beside it in the tree can be proven with these (see
     /// [`crate::store::tree::edges`]).
-    #[serde(with = "super::super::note::peaks")]
+    #[serde(with = "super::super::partition::note::peaks")]
     pub(in crate::store::embedded) edges: Arc<Vec<Hash>>,
 }
 
@@ -66,7 +66,7 @@ impl Purge {
     /// # Errors
     /// When it is damaged, or of a newer version.
     pub(in crate::store::embedded) fn read(folder: &Path, name: &str) -> io::Result<Option<Purge>> {
-        let Some(line) = lines::read(folder, name)? else { return Ok(None) };
+        let Some(line) = lines::read(folder, name, lines::BYTES_MAX)? else { return Ok(None) };
         let purge: Option<Purge> = serde_json::from_str(&line).ok();
         let purge = purge.filter(|purge| purge.format == FORMAT);
         purge.map(Some).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("{name} is damaged")))

@@ -33,14 +33,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-pub use erasing::{Erasable, Erasing};
+pub use erasing::{Erasable, Erasing, Whose};
 pub use marker::Purge;
 pub use plan::{Leaving, Plan};
 pub use rewrite::Prepared;
 pub use terms::{Hold, Policy, Terms};
 
 use super::Embedded;
-use super::note::{Note, day_of};
+use super::partition::note::{Note, day_of};
 use super::partition::{decoded, guarded};
 use crate::store::{StoreError, event_of};
 use plan::Part;

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::super::Embedded;
 use super::super::catalogue::io_error;
-use super::super::partition::{remove_folder, sync_directory};
+use super::super::index::FOLDER;
+use super::super::partition::pack;
+use super::super::partition::{DATABASE, remove_folder, sync_directory};
 use super::marker::{Kind, PENDING, PURGED, Purge};
 use super::rewrite::{REWRITTEN, is_whole};
 use crate::store::StoreError;
@@ -185,11 +187,12 @@ pub(super) fn remove_fresh(partition: &Path) -> io::Result<()> {
 /// Removes what holds events; the note and what else tells of them stays.
 pub(in crate::store::embedded) fn remove_contents(partition: &Path) -> io::Result<()> {
     CONTENTS.iter().try_for_each(|name| remove_folder(&partition.join(name)))?;
+    pack::remove(partition)?;
     sync_directory(partition)
 }
 
 /// True once it is so, false when it takes too long.
-fn wait_for(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+pub(in crate::store::embedded) fn wait_for(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     let deadline = Instant::now() + READERS_MAX;
     while !is_so()? {
         if Instant::now() >= deadline {
@@ -201,7 +204,7 @@ fn wait_for(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
 }
 
 /// What a directory takes on the disk; what cannot be looked at counts nothing.
-pub(super) fn disk_bytes(path: &Path) -> u64 {
+pub(in crate::store::embedded) fn disk_bytes(path: &Path) -> u64 {
     let Ok(data) = fs::symlink_metadata(path) else { return 0 };
     let inside: u64 = match data.is_dir() {
         true => fs::read_dir(path)
@@ -216,7 +219,7 @@ pub(super) fn disk_bytes(path: &Path) -> u64 {
 
 /// The ending of a partition whose place another has taken.
 const REPLACED: &str = "replaced";
-const CONTENTS: [&str; 2] = ["events", "index"];
+const CONTENTS: [&str; 2] = [DATABASE, FOLDER];
 /// Longer than a question may take.
 const READERS_MAX: Duration = Duration::from_secs(30);
 const READERS_PAUSE: Duration = Duration::from_millis(20);

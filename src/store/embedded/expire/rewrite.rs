@@ -11,9 +11,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::super::Embedded;
-use super::super::block::{Block, Facts, Packer};
 use super::super::catalogue::io_error;
-use super::super::note::Note;
+use super::super::partition::block::{Block, Facts, Row};
+use super::super::partition::note::Note;
+use super::super::partition::pack::{Packing, put_in_place};
 use super::super::partition::{Partition, Trouble, decoded, guarded, remove_folder, sync_directory};
 use super::plan::{Cut, Leaving};
 use super::terms::{DAY_MS, Terms};
@@ -35,14 +36,6 @@ pub struct Prepared {
     pub(super) kind: Kind,
     /// See [`Purge`](super::Purge).
     pub(super) edges: Arc<Vec<Hash>>,
-}
-
-/// Where a rewritten partition grows.
-struct Target {
-    partition: Partition,
-    packer: Packer,
-    entries: Vec<Sealed>,
-    facts: Vec<Facts>,
 }
 
 impl Embedded {
@@ -105,12 +98,13 @@ impl Embedded {
         let partition = self.catalogue.open(note.first)?;
         let fresh = self.catalogue.path(note.first).with_extension(REWRITTEN);
         let mut write = || {
-            let mut target = self.target(&fresh, bytes)?;
+            let mut packing = self.packing(&fresh, note, bytes)?;
             self.walk(note, &partition, |block, entry| {
                 let (entry, facts) = change(block, entry);
-                target.take(entry, facts)
+                packing.put(&Row::of(&entry, facts)).map_err(io_error)
             })?;
-            target.finish(&fresh, note)?;
+            packing.finish().map_err(Trouble::of_another)?;
+            put_in_place(&fresh).and_then(|()| note.write(&fresh)).map_err(io_error)?;
             sync_directory(&self.directory).map_err(io_error)
         };
         // What is half written nobody wants, and it holds events.
@@ -141,8 +135,8 @@ impl Embedded {
         if tree == note.tree() { Ok(told) } else { Err(not_as_recorded(note)) }
     }
 
-    /// A new partition there.
-    fn target(&self, fresh: &Path, bytes: u64) -> Result<Target, StoreError> {
+    /// A new partition there, packed: it takes no more.
+    fn packing(&self, fresh: &Path, note: &Note, bytes: u64) -> Result<Packing, StoreError> {
         let free = (self.free_bytes)(&self.directory).map_err(io_error)?;
         if free < bytes.saturating_add(ROOM_BYTES_MIN) {
             let why = format!("the disk has {free} bytes left, too few to write a partition anew");
@@ -150,32 +144,7 @@ impl Embedded {
         }
         remove_folder(fresh).map_err(io_error)?;
         DirBuilder::new().mode(0o700).create(fresh).map_err(io_error)?;
-        let partition = Partition::open(fresh).map_err(Trouble::of_another)?;
-        let packer = Packer::new().map_err(io_error)?;
-        Ok(Target { partition, packer, entries: Vec::new(), facts: Vec::new() })
-    }
-}
-
-impl Target {
-    fn take(&mut self, entry: Sealed, facts: Facts) -> Result<(), StoreError> {
-        self.entries.push(entry);
-        self.facts.push(facts);
-        if self.entries.len() < WRITE_ENTRIES { Ok(()) } else { self.write() }
-    }
-
-    fn write(&mut self) -> Result<(), StoreError> {
-        self.partition.write(&mut self.packer, &self.entries, &self.facts).map_err(Trouble::of_another)?;
-        self.entries.clear();
-        self.facts.clear();
-        Ok(())
-    }
-
-    /// Waits until it is on the disk.
-    fn finish(mut self, path: &Path, note: &Note) -> Result<(), StoreError> {
-        if !self.entries.is_empty() {
-            self.write()?;
-        }
-        self.partition.sync(path, note).map_err(Trouble::of_another)
+        Packing::begin(fresh, note.first).map_err(io_error)
     }
 }
 
@@ -214,8 +183,6 @@ fn not_as_recorded(note: &Note) -> StoreError {
 
 /// The ending of a partition that was written anew and is not in its place yet.
 pub(in crate::store::embedded) const REWRITTEN: &str = "rewritten";
-/// So many blocks make a batch that is neither small nor large.
-const WRITE_ENTRIES: usize = 4_096;
 /// Far below what an event may be long.
 const EARLIER_MAX: usize = 2_000;
 const ROOM_BYTES_MIN: u64 = 64 << 20;

@@ -49,11 +49,13 @@ fn open(directory: &Path) -> Embedded {
     Embedded::open(directory, Uuid::from_u128(1)).unwrap()
 }
 
-/// A store with a partition for each of so many days, of ten events each.
+/// A store with a partition for each of so many days, of ten events each; those between the first and the last are
+/// packed.
 fn days_in(directory: &Path, count: u64) -> Embedded {
     let store = open(directory);
     let entries = sealed(Head::default(), (0..count).flat_map(|day| (1..=10).map(move |n| day * 1_440 + n)));
     store.append(&entries).unwrap();
+    (2..count).for_each(|_| assert!(store.pack_next(&|| false).unwrap()));
     store
 }
 

@@ -15,7 +15,7 @@ use tantivy::{IndexWriter, TantivyDocument};
 
 use super::schema::{Fields, schema, tokenizers};
 use super::{FOLDER, FORMAT, Index, Mark, guarded, mark, opened, settings};
-use crate::store::embedded::note::Note;
+use crate::store::embedded::partition::note::Note;
 use crate::store::embedded::partition::{
     Partition, Trouble, decoded, guarded as sled_guarded, remove_folder,
 };
@@ -118,7 +118,7 @@ fn writer(index: &tantivy::Index) -> Result<IndexWriter, String> {
 
 /// This thread, and those that it begins, take a tenth of a core where all cores are wanted. Elsewhere than on Linux the
 /// whole process would.
-fn give_way() {
+pub(in crate::store::embedded) fn give_way() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "the index's threads keep their priority");

@@ -6,7 +6,7 @@ use std::io;
 use super::{Extent, FOLDER, Unmade, peek};
 use crate::store::StoreError;
 use crate::store::embedded::Embedded;
-use crate::store::embedded::note::Note;
+use crate::store::embedded::partition::note::Note;
 
 /// What the one who has the index made goes by.
 pub trait Pace {
@@ -119,6 +119,7 @@ impl Embedded {
         let is_whole =
             !indexes.is_distrusted(note.first) && peek(&self.catalogue.path(note.first)) == Some(whole);
         if is_whole {
+            self.catalogue.see_to_whole(note);
             indexes.finish(note.first);
         }
         is_whole

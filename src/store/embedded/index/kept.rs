@@ -102,14 +102,13 @@ impl Indexes {
         self.0.lock().wholes.get(&first).cloned()
     }
 
-    /// Remembers what a whole partition counts. Should it become too much, the rest is counted again.
+    /// Remembers what a whole partition counts, if there is room; what is not remembered is read again.
     pub(in crate::store::embedded) fn put_whole(&self, first: u64, counts: Arc<Counts>) {
         let mut kept = self.0.lock();
         let held: usize = kept.wholes.values().map(|counts| counts.len()).sum();
-        if held + counts.len() > WHOLE_VALUES_MAX {
-            kept.wholes.clear();
+        if held + counts.len() <= WHOLE_VALUES_MAX {
+            kept.wholes.insert(first, counts);
         }
-        kept.wholes.insert(first, counts);
     }
 
     pub(in crate::store::embedded) fn is_distrusted(&self, first: u64) -> bool {
@@ -128,6 +127,6 @@ impl Indexes {
 /// An open index maps its files, and keeps a few tens of kilobytes; a search through a year of days opens them all.
 const OPEN_MAX: usize = 400;
 /// About a hundred bytes each.
-const WHOLE_VALUES_MAX: usize = 100_000;
+const WHOLE_VALUES_MAX: usize = 300_000;
 const IDLE_MAX: Duration = Duration::from_secs(600);
 const PUT_OFF: Duration = Duration::from_secs(60);

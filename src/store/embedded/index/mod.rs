@@ -18,13 +18,15 @@ mod kept;
 mod plan;
 mod schema;
 mod trust;
+mod whole;
 
 use build::peek;
-pub(super) use build::{Extent, Piece, Unmade, extend};
+pub(super) use build::{Extent, Piece, Unmade, extend, give_way};
 pub(super) use count::Bounds;
 pub use cover::Pace;
 pub(super) use kept::Indexes;
 pub(super) use plan::Plan;
+pub(super) use whole::kept as kept_whole;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;

@@ -10,6 +10,7 @@
 //!
 //! Nothing here is of an event's text but its words, and all of it goes with the partition's directory.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -108,7 +109,7 @@ impl Fields {
 fn keywords(event: &Event) -> String {
     let mut terms = String::with_capacity(512);
     let mut push = |mark: Mark, value: &str| {
-        terms.push_str(&term(mark, value));
+        push_term(mark, value, &mut terms);
         terms.push('\n');
     };
     for keyword in Keyword::ALL {
@@ -126,14 +127,29 @@ fn keywords(event: &Event) -> String {
 
 /// A term of the field `keyword`.
 pub(super) fn term(mark: Mark, value: &str) -> String {
+    let mut term = String::with_capacity(value.len() + 1);
+    push_term(mark, value, &mut term);
+    term
+}
+
+fn push_term(mark: Mark, value: &str, terms: &mut String) {
     let (letter, value) = match mark {
-        Mark::Keyword(keyword) => (letter(keyword), folded(value)),
-        Mark::Network => ('N', value.to_owned()),
-        Mark::Organization => ('O', value.to_owned()),
-        Mark::Team => ('T', value.to_owned()),
+        Mark::Keyword(keyword) => {
+            let has_case = !value.is_ascii() || value.bytes().any(|byte| byte.is_ascii_uppercase());
+            (letter(keyword), if has_case { Cow::Owned(folded(value)) } else { Cow::Borrowed(value) })
+        }
+        Mark::Network => ('N', Cow::Borrowed(value)),
+        Mark::Organization => ('O', Cow::Borrowed(value)),
+        Mark::Team => ('T', Cow::Borrowed(value)),
     };
+    terms.push(letter);
     // A line break would make two terms of one.
-    format!("{letter}{}", beginning(&value).replace('\n', REPLACED))
+    for (index, line) in beginning(&value).split('\n').enumerate() {
+        if index > 0 {
+            terms.push_str(REPLACED);
+        }
+        terms.push_str(line);
+    }
 }
 
 /// True when only that very value has its term.

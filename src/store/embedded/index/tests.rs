@@ -1,6 +1,7 @@
 //! The index by what it answers: the same as a look at every event, whatever is asked and whatever happened to it.
 
 mod cover;
+mod whole;
 
 use std::fs;
 use std::path::Path;

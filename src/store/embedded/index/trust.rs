@@ -1,12 +1,13 @@
 //! Which index of a partition is used: one that was compared with what it is the index of.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{Extent, Index, Piece, Unmade, extend};
+use super::{Bounds, Extent, Index, Piece, Unmade, extend, whole};
 use crate::store::StoreError;
 use crate::store::embedded::catalogue::Catalogue;
-use crate::store::embedded::note::Note;
 use crate::store::embedded::partition::guarded;
+use crate::store::embedded::partition::note::Note;
 
 impl Catalogue {
     /// The index of a partition, opened if it is not; `None` when there is none that can be trusted.
@@ -70,11 +71,25 @@ impl Catalogue {
         let piece = Piece { source: &partition, directory: &directory, note, extent, events_max };
         let index = extend(&piece, covered, is_over)?;
         let is_whole = index.covered() == note.head().sequence;
-        self.indexes.put(note.first, index);
         if extent == Extent::Sealed && is_whole {
+            keep_whole(&index, &directory, note);
             self.indexes.finish(note.first);
         }
+        self.indexes.put(note.first, index);
         Ok(())
+    }
+
+    /// Sees to it that of a finished index it is known what its partition counts as a whole.
+    pub(super) fn see_to_whole(&self, note: &Note) {
+        let path = self.path(note.first);
+        if whole::is_kept(&path) {
+            return;
+        }
+        // While it is open, no other takes its place; and the index is the one that is there, not one from before.
+        let held = self.open(note.first);
+        if let (Ok(_), Ok(Some(index))) = (&held, Index::open(&path)) {
+            keep_whole(&index, &path, note);
+        }
     }
 
     /// True when the events of a partition say the same as its index about where that ends.
@@ -88,5 +103,12 @@ impl Catalogue {
         });
         let entry = block.and_then(|block| block.entry(index.covered()));
         entry.is_some_and(|entry| index.is_of(note.first, entry.head()))
+    }
+}
+
+fn keep_whole(index: &Index, partition: &Path, note: &Note) {
+    let bounds = Bounds { below: note.head().sequence.saturating_add(1), deadline: None };
+    if let Some(counts) = index.whole(note, &bounds) {
+        whole::keep(partition, note, &counts);
     }
 }

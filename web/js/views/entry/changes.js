@@ -15,7 +15,7 @@ const PERSON = ['name', 'displayName', 'email'];
 
 export function changes(event) {
   const list = event.changes ?? [];
-  if (!list.length) return [h('p', { class: 'hint' }, t('changes.none')), had(event)];
+  if (!list.length) return [h('p', { class: 'hint' }, t(event.rule ? 'changes.none' : 'changes.untold')), had(event)];
   const table = h('table', { class: 'changes' }, h('colgroup', {}, h('col', { class: 'col-field' }), h('col', {}), h('col', {})),
     h('thead', {}, h('tr', {}, [t('changes.field'), t('changes.before'), t(event.attempted ? 'changes.asked' : 'changes.after')].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, groups(list.slice(0, CHANGES_MAX)).map(row)));

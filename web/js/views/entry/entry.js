@@ -7,11 +7,12 @@ import { fileName, save } from '../../data/export.js';
 import { h, tell, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
 import { has, number, parts, t } from '../../ui/lang.js';
-import { avatar, nameShown, result, sentence, source } from '../../ui/marks.js';
+import { addressShown, avatar, hasNoAddress, nameShown, result, sentence, source } from '../../ui/marks.js';
 import { ago, exact } from '../../ui/time.js';
 import { TABS, go, href, state } from '../../state.js';
 import { tool } from '../head.js';
 import { changes } from './changes.js';
+import { erased } from './erased.js';
 import { long } from './long.js';
 import { meta } from './meta.js';
 import { proof } from './proof.js';
@@ -20,11 +21,11 @@ import { raw } from './raw.js';
 /** The panel of an event; `move(by)` goes to its neighbour in the list, `beside` are events of the same request. */
 export function entry(event, move, beside) {
   return h('aside', { class: 'entry', 'aria-label': t('entry.label'), tabindex: -1 },
-    h('div', { class: 'entry-head' }, h('span', { class: 'num' }, t('entry.number', { n: event.sequence ?? 0 })),
+    h('div', { class: 'entry-head' }, h('span', { class: 'num' }, event.sequence === undefined ? t('entry.label') : t('entry.number', { n: event.sequence })),
       tool('up', t('entry.newer'), { onclick: () => move(-1) }), tool('down', t('entry.older'), { onclick: () => move(1) }),
       tool('link', t('entry.copyLink'), { onclick: () => copyLink(event) }), tool('download', t('entry.download'), { onclick: () => download(event) }),
       tool('close', t('entry.close'), { onclick: () => go({ entry: null }, { push: true }) })),
-    h('div', { class: 'entry-body' }, h('h2', { class: 'said', dir: 'auto' }, sentence(event)), facts(event), notes(event), tabs(event), around(event, beside)));
+    h('div', { class: 'entry-body' }, h('h2', { class: 'said', dir: 'auto' }, sentence(event)), facts(event), erased(event), notes(event), tabs(event), around(event, beside)));
 }
 
 /** The panel of an entry that is not there, or not for this reader. */
@@ -39,7 +40,7 @@ export async function copyLink(event) {
 }
 
 export async function download(event) {
-  save(new Blob([await api.eventText(event.id)], { type: 'application/json' }), fileName('json').replace('events', `event-${event.sequence ?? 0}`));
+  save(new Blob([await api.eventText(event.id)], { type: 'application/json' }), fileName('json').replace('events', `event-${event.sequence ?? event.id}`));
 }
 
 export async function copy(text) {
@@ -59,7 +60,7 @@ function facts(event) {
     [t('fact.when'), h('time', { datetime: event.time, class: 'num' }, exact(event.time)), h('span', { class: 'sub' }, ', ', h('span', { 'data-time': event.time }, ago(event.time, Date.now())))],
     event.target && [t('fact.what'), thing(event.target)],
     event.links?.length && [t('fact.links'), event.links.slice(0, 20).map(link)],
-    [t('fact.through'), source(event.source), event.client && h('span', { class: 'sub' }, ' ', t('fact.from'), ' ', h('span', { class: 'mono' }, value(event.client.ip, 60)))],
+    [t('fact.through'), source(event.source), event.client && h('span', { class: 'sub' }, ' ', t('fact.from'), ' ', h('span', { class: 'mono' }, addressShown(event)))],
     [t('fact.result'), result(event.result), event.attempted && h('span', { class: 'sub' }, ' ', t('fact.attempted'))],
     event.error && [t('fact.error'), long(event.error)],
     event.reason && [t('fact.reason'), h('q', { dir: 'auto' }, long(event.reason))],
@@ -93,22 +94,25 @@ function notes(event) {
 
 function tabs(event) {
   const names = { changes: [t('tab.changes'), event.changes?.length], raw: [t('tab.raw')], meta: [t('tab.meta')], proof: [t('tab.proof')] };
+  // Where an entry stands in the log is told to auditors alone, and there is nothing to prove without it.
+  const all = TABS.filter((name) => name !== 'proof' || event.leaf);
+  const open = all.includes(state.tab) ? state.tab : all[0];
   const turn = (at) => {
-    const next = TABS[(at + TABS.length) % TABS.length];
+    const next = all[(at + all.length) % all.length];
     go({ tab: next });
     document.getElementById(`tab-${next}`)?.focus();
   };
   const onkeydown = (key) => {
-    const at = TABS.indexOf(state.tab);
+    const at = all.indexOf(open);
     if (key.key === 'ArrowRight') turn(at + 1);
     else if (key.key === 'ArrowLeft') turn(at - 1);
     else if (key.key === 'Home') turn(0);
-    else if (key.key === 'End') turn(TABS.length - 1);
+    else if (key.key === 'End') turn(all.length - 1);
   };
-  const tab = (name) => h('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-selected': String(name === state.tab), 'aria-controls': 'tab-panel', tabindex: name === state.tab ? 0 : -1, onclick: () => go({ tab: name }), onkeydown }, names[name][0], names[name][1] ? h('span', { class: 'num' }, ` ${number(names[name][1])}`) : null);
-  const shown = { changes, raw, meta, proof }[state.tab](event);
-  return [h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('entry.parts') }, TABS.map(tab)),
-    h('div', { role: 'tabpanel', id: 'tab-panel', 'aria-labelledby': `tab-${state.tab}`, tabindex: 0 }, shown)];
+  const tab = (name) => h('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-selected': String(name === open), 'aria-controls': 'tab-panel', tabindex: name === open ? 0 : -1, onclick: () => go({ tab: name }), onkeydown }, names[name][0], names[name][1] ? h('span', { class: 'num' }, ` ${number(names[name][1])}`) : null);
+  const shown = { changes, raw, meta, proof }[open](event);
+  return [h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('entry.parts') }, all.map(tab)),
+    h('div', { role: 'tabpanel', id: 'tab-panel', 'aria-labelledby': `tab-${open}`, tabindex: 0 }, shown)];
 }
 
 function around(event, beside) {
@@ -116,7 +120,7 @@ function around(event, beside) {
   const [thingAt, actor] = [event.target, filterOf(event.actor)];
   const about = thingAt?.id && h('a', { href: href({ view: 'timeline', search: { words: '', about: `${thingAt.type}:${thingAt.id}`, from: null, to: null, filters: new Map() }, entry: null }), 'data-go': '' }, parts('around.thing', { type: value(thingAt.type, 40) }));
   const by = actor && h('a', { href: search([[actor[0], [actor[1]]]]), 'data-go': '' }, parts('around.person', { name: value(nameOf(event.actor), 60) }));
-  const from = event.client?.ip && h('a', { href: search([['ip', [event.client.ip]]]), 'data-go': '' }, parts('around.address', { ip: value(event.client.ip, 60) }));
+  const from = event.client?.ip && !hasNoAddress(event) && h('a', { href: search([['ip', [event.client.ip]]]), 'data-go': '' }, parts('around.address', { ip: value(event.client.ip, 60) }));
   const others = beside.length ? h('div', {}, t('around.request', { n: beside.length }), beside.slice(0, 10).map((other) => h('div', {}, h('a', { href: href({ entry: other.id, tab: 'changes' }), 'data-entry': other.id }, value(other.message?.text ?? other.title, 160))))) : null;
   return h('div', { class: 'around' }, about, by, from, others);
 }

@@ -3,22 +3,24 @@
 import { agent } from '../../data/events.js';
 import { h, value } from '../../ui/dom.js';
 import { number, t } from '../../ui/lang.js';
+import { addressShown } from '../../ui/marks.js';
 import { long } from './long.js';
 
 const mono = (text) => (text === undefined || text === null ? null : h('span', { class: 'mono' }, value(text, 2_000)));
 
 export function meta(event) {
   const { client = {}, request = {}, response, rule = {}, match = {}, actor = {} } = event;
+  const address = (one) => one && h('span', { class: 'mono' }, addressShown(event, one));
   return [
     group(t('meta.event'), [
       ['column.action', mono(event.action)], ['column.type', text(event.type)], ['column.category', text(event.category)], ['column.apiKind', text(event.apiKind)],
       ['column.organization', text(event.scope?.organization)], ['column.team', text(event.scope?.team)], ['meta.tags', text(event.tags?.join(', '))]]),
     details(event.details),
     group(t('meta.client'), [
-      ['column.ip', mono(client.ip)], ['meta.peer', mono(client.peer)], ['meta.agent', client.userAgent && [value(agent(client.userAgent)), h('div', { class: 'sub' }, long(client.userAgent))]],
+      ['column.ip', address(client.ip)], ['meta.peer', address(client.peer)], ['meta.agent', client.userAgent && [value(agent(client.userAgent)), h('div', { class: 'sub' }, long(client.userAgent))]],
       ['meta.login', [t(`assurance.${actor.assurance ?? 'none'}`), actor.evidence && `; ${t(`evidence.${actor.evidence}`)}`, actor.evidenceAgeS ? `, ${t('meta.evidenceAge', { n: actor.evidenceAgeS })}` : null]], ['meta.credential', mono(actor.credential)]]),
     group(t('meta.request'), [
-      ['column.url', [mono(request.method), ' ', request.url && h('span', { class: 'mono' }, long(request.url))]], ['meta.destination', mono(request.destination)], ['meta.operation', mono(request.operation)], ['meta.part', request.part === undefined ? null : number(request.part)],
+      ['column.url', request.method && [mono(request.method), ' ', request.url && h('span', { class: 'mono' }, long(request.url))]], ['meta.destination', mono(request.destination)], ['meta.operation', mono(request.operation)], ['meta.part', request.part === undefined ? null : number(request.part)],
       ['column.status', response && [mono(response.status), ` ${t('meta.took', { ms: response.durationMs })}`]], ['column.traceId', mono(request.traceId)], ['column.requestId', mono(request.id)], ['meta.exchange', mono(event.exchangeId)]]),
     group(t('meta.rule'), [
       ['column.rule', mono(rule.id)], ['meta.version', mono(rule.version)], ['meta.match', [t(`certainty.${match.certainty ?? 'certain'}`), match.by && `, ${t(`by.${match.by}`)}`]]]),

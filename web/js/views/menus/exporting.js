@@ -13,8 +13,8 @@ import { allColumns } from './columns.js';
 
 const FORMATS = ['csv', 'csv;', 'ndjson'];
 /** Made by the server alone, where it makes files. */
-const MADE_THERE = ['xlsx', 'json', 'cloudevents', 'ocsf'];
-const ENDINGS = { xlsx: 'xlsx', json: 'json', cloudevents: 'ndjson', ocsf: 'ndjson' };
+const MADE_THERE = ['xlsx', 'json', 'parquet', 'cloudevents', 'ocsf'];
+const ENDINGS = { xlsx: 'xlsx', json: 'json', parquet: 'parquet', cloudevents: 'ndjson', ocsf: 'ndjson' };
 
 export function exportMenu(close, box) {
   const radio = (group, name, text, isOn) => h('label', { class: 'option' }, h('input', { type: 'radio', name: group, value: name, checked: isOn }), h('span', {}, text));
@@ -59,7 +59,7 @@ async function run(close, box, format, isAll) {
 async function fetched(close, box, format, isAll) {
   const asked = new URLSearchParams([...ask(state.search, Date.now()), ['format', format]]);
   const paths = ['time', ...state.columns.map((column) => (column.startsWith('details.') ? column : PATHS[column]))].filter(Boolean);
-  if (!isAll && ['xlsx', 'json'].includes(format)) asked.set('columns', paths.join(','));
+  if (!isAll && ['xlsx', 'json', 'parquet'].includes(format)) asked.set('columns', paths.join(','));
   const name = exporting.fileName(ENDINGS[format]);
   if (!api.hasToken()) {
     exporting.saveFrom(`audit/v1/export?${asked}`, name);

@@ -2,7 +2,7 @@
 // kind of a notification, and to whom it went.
 
 import { sample } from '../../data/counts.js';
-import { withPhrase } from '../../data/search.js';
+import { withDetail } from '../../data/search.js';
 import { h, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
 import { number, t } from '../../ui/lang.js';
@@ -34,7 +34,7 @@ async function showDetail(name, box, close) {
     }
     const choose = (text) => () => {
       close();
-      go({ search: withPhrase(state.search, text), entry: null }, { push: true });
+      go({ search: withDetail(state.search, text), entry: null }, { push: true });
     };
     const rows = [...counts].sort((a, b) => b[1] - a[1]).slice(0, SHOWN_MAX);
     refill(box, title, h('ul', {}, rows.map(([text, n]) => h('li', {}, h('button', { type: 'button', class: 'option', onclick: choose(text) }, h('span', {}, value(text, 80)), h('span', { class: 'count num' }, number(n)))))),

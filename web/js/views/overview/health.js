@@ -1,16 +1,23 @@
 // The log itself: is it intact, how long is it kept, and does the recorder work.
 
 import * as api from '../../data/api.js';
+import * as session from '../../data/session.js';
 import { hex, parse } from '../../proof/note.js';
 import { h, value } from '../../ui/dom.js';
 import { icon } from '../../ui/icons.js';
-import { number, t } from '../../ui/lang.js';
+import { number, parts, t } from '../../ui/lang.js';
 import { exact, moment } from '../../ui/time.js';
 import { facts, section } from './parts.js';
 
 export async function health() {
-  const [ready, sums, note, kept] = await Promise.all([api.readiness(), api.metrics().catch(() => null), api.checkpoint().then(parse, () => null), api.retention().catch(() => null)]);
-  return section(t('overview.health'), t('health.hint'), h('div', { class: 'columns is-three' }, integrity(note, ready), retention(kept), recorder(ready, sums)));
+  const [ready, sums, note, kept, waiting] = await Promise.all([api.readiness(), api.metrics().catch(() => null), api.checkpoint().then(parse, () => null), api.retention().catch(() => null), approvals().catch(() => [])]);
+  return section(t('overview.health'), t('health.hint'), h('div', { class: 'columns is-three' }, integrity(note, ready), retention(kept, waiting), recorder(ready, sums)));
+}
+
+/** The erasures that wait for a second person; an operator is asked for, and others ask in vain. */
+async function approvals() {
+  await session.known();
+  return session.mayErase() ? (await api.erasure()).awaiting ?? [] : [];
 }
 
 const mark = (isWell, words) => h('span', { class: isWell ? 'result result-success' : 'result result-failure' }, icon(isWell ? 'success' : 'failure'), words);
@@ -25,17 +32,19 @@ function integrity(note, ready) {
     [t('health.entries'), number(Number(note.size))], [t('health.root'), h('span', { class: 'mono', title: shown }, `${shown.slice(0, 12)}…`)], outside, store);
 }
 
-function retention(kept) {
-  if (!kept) return facts(t('health.retention'), null, [t('health.policies'), t('health.untold')]);
+function retention(kept, waiting) {
+  const waits = ({ id, by, until }) => h('div', {}, parts('health.waits', { id: h('span', { class: 'mono' }, value(id, 20)), by: value(by, 80), until: exact(until) }));
+  const approval = waiting.length > 0 && [t('health.approval'), waiting.slice(0, 10).map(waits)];
+  if (!kept) return facts(t('health.retention'), null, [t('health.policies'), t('health.untold')], approval);
   const trouble = kept.failed ?? kept.asks;
   const gigabytes = (bytes) => t('health.gigabytes', { n: number(Math.round(bytes / 1e7) / 100) });
-  return facts(t('health.retention'), trouble ? mark(false, t('health.asks')) : null,
+  return facts(t('health.retention'), trouble || approval ? mark(false, t('health.asks')) : null,
     [t('health.policies'), kept.keepsEverything ? t('health.everything') : number(kept.policies?.length ?? 0)],
     kept.holds?.length > 0 && [t('health.holds'), number(kept.holds.length)],
     kept.last && [t('health.lastRun'), [moment(kept.last.at), ': ', t('health.left', { n: kept.last.events ?? 0 })]],
     kept.next && [t('health.nextRun'), moment(kept.next)],
     kept.plan && [t('health.disk'), gigabytes(kept.plan.bytes ?? 0)], kept.disk && [t('health.free'), gigabytes(kept.disk.freeBytes)],
-    trouble && [t('health.why'), value(trouble, 300)]);
+    approval, trouble && [t('health.why'), value(trouble, 300)]);
 }
 
 function recorder(ready, sums) {

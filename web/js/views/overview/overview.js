@@ -99,7 +99,7 @@ function kinds(actions) {
 async function lookSection(search) {
   const bad = withFilter(search, 'result', BAD);
   const [{ rows, of }, fresh] = await Promise.all([facets(bad, ['actor', 'action']), addresses(search, await sample(search))]);
-  return section(t('overview.look'), of.isSample ? ofWords(of) : null, h('div', { class: 'columns is-three' },
+  return section(t('overview.look'), of.isSample || !of.isWhole ? ofWords(of) : null, h('div', { class: 'columns is-three' },
     ranking(t('overview.failures'), rows.get('actor'), { address: timeline(search, 'actor', BAD), shown: named }),
     ranking(t('overview.refused'), rows.get('action'), { address: timeline(search, 'action', BAD), shown: mono }),
     fresh));

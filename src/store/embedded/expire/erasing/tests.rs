@@ -9,7 +9,7 @@ use super::super::remove::Step;
 use super::*;
 use crate::event::Actor;
 use crate::store::fixture::event;
-use crate::store::{Checked, Fault, Filter, Hash, Head, LeafCheck, Store};
+use crate::store::{Checked, Erased, Fault, Filter, Hash, Head, LeafCheck, Store};
 
 const MAIL: &str = "anna@example.org";
 
@@ -17,7 +17,7 @@ fn open(directory: &Path) -> Embedded {
     Embedded::open(directory, Uuid::from_u128(1)).unwrap()
 }
 
-/// A store with three days of ten events each, every third of them of Anna.
+/// A store with three days of ten events each, every third of them of Anna; the second is packed.
 fn stored(directory: &Path) -> Embedded {
     let store = open(directory);
     let mut head = Head::default();
@@ -35,12 +35,13 @@ fn stored(directory: &Path) -> Embedded {
         })
         .collect();
     store.append(&entries).unwrap();
+    assert!(store.pack_next(&|| false).unwrap());
     store
 }
 
 fn erasing(holds: Vec<Hold>) -> Erasing {
     Erasing {
-        subject: Subject::parse([MAIL]).unwrap(),
+        whose: Whose::Person(Subject::parse([MAIL]).unwrap()),
         person: "0123456789abcdef".to_owned(),
         holds,
         now: Timestamp::UNIX_EPOCH,
@@ -55,7 +56,11 @@ fn checked(store: &Embedded, told: &[Erased]) -> Checked {
 }
 
 fn erase(store: &Embedded, first: u64) -> Vec<Erased> {
-    let gone = store.prepare_erasure(&erasing(Vec::new()), first).unwrap();
+    lost(store, &erasing(Vec::new()), first).iter().map(Loss::erased).collect()
+}
+
+fn lost(store: &Embedded, erasing: &Erasing, first: u64) -> Vec<Loss> {
+    let gone = store.prepare_erasure(erasing, first).unwrap();
     let exchange = store.exchange(Uuid::from_u128(7), first).unwrap();
     store.announce(&exchange).unwrap();
     assert!(store.purge(&exchange).unwrap());
@@ -135,6 +140,7 @@ fn an_erasure_that_is_cut_off_after_any_step_is_done_or_not_done_at_the_next_sta
         let directory = tempfile::tempdir().unwrap();
         let store = stored(directory.path());
         let gone = store.prepare_erasure(&erasing(Vec::new()), 11).unwrap();
+        let gone: Vec<Erased> = gone.iter().map(Loss::erased).collect();
         let exchange = store.exchange(Uuid::from_u128(7), 11).unwrap();
         store.announce(&exchange).unwrap();
         if stop.is_some() {
@@ -161,4 +167,35 @@ fn an_erasure_that_is_cut_off_after_any_step_is_done_or_not_done_at_the_next_sta
             std::fs::read_dir(directory.path()).unwrap().map(|name| name.unwrap().file_name()).collect();
         assert_eq!(names.len(), 4, "three partitions and the tiles: {names:?}");
     }
+}
+
+// THREATS P02
+#[test]
+fn what_was_listed_is_taken_from_a_copy_and_from_no_other_entry_at_its_place() {
+    let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (store, restored) = (stored(folder.path()), stored(copy.path()));
+    // The newest partition is written no more.
+    store.turn().unwrap();
+    restored.turn().unwrap();
+    let gone: Vec<Loss> =
+        [1, 11, 21].into_iter().flat_map(|first| lost(&store, &erasing(Vec::new()), first)).collect();
+    let mut listed = Listed::default();
+    gone.iter().for_each(|loss| listed.add(loss.sequence, loss.leaf, &loss.places));
+    let by_list = |listed: &Listed| Erasing { whose: Whose::Listed(listed.clone()), ..erasing(Vec::new()) };
+
+    let mut other = Listed::default();
+    gone.iter().for_each(|loss| other.add(loss.sequence, [0; 32], &loss.places));
+    assert_eq!(restored.erasable(&by_list(&other), || true).unwrap().events, 0, "of another log");
+
+    let erasable = restored.erasable(&by_list(&listed), || true).unwrap();
+    let values: u64 = gone.iter().map(|loss| loss.erased().1).sum();
+    assert_eq!((erasable.partitions.as_slice(), erasable.values), (&[1, 11, 21][..], values));
+    let again: Vec<Loss> =
+        [1, 11, 21].into_iter().flat_map(|first| lost(&restored, &by_list(&listed), first)).collect();
+    assert_eq!(again, gone);
+    assert!(!has(&restored, MAIL) && !has(&restored, "Anna Meyer"));
+    let told: Vec<Erased> = again.iter().map(Loss::erased).collect();
+    let (one, two) = (checked(&store, &told), checked(&restored, &told));
+    assert!(one.is_sound() && two.is_sound() && one.root == two.root, "{:?}", two.faults);
+    assert_eq!(restored.erasable(&by_list(&listed), || true).unwrap().events, 0, "once is enough");
 }

@@ -11,7 +11,7 @@ fn prepared_in(directory: &Path) -> (Embedded, Purge, PathBuf) {
     let plan = planned(&store, &denied_first(), day(2));
     let purge = prepared(&store, &denied_first(), &plan.partitions[0]);
     let fresh = directory.join("00000000000000000001.rewritten");
-    assert!(fresh.join("events").exists());
+    assert!(fresh.join("packed").exists());
     (store, purge, fresh)
 }
 
@@ -52,7 +52,7 @@ fn what_was_written_anew_and_is_not_whole_takes_no_place_and_that_is_no_removal(
     let directory = tempfile::tempdir().unwrap();
     let (store, purge, fresh) = prepared_in(directory.path());
     store.announce(&purge).unwrap();
-    fs::remove_dir_all(fresh.join("events")).unwrap();
+    fs::remove_file(fresh.join("packed")).unwrap();
     let refused = store.purge(&purge).unwrap_err().to_string();
     assert!(refused.contains("is not whole"), "{refused}");
     assert_eq!((store.announced().unwrap(), fresh.exists()), (None, false));

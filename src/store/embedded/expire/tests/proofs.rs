@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::super::prove::Ground;
+use super::super::super::proofs::Ground;
 use super::*;
 use crate::store::{is_consistent, is_included};
 
