@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Log;
 use super::tail::Tail;
 use crate::store::{
-    Clock, Counts, Found, Item, Order, Page, Query, Sealed, Store, StoreError, Tally, event_of,
+    Clock, Counts, Found, Item, Order, Page, Query, Sealed, Sieve, Store, StoreError, Tally, event_of,
 };
 
 impl Log {
@@ -96,6 +96,7 @@ impl Asked<'_> {
     fn take<'e, T: Item>(&self, page: &mut Page<T>, entries: impl Iterator<Item = &'e Sealed>) -> Taken {
         let mut place = None;
         let start = self.query.after.unwrap_or(self.query.order.start());
+        let sieve = Sieve::of(&self.query.filter);
         for sealed in entries.filter(|entry| self.query.order.is_behind(entry.sequence, start)) {
             let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if is_late && place.is_some() {
@@ -104,6 +105,9 @@ impl Asked<'_> {
                 return Taken::Enough;
             }
             place = Some(sealed.sequence);
+            if !sieve.lets_through(&sealed.json) {
+                continue;
+            }
             let Some(read) = T::read(sealed.sequence, &sealed.json, &self.query.filter) else { continue };
             if page.events.len() == self.limit {
                 page.next = page.events.last().map(|last| last.sealed().sequence);
@@ -120,7 +124,9 @@ fn tally_both(tail: &Tail, store: &dyn Store, tally: &Tally) -> Result<Counts, S
     let deadline = Instant::now().checked_add(tally.time_max);
     let entries = tail.entries();
     let (mut counts, mut clock) = (Counts::of(tally), Clock::new(tally.pieces.as_ref()));
-    for sealed in entries.iter().filter(|entry| tally.below.is_none_or(|below| entry.sequence < below)) {
+    let sieve = Sieve::of(&tally.filter);
+    let asked = entries.iter().filter(|entry| tally.below.is_none_or(|below| entry.sequence < below));
+    for sealed in asked.filter(|entry| sieve.lets_through(&entry.json)) {
         let event = event_of(sealed.sequence, &sealed.json).filter(|event| tally.filter.matches(event));
         if let Some(event) = event {
             counts.add_event(tally, &mut clock, &event);

@@ -25,8 +25,8 @@ pub use embedded::{
 };
 pub use erase::{Listed, Loss, Subject};
 pub use keyword::Keyword;
-pub(crate) use query::Item;
 pub use query::{Filter, Order, Page, Query, Thing};
+pub(crate) use query::{Item, Sieve};
 pub use sealed::{Hash, Head, Salt, Sealed, hex, unhex};
 pub use snapshots::{Ceiling, Shelf, Snapshots};
 pub use tally::{Clock, Counts, Interval, PIECES_MAX, Pieces, Tally, Values};

@@ -1,8 +1,10 @@
 //! What can be asked, and what is answered.
 
 mod item;
+mod sieve;
 
 pub(crate) use item::Item;
+pub(crate) use sieve::Sieve;
 
 use std::time::Duration;
 

@@ -220,7 +220,7 @@ fn push_value(value: &Value, lines: &mut String) {
     }
 }
 
-const WORD_CHARS_MAX: usize = 64;
+pub(super) const WORD_CHARS_MAX: usize = 64;
 /// Combining accents of the European scripts: who asks for `jordis` finds Jördis.
 const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 /// Before it there is no letter that is a word of its own.

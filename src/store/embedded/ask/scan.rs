@@ -13,7 +13,7 @@ use super::super::index::{Index, Plan};
 use super::super::partition::block::{Block, Facts, Label};
 use super::super::partition::note::Note;
 use super::super::partition::{Pair, Partition, Trouble, decoded, guarded, label};
-use crate::store::{Filter, Item, Order, Page, Query, StoreError};
+use crate::store::{Filter, Item, Order, Page, Query, Sieve, StoreError};
 
 /// A page.
 pub(in crate::store::embedded) fn query<T: Item>(
@@ -50,6 +50,7 @@ pub(in crate::store::embedded) fn query<T: Item>(
 struct Paging<'a, T> {
     query: &'a Query,
     plan: Plan,
+    sieve: Sieve<'a>,
     limit: usize,
     deadline: Option<Instant>,
     /// Everything up to here was looked at.
@@ -72,11 +73,12 @@ enum End {
     Cut,
 }
 
-impl<T: Item> Paging<'_, T> {
-    fn new(query: &Query) -> Paging<'_, T> {
+impl<'a, T: Item> Paging<'a, T> {
+    fn new(query: &'a Query) -> Paging<'a, T> {
         Paging {
             query,
             plan: Plan::of(&query.filter),
+            sieve: Sieve::of(&query.filter),
             limit: query.limit.max(1),
             deadline: Instant::now().checked_add(query.time_max),
             place: query.after.unwrap_or(query.order.start()),
@@ -229,6 +231,7 @@ impl<T: Item> Paging<'_, T> {
         let take = |paging: &mut Self, (sequence, facts, json): (u64, Facts, &[u8])| {
             paging.query.order.is_behind(sequence, paging.place)
                 && may_match_facts(&paging.query.filter, facts)
+                && paging.sieve.lets_through(json)
                 && paging.take_event(sequence, json, block)
         };
         match self.query.order {

@@ -12,7 +12,7 @@ use super::super::partition::note::Note;
 use super::super::partition::{Partition, Trouble, decoded, guarded, label};
 use super::scan::{may_match_label, may_match_note};
 use crate::store::tally::{Clock, Counts, QUARTER_MS, Tally, Values};
-use crate::store::{Filter, Keyword, StoreError, event_of};
+use crate::store::{Filter, Keyword, Sieve, StoreError, event_of};
 
 /// Counts what is asked for, the newest partition first.
 pub(in crate::store::embedded) fn tally(catalogue: &Catalogue, tally: &Tally) -> Result<Counts, StoreError> {
@@ -146,6 +146,7 @@ impl Counting<'_> {
     }
 
     fn scan_blocks(&mut self, partition: &Partition, range: &RangeInclusive<u64>) -> Result<(), Trouble> {
+        let sieve = Sieve::of(&self.tally.filter);
         for pair in partition.blocks_below(range.end().saturating_add(1)) {
             let (first, value) = pair?;
             let label = label(&value)?;
@@ -153,9 +154,9 @@ impl Counting<'_> {
                 break;
             }
             if may_match_label(&self.tally.filter, &label) {
-                for (sequence, _, json) in
-                    decoded(first, &value)?.events().filter(|(one, ..)| range.contains(one))
-                {
+                let block = decoded(first, &value)?;
+                let events = block.events().filter(|(one, ..)| range.contains(one));
+                for (sequence, _, json) in events.filter(|(.., json)| sieve.lets_through(json)) {
                     let event = event_of(sequence, json).filter(|event| self.tally.filter.matches(event));
                     if let Some(event) = event {
                         self.counts.add_event(self.tally, &mut self.clock, &event);
