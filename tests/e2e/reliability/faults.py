@@ -36,6 +36,9 @@ FILLS_MET, FILLS_MAX = 2, 5
 ATTACK_ACTIONS = 200
 ATTACKS_MAX = 30
 
+# How the log tells a panic; an error of the index's may say `panicked`, too, where it was none.
+PANIC = "panicked at"
+
 # How a call fails. `retval=0` is a write that writes nothing.
 WRITE_ERRORS = ["error=EIO", "error=ENOSPC", "error=EINTR", "error=EROFS", "retval=0"]
 SYNC_ERRORS = ["error=EIO", "error=ENOSPC", "error=EINTR"]
@@ -231,7 +234,7 @@ def start_fails_or_not(faults):
             has_come, has_ended = faults.proxy.injected() > 0, faults.proxy.process.is_over()
             faults.proxy.process.stop()
             log = faults.proxy.process.log()
-            if "panicked" in log:
+            if PANIC in log:
                 raise AssertionError(f"a panic at the {n}. {call} of a start")
             print(f"      {call} {n}: {'did not come' if not has_come else 'ended' if has_ended else 'started'}", flush=True)
             faults.proxy.start()
@@ -292,7 +295,7 @@ def a_read_only_disk(faults):
     if not faults.proxy.wait_for_end(HEALS_S):
         raise AssertionError("it started on a disk that cannot be written")
     code, log = faults.proxy.process.stop(), faults.proxy.process.log()
-    if code == 0 or "panicked" in log or "Read-only file system" not in log:
+    if code == 0 or PANIC in log or "Read-only file system" not in log:
         raise AssertionError(f"it ended with code {code}, and did not say why")
     faults.disk.make_writable()
     faults.proxy.start()
