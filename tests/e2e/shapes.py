@@ -1,6 +1,6 @@
-"""The other shapes of the log, read by what reads them elsewhere: Google's own client its activities, openpyxl a workbook.
+"""The other shapes of the log, read by what reads them elsewhere: Google's own client its activities, LibreOffice a workbook.
 
-    pip install -r tests/e2e/requirements.txt && cargo build && python3 tests/e2e/shapes.py
+    apt-get install libreoffice-calc-nogui && pip install -r tests/e2e/requirements.txt && cargo build && python3 tests/e2e/shapes.py
 """
 
 import csv
@@ -25,10 +25,12 @@ from googleapiclient import discovery, discovery_cache
 from expect import require, tell
 from google_calendar import ADA, PACK, TEN, ELEVEN, TOKENS, client
 from google_stand_in import Calendars, StandIn
+from office import Office, active
 from sidecar import ROOT, Earwitness
 
 TOKEN = "a-token-of-a-reader-in-this-test-0123456789"
-NASTY = ["=1+1", "x;=1+1", "\t@SUM(A1)", "a\n-1", 'q"uote', "＝1", "bell\u0007 \u0001", "_x0041_", "Käse 👩", "http://x.example/"]
+NASTY = ["=1+1", "x;=1+1", "\t@SUM(A1)", "a\n-1", 'q"uote', "＝1", "bell\u0007 \u0001", "_x0041_", "Käse 👩", "http://x.example/",
+         "<script>alert(1)</script>", "\u202egnp.exe\u200b", "e\u0301" * 40, "\ufffe\uffff", "]]><!--"]
 
 
 def reports(port):
@@ -67,6 +69,10 @@ def of_google(sidecar, calendar):
     require(len(made) == len(NASTY), "as many as were made", len(made))
     one = listed(service, eventName="create_event", filters=f"calendar_id=={calendar},event_title==Käse 👩")
     require([parameter(found, "event_title") for found in one] == ["Käse 👩"], "the one asked for", one)
+    for asked in [{"actorIpAddress": "192.0.2.1"}, {"startTime": "2200-01-01T00:00:00Z"}, {"endTime": "2026-01-01T00:00:00Z"}]:
+        require(listed(service, **asked) == [], "nothing from elsewhere, and of another time", asked)
+    here = listed(service, actorIpAddress="127.0.0.1", startTime="2026-01-01T00:00:00Z", endTime="2200-01-01T00:00:00Z")
+    require(len(here) == len(every), "everything from here, and of these times", len(here))
     none = service.activities().list(userKey="nobody@example.org", applicationName="calendar").execute()
     require(none["items"] == [], "nothing of nobody", none)
 
@@ -99,6 +105,26 @@ def of_spreadsheets(sidecar):
         for other in ",;\t|\n":
             cells = [cell.lstrip(' "') for row in found[1:-1] for cell in row[0].split(other)]
             require(not [cell for cell in cells if cell.startswith(tuple("=+-@＝"))], "no formula", cells)
+
+
+def of_libreoffice(sidecar, folder):
+    """THREATS X01, X02: whatever its language, and wherever it splits, nothing is a formula or a link; a workbook opens with every row."""
+    asked = {"action": "create_event", "columns": "target.name,time,actor.email,sequence"}
+    office, bait, book = Office(folder), folder / "bait.csv", folder / "book.xlsx"
+    bait.write_text('=1+1\n"a","=1+1"\n')
+    book.write_bytes(exported(sidecar, format="xlsx", **asked))
+    files = [folder / f"{dialect}.csv" for dialect in ("comma", "semicolon", "sep")]
+    for file in files:
+        file.write_bytes(exported(sidecar, format="csv", dialect=file.stem, **asked))
+    for how, opened in office.splits([bait, *files]):
+        require(active(opened.pop(bait.name)), "what begins a formula is one where nobody takes care", how)
+        for name, sheets in opened.items():
+            require(not active(sheets), f"no formula in {name}", (how, active(sheets)))
+            rows = sum(map(len, sheets.values()))
+            require(rows > len(NASTY), f"as many rows as events in {name}", (how, rows))
+    sheets = office.opened([book])[book.name]
+    require(not active(sheets), "no formula in the workbook", active(sheets))
+    require(len(sheets["Events"]) == len(NASTY) + 1, "a row each, and a head", len(sheets["Events"]))
 
 
 def of_tables(sidecar):
@@ -153,6 +179,7 @@ def main():
                 ("a calendar is filled", lambda: fill(sidecar, calendars)),
                 ("Google's client reads its activities", lambda: of_google(sidecar, calendars["id"])),
                 ("spreadsheets open what was exported, as text", lambda: of_spreadsheets(sidecar)),
+                ("LibreOffice finds text alone, wherever it splits", lambda: of_libreoffice(sidecar, pathlib.Path(name))),
                 ("Arrow reads a table", lambda: of_tables(sidecar)),
                 ("CloudEvents are events for their library", lambda: of_cloud_events(sidecar)),
                 ("OCSF events are as its schema has them", lambda: of_ocsf(sidecar)),

@@ -140,7 +140,15 @@ fn activities_have_the_members_and_the_parameters_of_the_reports_api() {
     assert_eq!(ids(&list("filters=event_title==Planning,event_id%3C%3Ee1")), ["e3"]);
     assert_eq!(ids(&list("filters=event_title==Planning&maxResults=1")), ["e3"]);
     assert_eq!(ids(&list("eventName=delete_event")).len(), 0);
-    assert_eq!(ids(&list("actorIpAddress=127.0.0.1")).len(), 3);
+    for (asked, expected) in [
+        ("actorIpAddress=127.0.0.1", 3),
+        ("actorIpAddress=192.0.2.1", 0),
+        ("startTime=2026-01-01T00:00:00Z", 3),
+        ("startTime=2200-01-01T00:00:00Z", 0),
+        ("endTime=2026-01-01T00:00:00Z", 0),
+    ] {
+        assert_eq!(ids(&list(asked)).len(), expected, "{asked}");
+    }
     for (query, parameter) in [
         ("maxResults=1001", "maxResults"),
         ("filters=event_title", "filters"),
