@@ -138,6 +138,7 @@ pub(super) const BOUNDS: &[Bound] = &[
     bound!(queries_max, Count, 1, 256),
     bound!(admin_connections_max, Count, 1, 65_536),
     bound!(admin_requests_max, Count, 1, 100_000),
+    bound!(bearer_ms, Milliseconds, 1_000, 24 * 60 * MINUTE),
     bound!(roles_ms, Milliseconds, 1_000, 5 * MINUTE),
     bound!(spans_max, Count, 1, 1_000_000),
 ];

@@ -17,7 +17,7 @@ pub struct Limits {
     pub held_body_bytes_max: usize,
     /// How long a request body is held.
     pub held_body_ms: u64,
-    /// Reads before a request, all together.
+    /// Reads before a request, all together; a rule's own time for one ends within it.
     pub before_ms: u64,
     /// Reads of the application at a time.
     pub reads_max: usize,
@@ -87,6 +87,8 @@ pub struct Limits {
     pub admin_connections_max: usize,
     /// Requests that one token may send to the audit listener in a second, over time; ten times as many at once.
     pub admin_requests_max: u32,
+    /// How old a token of a provider of identities may be that a reader shows.
+    pub bearer_ms: u64,
     /// How old what a provider has said of a person's roles may be, in a session.
     pub roles_ms: u64,
     /// Spans that wait to be sent.
@@ -103,7 +105,7 @@ impl Default for Limits {
             decoded_bytes_max: 8 << 20,
             held_body_bytes_max: 1 << 20,
             held_body_ms: 2_000,
-            before_ms: 300,
+            before_ms: 1_000,
             reads_max: 256,
             client_reads_max: 1_000,
             turn_ms: 2_000,
@@ -137,6 +139,7 @@ impl Default for Limits {
             queries_max: 4,
             admin_connections_max: 256,
             admin_requests_max: 100,
+            bearer_ms: 300_000,
             roles_ms: 300_000,
             spans_max: 4_096,
         }

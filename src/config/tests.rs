@@ -139,7 +139,7 @@ fn each_mistake_is_told_with_its_line_and_cure() {
     check("limits: { workers: 3 }", 4, &["`workers` stands at the top, not under `limits`"]);
     check("limits:\n  befor_ms: 3", 5, &["under `limits`", "did you mean `before_ms`?"]);
     check("limits: 3", 4, &["`limits` is a number, not a mapping"]);
-    check("limits: { before_ms: 0 }", 4, &["too small: the least is 1", "the default is 300"]);
+    check("limits: { before_ms: 0 }", 4, &["too small: the least is 1", "the default is 1000"]);
     check("limits: { before_ms: 5s }", 4, &["whole number of milliseconds"]);
     check("limits: { before_ms: 1.5 }", 4, &["whole number of milliseconds"]);
     check("limits: { head_bytes_max: 64KB }", 4, &["`KiB`, `MiB` or `GiB`"]);

@@ -72,7 +72,7 @@ impl Caller {
 
     /// Shows the word of a provider of identities.
     pub(in crate::api) fn of_person(person: Person) -> Caller {
-        let Person { subject, name, grants, until } = person;
+        let Person { subject, name, grants, until, since: _ } = person;
         Caller::known(&format!("oidc:{subject}"), &name, grants, Proof::Person(until))
     }
 

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -40,6 +40,8 @@ pub(in crate::api) struct Door {
     requests: Rate<String>,
     sessions: Sessions,
     provider: Option<Arc<Provider>>,
+    /// For how long a token of the provider's is good.
+    bearer_lasts: Duration,
 }
 
 impl Lock {
@@ -65,6 +67,7 @@ impl Door {
             requests: Rate::new(requests, requests * BURST_S),
             sessions: Sessions::default(),
             provider: admin.oidc.clone().map(Provider::new).map(Arc::new),
+            bearer_lasts: Duration::from_millis(limits.bearer_ms),
         }
     }
 
@@ -155,12 +158,12 @@ impl Door {
         if from.is_some_and(|from| !self.failures.has_turn(&from, now)) {
             return Err(slow("Too much that is not known here came from your address."));
         }
-        let known = || self.of_person(text).or_else(|| lock.is_holder(text));
-        known().ok_or_else(|| {
+        let known = self.of_person(text).or_else(|| lock.is_holder(text).map(Ok));
+        known.unwrap_or_else(|| {
             if let Some(from) = from {
                 self.failures.take(from, now);
             }
-            unauthorized("This token is not known here.")
+            Err(unauthorized("This token is not known here."))
         })
     }
 
@@ -219,9 +222,17 @@ impl Door {
         }
     }
 
-    fn of_person(&self, text: &[u8]) -> Option<Caller> {
+    /// Who shows a token of the provider's, which is good for so long from when it was made: what it says of somebody gets old
+    /// (THREATS Q13).
+    fn of_person(&self, text: &[u8]) -> Option<Result<Caller, Problem>> {
         let provider = self.provider.as_ref().filter(|_| is_jwt(text))?;
-        provider.person(text).map(Caller::of_person)
+        let mut person = provider.person(text)?;
+        let old = person.since.saturating_add(self.bearer_lasts).unwrap_or(person.until);
+        if old <= Timestamp::now() {
+            return Some(Err(unauthorized(OLD)));
+        }
+        person.until = person.until.min(old);
+        Some(Ok(Caller::of_person(person)))
     }
 
     fn of_token(&self, text: &[u8]) -> Option<Caller> {
@@ -257,6 +268,7 @@ fn slow(detail: &'static str) -> Problem {
 }
 
 const SCHEME: &[u8] = b"bearer ";
+const OLD: &str = "The provider made this token too long ago for `limits.bearer_ms`: have it make another.";
 /// What one client may show in vain: so many at once, and then one every two seconds.
 const FAILURES_MAX: f64 = 30.0;
 const FAILURES_PER_S: f64 = 0.5;

@@ -22,6 +22,8 @@ pub(in crate::api) struct Person {
     /// What people call him.
     pub(in crate::api) name: String,
     pub(in crate::api) grants: Vec<Grant>,
+    /// When the provider said so.
+    pub(in crate::api) since: Timestamp,
     /// From when on the token says nothing any more.
     pub(in crate::api) until: Timestamp,
 }
@@ -133,7 +135,7 @@ fn person(claims: &Map<String, Value>, oidc: &Oidc, audience: &str, now: Timesta
     grants.sort();
     grants.dedup();
     let name = name.chars().filter(|letter| !letter.is_control()).take(NAME_CHARS_MAX).collect();
-    Some(Person { subject: subject.to_owned(), name, grants, until })
+    Some(Person { subject: subject.to_owned(), name, grants, since: made, until })
 }
 
 /// RFC 7519 section 4.1.3, OpenID Connect Core section 3.1.3.7: one of several must be the one it was made for.

@@ -142,7 +142,8 @@ mod tests {
         let second = |second: i64| Timestamp::from_second(second).unwrap();
         let person = |until: i64, grants: &[Grant]| {
             let (subject, name) = ("a1".to_owned(), "Alma".to_owned());
-            Caller::of_person(Person { subject, name, grants: grants.to_vec(), until: second(until) })
+            let (grants, since, until) = (grants.to_vec(), second(0), second(until));
+            Caller::of_person(Person { subject, name, grants, since, until })
         };
         let started = |renewal: Option<Renewal>| {
             let secret = sessions.start(person(300, &[Grant::Auditor]), renewal, start).unwrap();
