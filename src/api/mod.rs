@@ -21,6 +21,7 @@
 //! | `GET /audit/v1/facets` | which values events have, and how often |
 //! | `GET /audit/v1/histogram` | how many events there were when |
 //! | `GET /audit/v1/blind-spots` | what nothing recorded |
+//! | `GET /audit/v1/rules` | the rules in force |
 //! | `GET`, `POST`, `DELETE /audit/v1/session` | who am I, sign in, sign out |
 //! | `GET /audit/v1/session/oidc`, `…/callback` | sign in at a provider of identities |
 //! | `GET`, `POST /audit/v1/links`, `DELETE …/{id}` | links to the viewer, for one thing or person each |
@@ -64,6 +65,7 @@ pub use log::reader::Reader;
 pub use operators::erasure::{Erase, ErasureAnswer, ErasureWish, Unerased};
 pub use operators::reload::{Refused, Reload, Reloaded};
 pub use operators::retention::{NotRetained, OtherPlan, Retain, Retained, Retaining};
+pub use operators::rules::{PackInForce, RuleInForce};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -75,7 +77,7 @@ use answers::problem::Problem;
 use answers::{coding, tags};
 use listener::{guard, openapi};
 use log::{counts, events, history, proofs, tail};
-use operators::{blind, erasure, reload, retention, status};
+use operators::{blind, erasure, reload, retention, rules, status};
 use viewer::{links, page, searches};
 
 /// All routes, guarded.
@@ -113,6 +115,7 @@ pub fn router(state: State) -> Router {
         .route("/audit/v1/facets", get(counts::facets))
         .route("/audit/v1/histogram", get(counts::histogram))
         .route("/audit/v1/blind-spots", get(blind::list))
+        .route("/audit/v1/rules", get(rules::list))
         .route("/audit/v1/retention", get(retention::show))
         .route(
             ERASURE,

@@ -208,6 +208,17 @@ pub enum Mode {
     Disabled,
 }
 
+impl Mode {
+    /// As it is written in a rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Record => "record",
+            Mode::Shadow => "shadow",
+            Mode::Disabled => "disabled",
+        }
+    }
+}
+
 /// Whether the caller waits for the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarantee {
@@ -217,6 +228,16 @@ pub enum Guarantee {
     Buffered,
 }
 
+impl Guarantee {
+    /// As it is written in a rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Guarantee::Durable => "durable",
+            Guarantee::Buffered => "buffered",
+        }
+    }
+}
+
 /// What happens when nothing can be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
@@ -224,6 +245,16 @@ pub enum OnFailure {
     Allow,
     /// The request is answered 503.
     Refuse,
+}
+
+impl OnFailure {
+    /// As it is written in a rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OnFailure::Allow => "allow",
+            OnFailure::Refuse => "refuse",
+        }
+    }
 }
 
 /// How bodies at a path are read.

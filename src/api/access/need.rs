@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 
 use super::super::answers::problem::Problem;
 use super::{Caller, Proof};
@@ -36,15 +36,17 @@ impl Need {
     }
 
     /// True where the answer shows the log or what passed it by: who got it is told (THREATS Q18).
-    pub(in crate::api) fn is_told(self, route: Option<&str>) -> bool {
+    pub(in crate::api) fn is_told(self, method: &Method, route: Option<&str>) -> bool {
+        let Some(route) = route else { return false };
         match self {
             // A reader's own searches hold none of it.
-            Need::Events | Need::Records => {
-                route.is_some_and(|route| !route.starts_with("/audit/v1/searches"))
-            }
-            Need::Everything => route.is_some(),
-            Need::Staff => route == Some("/audit/v1/blind-spots"),
-            Need::Nothing | Need::Caller | Need::Operator => false,
+            Need::Events | Need::Records => !route.starts_with("/audit/v1/searches"),
+            Need::Everything => true,
+            // What is made or revoked there is told by itself.
+            Need::Staff => method.is_safe() && SHOWN_TO_STAFF.contains(&route),
+            // A plan says in how many events somebody stands, and who else does. What is erased is told by itself, too.
+            Need::Operator => route == super::super::ERASURE,
+            Need::Nothing | Need::Caller => false,
         }
     }
 
@@ -79,6 +81,9 @@ impl Need {
     }
 }
 
+/// What they say of people and things that stand in the log, or of what passed it by.
+const SHOWN_TO_STAFF: [&str; 3] = ["/audit/v1/blind-spots", "/audit/v1/links", "/audit/v1/retention"];
+
 /// Every route and what it needs.
 pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/", Need::Nothing),
@@ -109,6 +114,7 @@ pub(in crate::api) const NEEDS: &[(&str, Need)] = &[
     ("/audit/v1/facets", Need::Records),
     ("/audit/v1/histogram", Need::Records),
     ("/audit/v1/blind-spots", Need::Staff),
+    ("/audit/v1/rules", Need::Staff),
     // Who am I? Anybody may ask that, and sign in.
     ("/audit/v1/session", Need::Nothing),
     ("/audit/v1/session/oidc", Need::Nothing),

@@ -96,7 +96,16 @@ async fn answer(state: &State, access: &Access, mut parts: Parts, body: Body, ne
                 CALLBACK => SIGN_IN_MAX,
                 _ => Duration::from_millis(state.inner.limits.query_ms) + GRACE,
             };
-            let answer = tokio::time::timeout(time_max, next.run(Request::from_parts(parts, body))).await;
+            // A probe waits behind nobody.
+            let is_probe = Need::of(route(&parts)) == Need::Nothing;
+            let answered = next.run(Request::from_parts(parts, body));
+            let answered = async {
+                match is_probe {
+                    true => answered.await,
+                    false => state.in_queue_of(caller.id.as_deref().unwrap_or_default(), answered).await,
+                }
+            };
+            let answer = tokio::time::timeout(time_max, answered).await;
             let answer = answer.unwrap_or_else(|_| busy().into_response());
             // Whatever came of it: who tries one identifier after the other reads, too.
             if let Some(asked) = asked {
@@ -130,7 +139,7 @@ impl Asked {
     fn of(request: &Parts) -> Option<Asked> {
         let route = route(request);
         let (path, query) = (request.uri.path().to_owned(), request.uri.query().unwrap_or("").to_owned());
-        Need::of(route).is_told(route).then(|| Asked { path, query, ip: ip(request) })
+        Need::of(route).is_told(&request.method, route).then(|| Asked { path, query, ip: ip(request) })
     }
 
     fn note(&self, state: &State, caller: &Caller, shown: Option<&Shown>) {

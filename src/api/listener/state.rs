@@ -31,9 +31,10 @@ use super::super::log::tail::Tails;
 use super::super::operators::erasure::Erase;
 use super::super::operators::reload::{From as Peer, Reload};
 use super::super::operators::retention::Retain;
-use super::super::shapes::Exports;
+use super::super::operators::rules::PackInForce;
 use super::super::viewer::searches::Searches;
 use super::guard::Access;
+use super::turns::{Queues, Turns};
 
 /// What the audit listener is made of.
 pub struct Setup {
@@ -84,6 +85,8 @@ pub struct RulesState {
     pub version: String,
     /// Since when the files say something else that could not be put into force.
     pub stale_since: Option<Timestamp>,
+    /// By pack, in the configured order.
+    pub packs: Arc<[PackInForce]>,
 }
 
 /// How reading one event went.
@@ -133,7 +136,7 @@ pub(in crate::api) struct Inner {
     pub(in crate::api) cursors: Cursors,
     pub(in crate::api) tags: Tags,
     pub(in crate::api) tails: Tails,
-    pub(in crate::api) exports: Exports,
+    pub(in crate::api) exports: Turns,
     pub(in crate::api) searches: Searches,
     /// Weak, for it holds this state itself.
     pub(in crate::api) reload: OnceLock<Weak<dyn Reload>>,
@@ -146,6 +149,7 @@ pub(in crate::api) struct Inner {
     pub(in crate::api) trial: Mutex<Option<(Instant, Trial)>>,
     reader: Arc<dyn Reader>,
     queries: Arc<Semaphore>,
+    queues: Queues,
 }
 
 impl State {
@@ -163,12 +167,14 @@ impl State {
             cursors: Cursors::new(&setup.key),
             tags: Tags::new(&setup.key),
             tails: Tails::new(),
-            exports: Exports::default(),
+            exports: Turns::new(1, EXPORTS_MAX),
             searches: Searches::new(setup.searches),
             blind: setup.blind,
             metrics: setup.metrics,
             readiness: setup.readiness,
             queries: Arc::new(Semaphore::new(setup.limits.queries_max)),
+            // One turn is left for the others, where there are two.
+            queues: Queues::new(setup.limits.queries_max.saturating_sub(1).max(1)),
             limits: setup.limits,
             trial: Mutex::new(None),
             reader: setup.reader,
@@ -282,6 +288,11 @@ impl State {
         let _ = self.inner.erase.set(erase);
     }
 
+    /// Has somebody's request answered: what it reads of the log waits behind what else he reads, before it waits for the others.
+    pub(in crate::api) async fn in_queue_of<T>(&self, reader: &str, request: impl Future<Output = T>) -> T {
+        QUEUE.scope(self.inner.queues.of(reader), request).await
+    }
+
     /// True when every turn to read is taken.
     pub(in crate::api) fn is_busy(&self) -> bool {
         self.inner.queries.available_permits() == 0
@@ -297,8 +308,15 @@ impl State {
     ) -> Result<T, AskError> {
         let time_max = Duration::from_millis(self.inner.limits.query_ms);
         let start = Instant::now();
-        let turn = tokio::time::timeout(time_max, Arc::clone(&self.inner.queries).acquire_owned());
-        let Ok(Ok(permit)) = turn.await else {
+        let own = QUEUE.try_with(Arc::clone).ok();
+        let turn = async {
+            let own = match own {
+                Some(own) => own.acquire_owned().await.ok(),
+                None => None,
+            };
+            (own, Arc::clone(&self.inner.queries).acquire_owned().await)
+        };
+        let Ok((own, Ok(permit))) = tokio::time::timeout(time_max, turn).await else {
             self.inner.metrics.limits_hit.with_label_values(&["queries_max"]).inc();
             return Err(AskError::Busy);
         };
@@ -306,7 +324,7 @@ impl State {
         let reader = Arc::clone(&self.inner.reader);
         let answer = tokio::task::spawn_blocking(move || {
             let answer = work(reader.as_ref(), time_left);
-            drop(permit);
+            drop((permit, own));
             answer
         });
         match answer.await {
@@ -339,3 +357,11 @@ impl From<AskError> for Problem {
 pub(in crate::api) fn busy() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The answer took too long; ask again, or for less.")
 }
+
+tokio::task_local! {
+    /// The turns to read of whoever asks; none for who reads on behind an answer that goes on.
+    static QUEUE: Arc<Semaphore>;
+}
+
+/// Each reads the whole log.
+const EXPORTS_MAX: usize = 4;

@@ -186,6 +186,7 @@ Earwitness: the audit log of an application that has none.
                               activities, as Google's Reports API has them
   GET /audit/v1/searches      the searches that you have saved; PUT, DELETE /audit/v1/searches/{name}
   GET /audit/v1/blind-spots   what nothing recorded; filters: method path since
+  GET /audit/v1/rules         the rules in force
   GET /audit/v1/session       who am I; POST signs in, DELETE signs out
   GET /audit/v1/session/oidc  sign in at the provider, for browsers
   GET /audit/v1/links         links to the viewer; POST ?target= or ?actor= &for= makes one,

@@ -29,8 +29,8 @@ use super::super::access::Caller;
 use super::super::answers::form::Form;
 use super::super::answers::problem::Problem;
 use super::super::listener::state::{AskError, State};
+use super::super::listener::turns::{Full, Turn};
 use super::proving::Proving;
-use super::turns::Turn;
 use super::wish::Wish;
 
 /// `GET /audit/v1/export`.
@@ -42,7 +42,7 @@ pub(in crate::api) async fn export(
     let (parts, _) = request.into_parts();
     let visible = caller.sees();
     let wish = Wish::read(&state, &parts, &caller).map_err(Problem::parameters)?;
-    let turn = state.inner.exports.begin(caller.id.as_deref().unwrap_or_default())?;
+    let turn = state.inner.exports.begin(caller.id.as_deref().unwrap_or_default()).map_err(refused)?;
     let made = Timestamp::now();
     let head = head(wish.shape.format(), made);
     let form = Form::of(&caller);
@@ -262,6 +262,14 @@ fn failed(error: ExportError) -> Problem {
     tracing::error!(%error, "an export cannot begin");
     let detail = Cow::Borrowed("The export cannot be written; the log of Earwitness says why.");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+}
+
+fn refused(full: Full) -> Problem {
+    let detail = match full {
+        Full::Own => "Another export of yours is under way; each reader has one at a time.",
+        Full::All => "Too many exports are under way; ask again later.",
+    };
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
 }
 
 fn gone() -> ExportError {

@@ -5,9 +5,7 @@ mod export;
 pub(super) mod google;
 mod proving;
 pub(super) mod query;
-mod turns;
 mod wish;
 
 pub(super) use export::export;
-pub(super) use turns::Exports;
 pub(super) use wish::OWN as EXPORT_PARAMETERS;

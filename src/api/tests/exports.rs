@@ -114,6 +114,16 @@ async fn an_export_is_one_request_of_its_reader_however_long_it_is() {
     // His last turn for a while.
     let answer = ask("/audit/v1/export").await;
     assert_eq!((answer.status.as_u16(), lines(&answer).len()), (200, 1_605));
+    // THREATS Q14: he gets another one a second.
+    let mut refused = None;
+    for _ in 0..1_000 {
+        let answer = ask("/audit/v1").await;
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    assert!(refused.expect("too many").body.contains("asks too often"));
 }
 
 // THREATS Q04, X03

@@ -120,7 +120,7 @@ fn found(sequence: u64, action: &str) -> Found {
 }
 
 fn readiness(journal: Result<(), String>) -> Readiness {
-    let rules = RulesState { count: 3, version: "a1".to_owned(), stale_since: None };
+    let rules = RulesState { count: 3, version: "a1".to_owned(), ..RulesState::default() };
     Readiness { rules, is_stopping: false, journal, troubles: Vec::new(), retention: "keeps everything" }
 }
 

@@ -210,6 +210,37 @@ async fn queries_beyond_the_limit_wait_their_turn_and_then_give_up() {
     assert_eq!(first.await.unwrap(), 200);
 }
 
+// THREATS Q15
+#[tokio::test]
+async fn one_reader_leaves_a_turn_for_the_others() {
+    let mut setup = setup(Memory::with(1), None);
+    (setup.limits.queries_max, setup.limits.query_ms) = (2, 60_000);
+    let state = State::new(setup);
+    let (open_gate, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
+    let ask = |reader: &'static str| {
+        let (state, gate, entered) = (state.clone(), Arc::clone(&gate), entered.clone());
+        tokio::spawn(async move {
+            let work = move |_: &dyn Reader, _: Duration| {
+                entered.send(reader).unwrap();
+                let _ = gate.lock().recv();
+                Ok(())
+            };
+            state.in_queue_of(reader, state.ask(work)).await
+        })
+    };
+    let asked = [ask("ada"), ask("ada"), ask("bo")];
+    let mut first = [entries.recv().await.unwrap(), entries.recv().await.unwrap()];
+    first.sort_unstable();
+    assert_eq!(first, ["ada", "bo"]);
+    drop(open_gate);
+    for asked in asked {
+        assert!(asked.await.unwrap().is_ok());
+    }
+    assert_eq!(entries.recv().await, Some("ada"));
+}
+
 #[tokio::test]
 async fn a_log_that_does_not_answer_is_given_up() {
     let (open_gate, gate) = std::sync::mpsc::channel();

@@ -38,13 +38,13 @@ use self::summary::Summary;
 pub(super) use self::triggers::follow;
 use super::retention::Keeper;
 use super::{memory, service};
-use crate::api::{self, Refused, Reload, Reloaded, RulesState};
+use crate::api::{self, PackInForce, Refused, Reload, Reloaded, RuleInForce, RulesState};
 use crate::config::{Changes, Config};
 use crate::derive::Engine;
 use crate::event::Event;
 use crate::proxy::{Auditor, InForce};
 use crate::record::{Log, Urgency};
-use crate::rules::model::RuleSet;
+use crate::rules::model::{OnFailure, Pack, Rule, RuleSet};
 use crate::rules::redact::Key;
 use crate::serve::Tls;
 use crate::store::Snapshots;
@@ -158,7 +158,7 @@ impl Reloader {
 
     /// Tells the service manager that it runs, and by which rules.
     pub(super) fn tell_manager(&self) {
-        let RulesState { count, version, stale_since } = self.state.read().clone();
+        let RulesState { count, version, stale_since, .. } = self.state.read().clone();
         let version = version.get(..12).unwrap_or_default();
         service::ready(&match stale_since {
             None => format!("{count} rules, version {version}"),
@@ -305,7 +305,25 @@ impl Reload for ByApi {
 /// What `/readyz` says of these rules.
 pub(super) fn rules_state(rules: &RuleSet) -> RulesState {
     let count = rules.packs.iter().map(|pack| pack.rules.len()).sum();
-    RulesState { count, version: rules.version(), stale_since: None }
+    let packs = rules.packs.iter().map(in_force).collect();
+    RulesState { count, version: rules.version(), stale_since: None, packs }
+}
+
+fn in_force(pack: &Pack) -> PackInForce {
+    let rule = |rule: &Rule| RuleInForce {
+        id: rule.id.clone(),
+        r#match: rule.lines.iter().map(ToString::to_string).collect(),
+        mode: rule.mode.as_str(),
+        guarantee: rule.guarantee.as_str(),
+        on_failure: rule.on_failure.map(OnFailure::as_str),
+        digest: rule.digest.clone(),
+    };
+    PackInForce {
+        name: pack.name.clone(),
+        title: pack.title.clone(),
+        version: pack.version.clone(),
+        rules: pack.rules.iter().map(rule).collect(),
+    }
 }
 
 fn reloaded(

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::retention::RetentionSummary;
 use crate::config::{Approval, Erasure, Retention};
 use crate::rules::model::{
-    Alias, ChangeSpec, Entry, Exclusion, Guarantee, MatchLine, Mode, OnFailure, Pack, RedactTarget, Rule,
-    RuleSet, path_of,
+    Alias, ChangeSpec, Entry, Exclusion, Guarantee, Mode, OnFailure, Pack, RedactTarget, Rule, RuleSet,
+    path_of,
 };
 
 /// The rules of one moment.
@@ -94,7 +94,7 @@ fn of_pack(pack: &Pack) -> PackSummary {
         holds.strengthen("aliases", self::alias(alias));
     }
     for spot in &pack.blind_spots {
-        holds.strengthen("blind_spots", line(spot));
+        holds.strengthen("blind_spots", spot.to_string());
     }
     for target in &pack.redact {
         holds.strengthen("redact", redacted(target));
@@ -102,7 +102,7 @@ fn of_pack(pack: &Pack) -> PackSummary {
     for Exclusion { line: excluded, operations } in &pack.exclude {
         let operations =
             if operations.is_empty() { String::new() } else { format!(" {}", operations.join(", ")) };
-        holds.weaken("exclude", line(excluded) + &operations);
+        holds.weaken("exclude", format!("{excluded}{operations}"));
     }
     for path in &pack.reveal {
         holds.weaken("reveal", path.text.clone());
@@ -165,25 +165,29 @@ fn changes(rule: &Rule, entry: &Entry) -> Vec<String> {
 
 /// The more, the stronger.
 fn mode(mode: Mode) -> (u8, &'static str) {
-    match mode {
-        Mode::Disabled => (0, "disabled"),
-        Mode::Shadow => (1, "shadow"),
-        Mode::Record => (2, "record"),
-    }
+    let rank = match mode {
+        Mode::Disabled => 0,
+        Mode::Shadow => 1,
+        Mode::Record => 2,
+    };
+    (rank, mode.as_str())
 }
 
 fn guarantee(guarantee: Guarantee) -> (u8, &'static str) {
-    match guarantee {
-        Guarantee::Buffered => (0, "buffered"),
-        Guarantee::Durable => (1, "durable"),
-    }
+    let rank = match guarantee {
+        Guarantee::Buffered => 0,
+        Guarantee::Durable => 1,
+    };
+    (rank, guarantee.as_str())
 }
 
 fn on_failure(on_failure: Option<OnFailure>) -> (u8, &'static str) {
-    match on_failure {
-        Some(OnFailure::Allow) | None => (0, "allow"),
-        Some(OnFailure::Refuse) => (1, "refuse"),
-    }
+    let on_failure = on_failure.unwrap_or(OnFailure::Allow);
+    let rank = match on_failure {
+        OnFailure::Allow => 0,
+        OnFailure::Refuse => 1,
+    };
+    (rank, on_failure.as_str())
 }
 
 fn redacted(target: &RedactTarget) -> String {
@@ -198,11 +202,6 @@ fn alias(alias: &Alias) -> String {
         Alias::Prefix(segments) => path_of(segments),
         Alias::Suffix(suffix) => suffix.clone(),
     }
-}
-
-/// As it is written in a rule file.
-fn line(line: &MatchLine) -> String {
-    format!("{} {}", line.methods.join("|"), path_of(&line.segments))
 }
 
 /// In the place of names where a rule keeps whatever differs.

@@ -1,6 +1,8 @@
 //! Paths of rules as text: what a rule file says, and never what a request held.
 
-use super::{RuleSet, SegmentPattern};
+use std::fmt;
+
+use super::{MatchLine, RuleSet, SegmentPattern};
 use crate::rules::router::Candidate;
 
 impl RuleSet {
@@ -9,6 +11,13 @@ impl RuleSet {
         let pack = self.packs.get(candidate.pack)?;
         let line = pack.rules.get(candidate.rule)?.lines.get(candidate.line)?;
         Some(format!("{}{}", pack.base, path_of(&line.segments)))
+    }
+}
+
+/// As it is written in a rule file.
+impl fmt::Display for MatchLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.methods.join("|"), path_of(&self.segments))
     }
 }
 

@@ -161,7 +161,7 @@ pub(super) struct LongRead {
     body: Option<Value>,
     /// A service credential of the configuration, instead of the caller's.
     credentials: Option<String>,
-    /// How long it may take.
+    /// How long it may take: 300 if it does not say so; `limits.before_ms` of the configuration stands above it.
     #[schemars(range(min = 1, max = 10_000))]
     timeout_ms: Option<u64>,
     /// True for a `POST` that changes nothing.

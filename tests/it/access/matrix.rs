@@ -14,6 +14,16 @@ const ROLES: [(&str, &[&str], &[&str]); 7] = [
     ("both", &["team:t9", "operator"], &["Nothing", "Caller", "Events", "Records", "Staff", "Operator"]),
 ];
 
+/// What changes something, and what that needs; each lacks something, so that nothing is changed.
+const WRITES: [(&str, &str, &str); 6] = [
+    ("POST", "/audit/v1/links?for=x", "Staff"),
+    ("DELETE", "/audit/v1/links/{id}", "Staff"),
+    ("POST", "/audit/v1/erasure", "Operator"),
+    ("POST", "/audit/v1/retention/pass?confirm=x", "Operator"),
+    ("PUT", "/audit/v1/searches/{name}?q=a", "Records"),
+    ("DELETE", "/audit/v1/searches/{name}", "Records"),
+];
+
 /// The rows of the program's own table.
 pub(super) fn needs() -> Vec<(String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/access/need.rs");
@@ -85,6 +95,11 @@ fn every_route_is_open_to_those_it_is_for_and_to_nobody_else() {
         assert_eq!(statuses("/audit/v1/nowhere", &bearer), 404, "{role}");
         let written = status_of(office.process.audit, "POST", "/audit/v1/reload", &bearer);
         assert_eq!(written == 200, meets.contains(&"Operator"), "{role} {written}");
+        for (method, route, need) in WRITES {
+            let status = status_of(office.process.audit, method, &target(route, ABSENT), &bearer);
+            assert_eq!(status != 403, meets.contains(&need), "{role} {method} {route}: {status}");
+            assert!(status != 401 && status < 500, "{role} {method} {route}: {status}");
+        }
     }
     for nobody in [String::new(), bearer(&"x".repeat(32)), bearer(&format!("earwitness_{}", "0".repeat(72)))]
     {

@@ -7,6 +7,7 @@ mod matrix;
 mod people;
 mod reads;
 mod sessions;
+mod tails;
 mod tokens;
 
 use std::collections::BTreeMap;

@@ -236,6 +236,7 @@ pub(super) const ALL: &[Row] = &[
         query: &[blind::PARAMETERS],
         ..get("/audit/v1/blind-spots", "What nothing recorded", Answer::Json("Object"))
     },
+    get("/audit/v1/rules", "The rules in force", Answer::Json("Object")),
     get("/audit/v1/retention", "What may leave the log, and what would leave it now", Answer::Json("Object")),
     Row {
         method: Method::Post,

@@ -9,7 +9,6 @@ mod follow;
 mod tests;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,29 +17,30 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Extract};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::super::access::Caller;
 use super::super::answers::form::Form;
 use super::super::answers::problem::{Problem, Wrong};
 use super::super::listener::state::{State, busy};
+use super::super::listener::turns::{Full, Turn, Turns};
 use super::parameters::{self, Question};
 use crate::store::Order;
 use follow::Follower;
 
 /// The turns to follow the log, and their common end.
 pub(in crate::api) struct Tails {
-    turns: Arc<Semaphore>,
+    turns: Turns,
     ending: watch::Sender<bool>,
 }
 
 impl Tails {
     /// As many turns as there may be tails.
     pub(in crate::api) fn new() -> Tails {
-        Tails { turns: Arc::new(Semaphore::new(TAILS_MAX)), ending: watch::Sender::new(false) }
+        Tails { turns: Turns::new(OWN_TAILS_MAX, TAILS_MAX), ending: watch::Sender::new(false) }
     }
 
     /// Ends all tails, also those that begin later: the process is to stop, and they would never.
@@ -48,8 +48,8 @@ impl Tails {
         self.ending.send_replace(true);
     }
 
-    fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.turns).try_acquire_owned().ok()
+    fn turn(&self, caller: &Caller) -> Result<Turn, Full> {
+        self.turns.begin(caller.id.as_deref().unwrap_or_default())
     }
 }
 
@@ -76,10 +76,15 @@ pub(in crate::api) async fn tail(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let place = asked(&state, &parts, &caller).map_err(Problem::parameters)?;
-    let Some(turn) = state.inner.tails.turn() else {
+    let turn = state.inner.tails.turn(&caller).map_err(|full| {
         state.inner.metrics.limits_hit.with_label_values(&["tails_max"]).inc();
-        return Err(busy());
-    };
+        match full {
+            Full::Own => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "You have as many tails as a reader may have.")
+            }
+            Full::All => busy(),
+        }
+    })?;
     Ok(answer(Follower::new(state, parts, caller, place), turn, PACE))
 }
 
@@ -128,7 +133,7 @@ struct Place {
     below: u64,
 }
 
-fn answer(follower: Follower, turn: OwnedSemaphorePermit, pace: Pace) -> Response {
+fn answer(follower: Follower, turn: Turn, pace: Pace) -> Response {
     // One message waits for the connection, and no more.
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -164,6 +169,8 @@ impl http_body::Body for Messages {
 
 /// Each holds a connection and, at times, one of the turns to read.
 const TAILS_MAX: usize = 64;
+/// A page has one; who has many open has a few.
+const OWN_TAILS_MAX: usize = 16;
 const PACE: Pace = Pace {
     look: Duration::from_millis(250),
     heart: Duration::from_secs(15),

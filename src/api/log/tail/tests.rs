@@ -1,5 +1,6 @@
 //! A tail over a log in memory: what comes, in which order, and how it ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -41,7 +42,7 @@ impl Seen {
         let (parts, _) = request("GET", &format!("/audit/v1/tail?{query}"), &headers).into_parts();
         let caller = caller(state, &parts);
         let place = asked(state, &parts, &caller).unwrap();
-        let turn = state.inner.tails.turn().unwrap();
+        let turn = state.inner.tails.turn(&caller).unwrap_or_else(|full| panic!("{full:?}"));
         let response = answer(Follower::new(state.clone(), parts, caller, place), turn, pace);
         Seen { body: response.into_body(), text: String::new(), id: String::new() }
     }
@@ -212,19 +213,35 @@ async fn a_reader_who_takes_nothing_costs_one_message_and_is_let_go() {
 #[tokio::test]
 async fn more_tails_than_there_are_turns_are_told_to_come_back() {
     let state = state(&Memory::with(1));
-    let tails: Vec<Seen> = (0..TAILS_MAX).map(|_| Seen::of(&state, "", None, QUICK)).collect();
+    let mut tails: Vec<Seen> = (0..OWN_TAILS_MAX).map(|_| Seen::of(&state, "", None, QUICK)).collect();
     let app = router(state.clone());
     let bearer = format!("Bearer {TOKEN}");
-    let answer = send(&app, request("GET", "/audit/v1/tail", &[("authorization", &bearer)])).await;
+    let ask = async || send(&app, request("GET", "/audit/v1/tail", &[("authorization", &bearer)])).await;
+    assert_eq!(ask().await.status, StatusCode::TOO_MANY_REQUESTS, "others have turns left");
+    let turns = &state.inner.tails.turns;
+    let others = async {
+        let mut others: Vec<Turn> =
+            (OWN_TAILS_MAX..TAILS_MAX).filter_map(|n| turns.begin(&n.to_string()).ok()).collect();
+        tails.pop();
+        loop {
+            match turns.begin("another") {
+                Ok(turn) => others.push(turn),
+                Err(_) if others.len() > TAILS_MAX - OWN_TAILS_MAX => return others,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let others = tokio::time::timeout(DEADLINE, others).await.expect("who leaves gives his turn back");
+    let answer = ask().await;
     assert_eq!(
         (answer.status, &answer.headers["retry-after"]),
         (StatusCode::SERVICE_UNAVAILABLE, &HeaderValue::from_static("1"))
     );
-    let hit = r#"earwitness_limits_hit_total{limit="tails_max"} 1"#;
+    let hit = r#"earwitness_limits_hit_total{limit="tails_max"} 2"#;
     assert!(state.inner.metrics.render().contains(hit));
-    drop(tails);
+    drop((tails, others));
     let freed = async {
-        while state.inner.tails.turn().is_none() {
+        while turns.begin("").is_err() {
             tokio::task::yield_now().await;
         }
     };
