@@ -61,6 +61,7 @@ pub(super) fn pack(files: &PackFiles, problems: &mut Problems) -> Pack {
     checks::pack(&pack, files, &vars_written, &resources_written, problems);
     memory::prepare(&mut pack, &resources_written);
     pack.rules.extend(opening);
+    checks::bodies(&pack, &resources_written, problems);
     envelopes::check(&pack, problems);
     pack
 }

@@ -6,6 +6,7 @@ mod bodies;
 mod clients;
 mod credentials;
 mod meets;
+mod shapes;
 
 use std::collections::BTreeSet;
 
@@ -40,7 +41,19 @@ pub(super) fn pack(
         spare_parameters(rule, pack, problems);
         unchanging(rule, problems);
         clients::chosen(rule, pack, problems);
-        bodies::without_names(rule, pack, problems);
+    }
+}
+
+/// Looks at what a whole pack, with the rules that open its envelopes, takes from bodies.
+pub(super) fn bodies(pack: &Pack, resources: &[Member<'_>], problems: &mut Problems) {
+    pack.rules
+        .iter()
+        .filter(|rule| rule.opens.is_none())
+        .for_each(|rule| bodies::of_rule(rule, pack, problems));
+    for resource in &pack.resources {
+        if let Some(written) = resources.iter().find(|(key, _, _)| key.text == resource.name) {
+            bodies::of_resource(resource, written, pack, problems);
+        }
     }
 }
 
