@@ -61,6 +61,21 @@ fn a_target_is_filed_under_its_own_name_and_the_spelling_is_kept() {
 }
 
 #[test]
+fn a_condition_on_a_part_with_control_characters_is_in_doubt() {
+    // THREATS E05
+    let rules = "rules:\n  - { id: a, match: \"POST /x/{id}\", when: { $.path.id: { matches: '^x$' } }, action: A }\n";
+    let played = |segment: &str| play(rules, &format!("POST /x/{segment}"), "").says(200, "").events();
+    for segment in ["x%0a", "%0ax", "x%00", "%00x", "x%0ay", "%09x"] {
+        let events = played(segment);
+        assert_eq!(events.len(), 1, "{segment}");
+        assert_eq!(events[0].r#match.certainty, Certainty::Doubtful, "{segment}");
+        assert!(has(&events[0], NoteCode::TargetUncertain), "{segment}");
+    }
+    assert_eq!(played("x")[0].r#match.certainty, Certainty::Certain);
+    assert_eq!(played("y").len() + played("%20y").len(), 0);
+}
+
+#[test]
 fn a_method_that_only_the_body_names_fires_its_rule() {
     // THREATS E13
     let form = "application/x-www-form-urlencoded";

@@ -66,8 +66,15 @@ pub(super) fn named(
         read.sort_unstable();
         read.dedup();
         let told: Vec<_> = read.into_iter().map(|other| format!("`{other}`")).collect();
-        let detail = format!("`{name}` can also be read as {}", told.join(" or "));
-        (!told.is_empty()).then(|| (name.clone(), Note::with(NoteCode::TargetUncertain, detail)))
+        let detail = match (told.is_empty(), value.contains(char::is_control)) {
+            (false, _) => format!("`{name}` can also be read as {}", told.join(" or ")),
+            // Left out, taken for the end, or a line of its own to a pattern (THREATS E05).
+            (true, true) => {
+                format!("`{name}` holds control characters, which applications read in different ways")
+            }
+            (true, false) => return None,
+        };
+        Some((name.clone(), Note::with(NoteCode::TargetUncertain, detail)))
     };
     let doubts = parts.iter().enumerate().filter_map(doubt).collect();
     (parts, doubts)

@@ -182,6 +182,21 @@ fn a_part_that_can_be_read_in_two_ways_is_noted() {
     }
 }
 
+// THREATS E05
+#[test]
+fn a_part_with_control_characters_anywhere_is_uncertain() {
+    let rules = set(&[CANCEL, "GET /files/{rest*}"]);
+    for spelled in ["%0ax", "%00x", "x%00y", "x%0ay", "x%0d%0ay", "%09x", "%250ax", "x%7fy", "%c2%85x"] {
+        for request in [format!("POST /v2/bookings/{spelled}/cancel"), format!("GET /files/a/{spelled}")] {
+            let found = ask(&rules, &request, &[]);
+            assert_eq!((found.len(), found[0].uncertain.len()), (1, 1), "{request}");
+            assert!(codes(&found[0]).contains(&NoteCode::TargetUncertain), "{request}");
+        }
+    }
+    let found = ask(&rules, "POST /v2/bookings/x%20y/cancel", &[]);
+    assert_eq!((found[0].uncertain.len(), codes(&found[0])), (0, vec![]));
+}
+
 // THREATS E03
 #[test]
 fn a_named_part_never_holds_path_parameters() {
