@@ -2,7 +2,7 @@
 
 use super::case::{Case, Item, Items};
 use super::document::Document;
-use super::engine::Engine;
+use super::engine::{EVENTS_MAX, Engine};
 use super::read::ask::Asked;
 use super::read::{Purpose, ReadRequest, Write};
 use super::{Answers, rule, thing::Ended};
@@ -174,6 +174,7 @@ pub(super) fn push_reads_after(
         let case = Case::new(engine, pack, rule, candidate, request, document, redactor, &log);
         for_items(&case, Phase::Answer, &mut |scope| {
             push_thing(&case, scope, Purpose::After, reads);
+            reads.len() < READS_MAX
         });
     }
 }
@@ -213,6 +214,7 @@ pub(super) fn plan_rule(case: &Case<'_>, now: Phase, plan: &mut Plan) -> bool {
                     push_write(case, thing, &mut plan.writes);
                 }
             }
+            plan.reads.len() < READS_MAX
         });
         // A list that is empty, or could not be read, is the derivation's business.
         stands |= case.rule.for_each.is_some();
@@ -238,19 +240,24 @@ fn exprs_of(read: &Read) -> Vec<&Expr> {
     named.chain(read.body.iter()).collect()
 }
 
-/// Each item's scope; the plain one for a rule without `for_each`.
-fn for_items(case: &Case<'_>, now: Phase, visit: &mut dyn FnMut(&Scope<'_>)) {
+/// Each item's scope, as long as `visit` wants more; the plain one for a rule without `for_each`.
+fn for_items(case: &Case<'_>, now: Phase, visit: &mut dyn FnMut(&Scope<'_>) -> bool) {
     let scope = case.scope();
     let vars = case.vars_by(now, &scope);
     let scope = scope.with(Root::Vars, &vars);
     let items: Vec<Item> = match case.items(case.rule.for_each.as_ref(), &scope) {
-        Items::Once | Items::Doubt(_) => return visit(&scope),
+        Items::Once | Items::Doubt(_) => {
+            visit(&scope);
+            return;
+        }
         Items::Each(items) => items,
     };
-    for item in items.iter().take(READS_MAX) {
+    for item in items.iter().take(EVENTS_MAX) {
         let scope = case.scope().with(Root::Item, &item.value).with(Root::Key, &item.key);
         let vars = case.vars_by(now, &scope);
-        visit(&scope.with(Root::Vars, &vars));
+        if !visit(&scope.with(Root::Vars, &vars)) {
+            return;
+        }
     }
 }
 
@@ -309,5 +316,5 @@ fn push(case: &Case<'_>, asked: Asked, reads: &mut Vec<ReadRequest>) {
     }
 }
 
-/// Questions for one exchange.
-const READS_MAX: usize = 20;
+/// Questions for one exchange beforehand, and as many afterwards; what is not asked for that is `too_many`.
+pub(super) const READS_MAX: usize = 20;

@@ -60,6 +60,8 @@ pub enum Unread {
     NotAccepted,
     /// Nothing was ever seen of the thing.
     NotRemembered,
+    /// Not asked: the exchange wanted more reads than are made for one.
+    TooMany,
 }
 
 impl Unread {
@@ -79,6 +81,7 @@ impl Unread {
             Unread::Paused => "paused",
             Unread::NotAccepted => "not_accepted",
             Unread::NotRemembered => "not_remembered",
+            Unread::TooMany => "too_many",
         }
     }
 }

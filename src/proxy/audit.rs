@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::reads::Sessions;
 use crate::blind::{Answered, Blind, Sample, Seen};
 use crate::derive::{Answers, Derived, Engine, Plan, ReadRequest};
-use crate::event::{Event, Intent, own};
+use crate::event::{Event, Intent, Unread, own};
 use crate::exchange::{Capture, Client, Exchange, Request, Response};
 use crate::record::{Log, RecordError, Urgency};
 use crate::rules::router::{Candidate, HeadView, is_mutating};
@@ -179,6 +179,10 @@ impl Auditor {
         }
         for event in &derived.shadowed {
             self.metrics.rule_shadowed.with_label_values(&[&event.rule.id]).inc();
+        }
+        let is_unread = |event: &Event| event.before.why == Some(Unread::TooMany);
+        if derived.events.iter().chain(&derived.shadowed).any(is_unread) {
+            self.metrics.limits_hit.with_label_values(&["exchange_reads"]).inc();
         }
         if derived.cut > 0 {
             self.metrics.drops.with_label_values(&["batch"]).inc_by(derived.cut as u64);

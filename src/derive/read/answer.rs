@@ -10,10 +10,11 @@ use http::header::AGE;
 
 use super::super::document::sight::Side;
 use super::super::document::{Reading, formats};
+use super::super::plan::READS_MAX;
 use super::super::{Given, Step, Trace};
 use super::ask::Asked;
 use super::consistency::Validators;
-use super::{Answer, Answers, Logins, Meanwhile, ReadFailure, ReadRequest};
+use super::{Answer, Answers, Logins, Meanwhile, Purpose, ReadFailure, ReadRequest};
 use crate::capture;
 use crate::event::Unread;
 use crate::exchange::Capture;
@@ -72,7 +73,8 @@ impl<'a> Decoded<'a> {
             None => Cow::Owned(asked.key(self.reading.key)),
         };
         let Some((_, answer, document)) = self.documents.iter().find(|(known, _, _)| *known == *key) else {
-            return Heard::Unavailable(ReadFailure::NotAsked.into());
+            let word = if self.is_full(asked.purpose()) { Unread::TooMany } else { Unread::NotAsked };
+            return Heard::Unavailable(word.into());
         };
         let (status, head, body) = match answer {
             Answer::Answered { status, headers, body } => (*status, headers, body),
@@ -96,6 +98,20 @@ impl<'a> Decoded<'a> {
         }
         let document = document.get_or_init(|| self.document(asked, status, head, body));
         Heard::Found(document, Validators::of(head))
+    }
+
+    /// Whether as many questions were asked as may be, so that one without an answer was left out.
+    fn is_full(&self, purpose: Purpose) -> bool {
+        let planned = self.asked.len();
+        let count = match purpose {
+            Purpose::Before | Purpose::Identity => planned,
+            Purpose::After => {
+                let is_heard = |answer: &Answer| !matches!(answer, Answer::Logins(_));
+                let heard = self.documents.iter().filter(|(_, answer, _)| is_heard(answer)).count();
+                heard.saturating_sub(planned)
+            }
+        };
+        count >= READS_MAX
     }
 
     /// What logins have shown of the session with this key.

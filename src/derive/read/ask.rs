@@ -84,6 +84,11 @@ impl Asked {
         key.hash("read", &fields)
     }
 
+    /// What it is for.
+    pub(in crate::derive) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// With which it is asked.
     pub(in crate::derive) fn method(&self) -> &str {
         self.method.as_str()

@@ -133,6 +133,33 @@ fn the_thing_is_asked_for_again_after_a_success_only() {
 }
 
 #[test]
+fn a_thing_too_many_to_be_read_says_so() {
+    let rules = |after: &str| {
+        format!(
+            "resources: {{ seat: {{ read: 'GET /seats/{{id}}' }} }}\n\
+             rules: [{{ id: a, match: POST /seats, for_each: $.request.body, \
+             when: {{ $.item: {{ above: 0 }} }}, before: {{ read: seat, with: {{ id: $.item }} }}, {after} action: A }}]"
+        )
+    };
+    let whys = |after: &str, items: std::ops::Range<i32>| -> Vec<Option<Unread>> {
+        let body = json!(items.collect::<Vec<i32>>()).to_string();
+        let mut played = play(&rules(after), "POST /seats", &body).says(200, "");
+        for id in 1..100 {
+            played = played.answer(&format!("GET /seats/{id}"), 200, "{}");
+        }
+        played.events().iter().map(|event| event.before.why).collect()
+    };
+    let expected = [vec![None; 20], vec![Some(Unread::TooMany); 10]].concat();
+    assert_eq!(whys("", 1..31), expected);
+    // What no event is made of takes nobody's place.
+    assert_eq!(whys("", -100..21), vec![None; 20]);
+    let body = json!((1..31).collect::<Vec<i32>>()).to_string();
+    let events = play(&rules("after: read,"), "POST /seats", &body).says(200, "").events();
+    let told = events.last().unwrap().notes.iter().find(|note| note.code == NoteCode::BeforeUnavailable);
+    assert_eq!(told.unwrap().detail.as_deref(), Some("too_many"));
+}
+
+#[test]
 fn a_pack_says_how_bodies_are_read() {
     let event = play(RULES, "POST /notes/1", r#"{"a":1}"#).says(200, "").event();
     assert_eq!(event.details["text"], json!(r#"{"a":1}"#));

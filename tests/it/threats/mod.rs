@@ -60,6 +60,8 @@ rules:
 /// A proxy with real rules, engine and log before some application.
 pub(crate) struct Recorded {
     pub(crate) rig: Rig,
+    /// Those of the audit.
+    metrics: Arc<Metrics>,
     log: Log,
     _folder: tempfile::TempDir,
 }
@@ -133,9 +135,9 @@ impl Recorded {
         let loaded = RuleSet::from_texts("office", &[("pack.yaml", rules)]);
         let rules = loaded.unwrap_or_else(|problems| panic!("{}", problems.render())).rules;
         let engine = Engine::new(Arc::new(rules), Key::new([7; 32]), &limits);
-        let auditor = Auditor::new(Arc::new(engine), log.clone(), metrics);
+        let auditor = Auditor::new(Arc::new(engine), log.clone(), Arc::clone(&metrics));
         let rig = Rig::audited(upstream, wrap(auditor), change);
-        Recorded { rig, log, _folder: folder }
+        Recorded { rig, metrics, log, _folder: folder }
     }
 
     /// Every event, oldest first.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use earwitness::event::BeforeState;
+use earwitness::event::{BeforeState, Unread};
 use parking_lot::Mutex;
 
 use super::{Recorded, request};
-use crate::rig::{App, value_of};
+use crate::rig::{App, eventually, value_of};
 
 const RULES: &str = r#"version: 1
 resources: { booking: { read: "GET /v2/bookings/{uid}" } }
@@ -73,4 +73,36 @@ fn a_session_that_rotates_outlives_our_reads_whose_cookies_reach_nobody() {
     }
     assert_eq!(app.requests().len(), 10, "each was read beforehand");
     assert_eq!(recorded.rig.metric("earwitness_reads_cookies_dropped_total"), 5);
+}
+
+// THREATS B06
+#[test]
+fn things_beyond_those_that_are_read_for_one_request_say_so_and_are_counted() {
+    let rules = r#"version: 1
+resources: { booking: { read: "GET /v2/bookings/{uid}" } }
+rules:
+  - { id: cancelled, match: POST /v2/cancel, for_each: $.request.body, before: { read: booking, with: { uid: $.item } }, action: CANCELLED }
+"#;
+    let app = App::scripted(|wire| {
+        while wire.next_request().is_some() {
+            if !wire.try_send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") {
+                return;
+            }
+        }
+    });
+    let recorded = Recorded::before(app.address, rules, |_| {}, |auditor| Arc::new(auditor));
+    let unread = |id: &str, count: usize| {
+        let body = format!("{:?}", (0..count).map(|number| format!("b{number}")).collect::<Vec<_>>());
+        let sent = request("POST /v2/cancel", id, &["Content-Type: application/json"], &body);
+        assert!(recorded.rig.exchange(sent).starts_with("HTTP/1.1 200 "));
+        eventually("all are recorded", || recorded.events_of(id).len() == count);
+        recorded.events_of(id).iter().filter(|event| event.before.why == Some(Unread::TooMany)).count()
+    };
+    let hits = || {
+        let hit = "earwitness_limits_hit_total{limit=\"exchange_reads\"}";
+        recorded.metrics.render().lines().find_map(|line| line.strip_prefix(hit)?.trim().parse::<u32>().ok())
+    };
+    assert_eq!((unread("r1", 20), hits()), (0, None));
+    assert_eq!((unread("r2", 25), hits()), (5, Some(1)));
+    assert_eq!(app.requests().len(), 2 + 20 + 20);
 }
