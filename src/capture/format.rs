@@ -29,7 +29,7 @@ pub enum Format {
     Soap,
     /// The bodies of WebDAV and CalDAV.
     WebDav,
-    /// RFC 7578.
+    /// RFC 2046, RFC 7578.
     Multipart,
     /// Anything else; never read.
     Binary,
@@ -157,6 +157,11 @@ pub(super) fn declared(headers: &HeaderMap) -> Declared {
     let is_doubled = others.any(|line| Some(line) != first);
     let content_type =
         first.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).unwrap_or_default();
+    Declared { action: soap::action(headers), is_doubled, ..of_type(content_type) }
+}
+
+/// What a content type alone says.
+pub(super) fn of_type(content_type: String) -> Declared {
     let text = content_type.to_ascii_lowercase();
     let mut pieces = text.split(';');
     let essence = pieces.next().unwrap_or_default().trim().to_owned();
@@ -168,8 +173,7 @@ pub(super) fn declared(headers: &HeaderMap) -> Declared {
     // Several are no charset that is known: doubt, whatever each of them says.
     let charset = (!charsets.is_empty()).then(|| charsets.join(", "));
     let (format, is_vague) = by_type(&essence);
-    let action = soap::action(headers);
-    Declared { format, charset, content_type, action, is_vague, is_doubled }
+    Declared { format, charset, content_type, action: None, is_vague, is_doubled: false }
 }
 
 /// What nearly all bodies of applications say, without the look at each piece.

@@ -207,7 +207,7 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
         Format::HtmlForm => html::parse(&text.text),
         Format::JsonLines => json::lines::parse(&text.text),
         Format::SuperJson => superjson::parse(&text.text),
-        Format::Multipart => multipart::form::parse(bytes, &declared.content_type),
+        Format::Multipart => multipart::parse(bytes, &declared.content_type),
         Format::Binary => Parsed::default(),
     };
     if parsed.value.is_none() {

@@ -7,34 +7,24 @@
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{BARE_LINE_ENDS, Parameter, Part, parameters, parts};
+use super::{DOUBTS_MAX, Parameter, Part, essence, parameters, tell, whole};
 use crate::capture::{Doubtful, Parsed, charset, form, json as json_text};
-use crate::event::{Note, NoteCode};
+use crate::event::NoteCode;
 use crate::value::{Map, Value};
 
 /// Reads a form; no value when no part has a name.
-pub(in crate::capture) fn parse(bytes: &[u8], content_type: &str) -> Parsed {
-    let mut split = parts(bytes, content_type);
-    // No browser writes them; a reader that insists on CRLF sees one field with all the others in its value.
-    if split.oddities.remove(BARE_LINE_ENDS) {
-        split.doubts.insert(BARE_LINE_ENDS);
-    }
+pub(super) fn parse(parts: &[Part<'_>]) -> Parsed {
     let mut reading = Reading::default();
-    for part in &split.parts {
+    for part in parts {
         reading.add(part);
     }
-    let mut doubts: Vec<Doubtful> = split.doubts.iter().map(|why| whole(why)).collect();
-    if split.is_cut {
-        doubts.push(Doubtful::at(Vec::new(), NoteCode::BodyCut, "more than 10,000 parts"));
-    }
     reading.form.tell_repeated();
-    doubts.append(&mut reading.form.doubts);
+    let mut doubts = reading.form.doubts;
     doubts.append(&mut reading.doubts);
     let mut quiet = form::doubtful(reading.others);
     quiet.append(&mut reading.quiet);
-    let notes = split.oddities.iter().map(|why| Note::with(NoteCode::BodyAmbiguous, *why)).collect();
     let value = (!reading.form.members.is_empty()).then_some(Value::Object(reading.form.members));
-    Parsed { value, doubts, quiet, notes, operation: None }
+    Parsed { value, doubts, quiet, ..Parsed::default() }
 }
 
 #[derive(Default)]
@@ -51,16 +41,19 @@ impl Reading {
         let place = name.strip_suffix("[]").unwrap_or(&name).to_owned();
         let field = Field::read(part);
         for (detail, values) in field.doubts {
-            self.tell(Doubtful {
-                path: vec![place.clone()],
-                code: NoteCode::BodyAmbiguous,
-                detail: Some(detail.to_owned()),
-                values,
-            });
+            tell(
+                &mut self.doubts,
+                Doubtful {
+                    path: vec![place.clone()],
+                    code: NoteCode::BodyAmbiguous,
+                    detail: Some(detail.to_owned()),
+                    values,
+                },
+            );
         }
         for mut doubt in field.inner {
             doubt.path.insert(0, place.clone());
-            self.tell(doubt);
+            tell(&mut self.doubts, doubt);
         }
         if field.may_be_document && self.quiet.len() < DOUBTS_MAX {
             let detail = "a file that an application may read as JSON";
@@ -80,37 +73,28 @@ impl Reading {
         let mut names = named.iter().filter(|one| one.name == "name");
         let name = names.next();
         if dispositions.count() > 1 || names.next().is_some() {
-            self.tell(whole("a part with two names"));
+            tell(&mut self.doubts, whole("a part with two names"));
         }
         if named.iter().any(|one| one.name.starts_with("name*")) {
-            self.tell(whole("a part whose name is encoded"));
+            tell(&mut self.doubts, whole("a part whose name is encoded"));
         }
         let Some(name) = name else {
-            self.tell(whole("a part without a name"));
+            tell(&mut self.doubts, whole("a part without a name"));
             return None;
         };
         if name.is_odd || name.value.contains('\0') {
-            self.tell(whole("a part's name that is quoted wrongly"));
+            tell(&mut self.doubts, whole("a part's name that is quoted wrongly"));
         }
         Some(name.value.clone())
-    }
-
-    /// Past the limit the whole body is in doubt.
-    fn tell(&mut self, doubt: Doubtful) {
-        if self.doubts.len() < DOUBTS_MAX {
-            self.doubts.push(doubt);
-        } else if self.doubts.len() == DOUBTS_MAX {
-            self.doubts.push(whole("many doubtful parts"));
-        }
     }
 }
 
 /// What one part says.
 #[derive(Default)]
-struct Field {
+pub(super) struct Field {
     value: Value,
     /// About the field, with the other values that it may have.
-    doubts: Vec<(&'static str, Vec<Value>)>,
+    pub(super) doubts: Vec<(&'static str, Vec<Value>)>,
     /// About places within it.
     inner: Vec<Doubtful>,
     /// True for a file whose type is JSON.
@@ -123,7 +107,7 @@ impl Field {
         let disposition = part.header("content-disposition").unwrap_or_default();
         let filename = field.filename(&parameters(disposition));
         let content_type = part.header("content-type").unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let essence = essence(content_type);
         let is_json = essence == "application/json" || essence.ends_with("+json");
         // A browser gives a `Blob` this name; applications that take documents in parts know it.
         let is_document = is_json && filename.as_deref().is_none_or(|name| name == "blob");
@@ -136,7 +120,7 @@ impl Field {
         }
         if (filename.is_some() && !is_document) || is_nested {
             field.may_be_document = is_json;
-            field.value = file(filename, essence, part.bytes);
+            field.value = Value::Object(file(filename, essence, part.bytes));
             return field;
         }
         let charset = parameters(content_type).into_iter().find(|one| one.name == "charset");
@@ -164,7 +148,7 @@ impl Field {
     }
 
     /// RFC 7578 section 4.2 forbids `filename*`; who does not know it sees a field instead of a file.
-    fn filename(&mut self, named: &[Parameter]) -> Option<String> {
+    pub(super) fn filename(&mut self, named: &[Parameter]) -> Option<String> {
         let plain: Vec<&Parameter> = named.iter().filter(|one| one.name == "filename").collect();
         let encoded = named.iter().find(|one| one.name.starts_with("filename*"));
         if encoded.is_some() {
@@ -180,7 +164,7 @@ impl Field {
     }
 
     /// RFC 7578 section 4.7 deprecates it in forms: some readers decode, browsers and most servers do not.
-    fn doubt_encoding(&mut self, part: &Part<'_>) {
+    pub(super) fn doubt_encoding(&mut self, part: &Part<'_>) {
         let encoding = part.header("content-transfer-encoding").unwrap_or_default().to_ascii_lowercase();
         if matches!(encoding.as_str(), "" | "7bit" | "8bit" | "binary") {
             return;
@@ -194,7 +178,7 @@ impl Field {
 }
 
 /// A file, without its content.
-fn file(filename: Option<String>, essence: String, bytes: &[u8]) -> Value {
+pub(super) fn file(filename: Option<String>, essence: String, bytes: &[u8]) -> Map {
     let mut members = Map::new();
     if let Some(filename) = filename {
         members.insert("filename", filename.into());
@@ -203,15 +187,9 @@ fn file(filename: Option<String>, essence: String, bytes: &[u8]) -> Value {
     members.insert("size", bytes.len().into());
     let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     members.insert("sha256", hash.into());
-    Value::Object(members)
+    members
 }
 
-fn whole(detail: &str) -> Doubtful {
-    Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)
-}
-
-/// Doubts about one form.
-const DOUBTS_MAX: usize = 50;
 /// Of an encoded field, what is decoded for the doubt to tell; a multiple of 4.
 const SHOWN_BYTES: usize = 400;
 
@@ -220,6 +198,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::capture::multipart::parse;
     use crate::value::json;
 
     fn read(parts: &[&str]) -> Parsed {

@@ -5,9 +5,10 @@
 //! see something else. Crates do one or the other: `multer` is asynchronous and refuses, `mail-parser`
 //! repairs without a word; neither can say that a body has two readings.
 //!
-//! Nothing is decoded here, nothing is copied but headers, and nothing grows past the limits below.
+//! Splitting decodes nothing, copies nothing but headers, and nothing grows past the limits below.
 
-pub(super) mod form;
+mod form;
+mod list;
 mod parameter;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,8 @@ use std::collections::BTreeSet;
 use memchr::memmem;
 
 pub(crate) use self::parameter::{Parameter, parameters};
+use super::{Doubtful, Parsed};
+use crate::event::{Note, NoteCode};
 
 /// A multipart body, split.
 #[derive(Debug, Default)]
@@ -43,6 +46,57 @@ impl Part<'_> {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
+
+    /// Whether it is somebody's field.
+    fn is_named(&self) -> bool {
+        let dispositions = self.headers.iter().filter(|(name, _)| name == "content-disposition");
+        let mut named = dispositions.flat_map(|(_, value)| parameters(value));
+        named.any(|one| one.name == "name" || one.name.starts_with("name*"))
+    }
+}
+
+/// Reads a multipart body: as a form, or as a list of parts where no part has a name and the type does not say
+/// that it is a form. Some applications take a form for one whatever its type says.
+pub(super) fn parse(bytes: &[u8], content_type: &str) -> Parsed {
+    let mut split = parts(bytes, content_type);
+    // No browser writes them; a reader that insists on CRLF sees one field with all the others in its value.
+    if split.oddities.remove(BARE_LINE_ENDS) {
+        split.doubts.insert(BARE_LINE_ENDS);
+    }
+    let essence = essence(content_type);
+    let is_form = !essence.starts_with("multipart/") || essence == "multipart/form-data";
+    let parsed = match is_form || split.parts.iter().any(Part::is_named) {
+        true => form::parse(&split.parts),
+        false => list::parse(&split.parts),
+    };
+    let mut doubts: Vec<Doubtful> = split.doubts.iter().map(|why| whole(why)).collect();
+    if split.is_cut {
+        doubts.push(Doubtful::at(Vec::new(), NoteCode::BodyCut, "more than 10,000 parts"));
+    }
+    doubts.extend(parsed.doubts);
+    let mut notes: Vec<Note> =
+        split.oddities.iter().map(|why| Note::with(NoteCode::BodyAmbiguous, *why)).collect();
+    notes.extend(parsed.notes);
+    Parsed { doubts, notes, ..parsed }
+}
+
+/// A doubt about all of a body.
+fn whole(detail: &str) -> Doubtful {
+    Doubtful::at(Vec::new(), NoteCode::BodyAmbiguous, detail)
+}
+
+/// Past the limit the whole body is in doubt.
+fn tell(doubts: &mut Vec<Doubtful>, doubt: Doubtful) {
+    match doubts.len() {
+        DOUBTS_MAX => doubts.push(whole("many doubtful parts")),
+        count if count < DOUBTS_MAX => doubts.push(doubt),
+        _ => {}
+    }
+}
+
+/// A content type without its parameters.
+fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Splits a multipart body of whatever subtype, by the boundary in `content_type`.
@@ -256,6 +310,8 @@ const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 8 << 10;
 /// RFC 2046 allows 70; what is longer is still read.
 const BOUNDARY_BYTES_MAX: usize = 1_000;
+/// Doubts about one body.
+const DOUBTS_MAX: usize = 50;
 
 #[cfg(test)]
 mod tests;
