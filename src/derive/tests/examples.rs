@@ -110,6 +110,43 @@ fn one_request_makes_the_events_of_its_changes_and_loses_none() {
 }
 
 #[test]
+fn a_write_that_changes_nothing_can_be_left_out_and_no_other_is() {
+    let rules = r#"
+resources: { room: { read: GET self, ignore: [updatedAt] } }
+rules:
+  - id: changed
+    match: PUT /rooms/{id}
+    when:
+      - { "$.changes.*": { exists: true } }
+      - { $.beforeState: { not: read } }
+      - { $.after: { exists: false } }
+      - { $.result: { not: success } }
+    before: room
+    after: $.response.body
+    action: CHANGED
+"#;
+    let old = r#"{"name":"Red","seats":8,"tags":{"a":1,"b":2},"updatedAt":1}"#;
+    let count = |read: u16, status: u16, new: &str| {
+        let line = "PUT /rooms/5";
+        play(rules, line, "{}").answer("GET /rooms/5", read, old).says(status, new).events().len()
+    };
+    // Equal but for what always differs, and for how it is written.
+    assert_eq!(count(200, 200, r#"{"seats":8.0,"tags":{"b":2,"a":1},"updatedAt":2,"name":"Red"}"#), 0);
+    assert_eq!(count(200, 200, &old.replace("Red", "Blue")), 1);
+    assert_eq!(count(404, 201, old), 1, "created");
+    assert_eq!(count(500, 200, old), 1, "not known what was there");
+    assert_eq!(count(200, 204, ""), 1, "not known what is there");
+    assert_eq!(count(200, 200, "{"), 1, "the same");
+    assert_eq!((count(200, 403, "{}"), count(200, 500, "{}")), (1, 1), "attempts");
+    // Without the condition, the event itself tells: it has no changes, though both sides are known.
+    let told = play(GOOGLE, "PUT /calendars/c/events/e", "{}")
+        .answer("GET /calendars/c/events/e", 200, old)
+        .says(200, old)
+        .event();
+    assert_eq!((told.action.as_str(), told.before.state.as_str(), told.changes), ("change", "read", vec![]));
+}
+
+#[test]
 fn a_calendar_object_is_created_or_changed() {
     let text = |title: &str| {
         format!(
