@@ -1,18 +1,24 @@
-//! Reads of ours that have effects in the application.
+//! Reads of ours that have effects in the application, or that it answers as badly as it can.
 
+use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-use earwitness::event::{BeforeState, Unread};
-use parking_lot::Mutex;
+use earwitness::config::Config;
+use earwitness::event::{BeforeState, NoteCode, Unread};
+use parking_lot::{Condvar, Mutex};
 
-use super::{Recorded, request};
-use crate::rig::{App, eventually, value_of};
+use super::{Recorded, has, request};
+use crate::rig::{App, PATIENCE, Wire, eventually, value_of};
 
 const RULES: &str = r#"version: 1
-resources: { booking: { read: "GET /v2/bookings/{uid}" } }
+resources: { booking: { read: "GET /v2/bookings/{uid}", id: uid } }
 rules:
   - { id: patched, match: "PATCH /v2/bookings/{uid}", action: PATCHED, before: booking, target: { type: booking, id: $.path.uid } }
 "#;
+
+/// What an honest answer to the read says.
+const BOOKING: &str = r#"{"uid":"b1"}"#;
 
 /// A session whose id changes with every answer. An id counts from its answer on; once it is used, all others end.
 struct Rotating {
@@ -44,7 +50,9 @@ fn rotating() -> App {
                 value_of(&request, "cookie").and_then(|cookie| cookie.strip_prefix("session=")?.parse().ok());
             let answer = match shown.and_then(|shown| session.lock().rotate(shown)) {
                 Some(fresh) => {
-                    format!("HTTP/1.1 200 OK\r\nSet-Cookie: session={fresh}\r\nContent-Length: 2\r\n\r\n{{}}")
+                    format!(
+                        "HTTP/1.1 200 OK\r\nSet-Cookie: session={fresh}\r\nContent-Length: 12\r\n\r\n{BOOKING}"
+                    )
                 }
                 None => "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned(),
             };
@@ -105,4 +113,163 @@ rules:
     assert_eq!((unread("r1", 20), hits()), (0, None));
     assert_eq!((unread("r2", 25), hits()), (5, Some(1)));
     assert_eq!(app.requests().len(), 2 + 20 + 20);
+}
+
+/// How an application answers a read.
+enum Reply {
+    /// So.
+    Saying(Vec<u8>),
+    /// So, and it closes the connection.
+    Closing(Vec<u8>),
+    /// With the first part; with the second when it has got the request itself.
+    Holding(&'static str, &'static str),
+    /// With blanks, one after the other, until it has got the request itself.
+    Dripping,
+    /// Without an end.
+    Endless,
+}
+
+impl Reply {
+    /// Whether the connection goes on.
+    fn say(&self, wire: &mut Wire, forwarded: &Forwarded) -> bool {
+        match self {
+            Reply::Saying(bytes) => return wire.try_send(bytes),
+            Reply::Closing(bytes) => drop(wire.try_send(bytes)),
+            Reply::Holding(first, second) => {
+                wire.send(first);
+                assert!(forwarded.wait(PATIENCE), "the request waits for the read");
+                wire.try_send(second);
+            }
+            Reply::Dripping => {
+                wire.send(json(99_999, ""));
+                while !forwarded.wait(PATIENCE / 1_000) && wire.try_send(" ") {}
+                assert!(forwarded.wait(PATIENCE), "the request waits for the read");
+            }
+            Reply::Endless => {
+                wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+                while wire.try_send(format!("400\r\n{}\r\n", "[".repeat(0x400))) {}
+            }
+        }
+        false
+    }
+}
+
+/// Whether the request itself has come.
+#[derive(Default)]
+struct Forwarded {
+    has_come: Mutex<bool>,
+    comes: Condvar,
+}
+
+impl Forwarded {
+    fn tell(&self) {
+        *self.has_come.lock() = true;
+        self.comes.notify_all();
+    }
+
+    fn wait(&self, at_most: Duration) -> bool {
+        let mut has_come = self.has_come.lock();
+        self.comes.wait_while_for(&mut has_come, |has_come| !*has_come, at_most);
+        *has_come
+    }
+}
+
+fn answering(reply: Reply) -> App {
+    let forwarded = Forwarded::default();
+    App::scripted(move |wire| {
+        while let Some(request) = wire.next_request() {
+            if !request.starts_with("GET ") {
+                forwarded.tell();
+                wire.send(json(BOOKING.len(), BOOKING));
+            } else if !reply.say(wire, &forwarded) {
+                return;
+            }
+        }
+    })
+}
+
+fn json(length: usize, body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+fn whole(body: &str) -> Reply {
+    Reply::Saying(json(body.len(), body).into_bytes())
+}
+
+fn plain(status: &str) -> Reply {
+    Reply::Saying(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").into_bytes())
+}
+
+/// More blanks before the thing than are unpacked.
+fn bomb() -> Reply {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(format!("{}{BOOKING}", " ".repeat(9 << 20)).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let head = json(packed.len(), "").replace("\r\n\r\n", "\r\nContent-Encoding: gzip\r\n\r\n");
+    Reply::Saying([head.into_bytes(), packed].concat())
+}
+
+// THREATS B04, B08: where the application holds its answer until it has the request, a proxy that waited for longer than
+// the read may take would get nowhere.
+#[test]
+fn however_badly_a_read_is_answered_the_request_goes_on_and_the_event_says_why() {
+    use Unread::{AnotherThing, NotAllowed, NotInAnswer, Refused, Status, Timeout, TooLarge};
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<html>b1</html>";
+    let elsewhere = "302 Found\r\nLocation: http://169.254.169.254/latest/meta-data/";
+    let cases = [
+        ("never", Reply::Holding("", ""), Timeout, None),
+        ("slowly", Reply::Holding("", page), Timeout, None),
+        ("half a head", Reply::Holding("HTTP/1.1 200 OK\r\nContent-", ""), Timeout, None),
+        ("half a body", Reply::Holding("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{", ""), Timeout, None),
+        ("letter by letter", Reply::Dripping, Timeout, None),
+        ("closed", Reply::Closing(Vec::new()), Refused, None),
+        ("closed in the head", Reply::Closing(b"HTTP/1.1 200".to_vec()), Refused, None),
+        ("closed in the body", Reply::Closing(json(99, BOOKING).into_bytes()), Refused, None),
+        ("garbage", Reply::Closing(b"\0\x01\xff[[[[{\r\n\r\n".to_vec()), Refused, None),
+        (
+            "two lengths",
+            Reply::Closing(json(12, BOOKING).replace("Type: application/json", "Length: 2").into()),
+            Refused,
+            None,
+        ),
+        ("an upgrade", plain("101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade"), Refused, None),
+        ("a bad status", plain("99 Low"), Refused, None),
+        ("huge", whole(&format!("{}{BOOKING}", " ".repeat(20_000))), TooLarge, None),
+        ("without an end", Reply::Endless, TooLarge, None),
+        ("a bomb", bomb(), NotInAnswer, None),
+        ("deep", whole(&"[".repeat(4_000)), NotInAnswer, None),
+        ("nothing", plain("200 OK"), NotInAnswer, None),
+        ("a page", Reply::Saying(page.as_bytes().to_vec()), AnotherThing, None),
+        ("another thing", whole(r#"{"uid":"b2"}"#), AnotherThing, None),
+        ("elsewhere", plain(elsewhere), Status, Some(302)),
+        ("broken", plain("500 Oops"), Status, Some(500)),
+        ("beyond", plain("799 Odd"), Status, Some(799)),
+        ("refused", plain("403 Forbidden"), NotAllowed, Some(403)),
+    ];
+    for (how, reply, why, status) in cases {
+        let app = answering(reply);
+        let change = |config: &mut Config| {
+            config.limits.capture_bytes_max = 16 << 10;
+            config.limits.before_ms = 60_000;
+        };
+        // Only what never comes runs out of time.
+        let read = if why == Timeout { "timeout_ms: 300" } else { "timeout_ms: 10000" };
+        let rules = RULES.replace(
+            "read: \"GET /v2/bookings/{uid}\"",
+            &format!("read: {{ request: \"GET /v2/bookings/{{uid}}\", {read} }}"),
+        );
+        let recorded = Recorded::before(app.address, &rules, change, |auditor| Arc::new(auditor));
+        let answer = recorded.rig.exchange(request("PATCH /v2/bookings/b1", "r1", &[], "{}"));
+        assert!(answer.ends_with(BOOKING), "{how}: {answer}");
+        let event = recorded.event_of("r1");
+        let before = &event.before;
+        assert_eq!(
+            (before.state, before.why, before.status),
+            (BeforeState::Unavailable, Some(why), status),
+            "{how}"
+        );
+        assert!(has(&event, NoteCode::BeforeUnavailable), "{how}");
+        let seen = app.requests();
+        assert_eq!(seen.iter().filter(|request| request.starts_with("PATCH ")).count(), 1, "{how}: {seen:?}");
+    }
 }
