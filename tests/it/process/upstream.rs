@@ -1,6 +1,11 @@
-//! The application behind TLS, as an operator configures it.
+//! The application as an operator configures it, and nobody in its place.
 
-use super::{Process, get, request};
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use super::{Process, command, configure, get, request, url};
+use crate::rig::App;
 use crate::wire::upstream::{Authority, TlsApp, server};
 
 const RULES: &str = "version: 1
@@ -39,4 +44,62 @@ fn tls_to_the_application_is_verified_or_said_not_to_be() {
         assert_eq!(log.contains("upstream_tls.insecure"), unverified == 1, "{log}");
         assert_eq!(process.terminate(), Some(0));
     }
+}
+
+const READ: &str = "version: 1
+resources: { note: { read: { request: 'GET /notes/{id}', timeout_ms: 10000 } } }
+actors: [{ name: somebody, ask: { request: GET /me, timeout_ms: 10000 }, actor: { type: user, id: $.answer.body.id } }]
+rules: [{ id: note.changed, match: 'PUT /notes/{id}', before: note, after: read, action: NOTE_CHANGED }]
+";
+
+// THREATS B04
+#[test]
+fn neither_the_environment_nor_a_redirect_leads_a_read_elsewhere() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let there = url(elsewhere.local_addr().unwrap());
+    let location = there.clone();
+    let app = App::scripted(move |wire| {
+        while let Some(request) = wire.next_request() {
+            let moved = |to: &str| format!("302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+            let head = match request.split(" HTTP/").next().unwrap() {
+                "GET /notes/there" | "GET /me" => moved(&location),
+                "GET /notes/metadata" => moved("http://169.254.169.254/latest/meta-data/"),
+                _ => "200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+            };
+            wire.send(format!("HTTP/1.1 {head}"));
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("rules")).unwrap();
+    std::fs::write(folder.path().join("rules/notes.yaml"), READ).unwrap();
+    configure(folder.path(), &url(app.address), "rules", "limits: { before_ms: 10000 }\n");
+    let mut command = command(folder.path());
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env(name, &there).env(name.to_lowercase(), &there);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let process = Process::run(command, folder.path());
+    let cases = [
+        ("here", "read", Value::Null, Value::Null),
+        ("there", "unavailable", "status".into(), 302.into()),
+        ("metadata", "unavailable", "status".into(), 302.into()),
+    ];
+    for (id, state, why, status) in cases {
+        let line = format!("PUT /notes/{id} HTTP/1.1");
+        let (answered, _) = request(process.proxy, &line, "authorization: Bearer x\r\n", "").unwrap();
+        assert_eq!(answered, 200, "{id}");
+        let event = process.events().pop().unwrap();
+        let before = &event["before"];
+        assert_eq!(
+            (&before["state"], &before["why"], &before["status"]),
+            (&state.into(), &why, &status),
+            "{id}"
+        );
+        assert_eq!(event["actor"]["id"], Value::Null, "{event}");
+    }
+    assert_eq!(process.terminate(), Some(0));
+    let reads = app.requests().iter().filter(|request| request.starts_with("GET ")).count();
+    assert!(reads >= 7, "{reads}: before and after each, and whose credential it is");
+    assert!(elsewhere.accept().is_err(), "somebody was asked who is not the application");
 }
