@@ -123,8 +123,8 @@ impl Path {
             scope.log.note(Note::with(NoteCode::RuleFailed, detail.clone()));
             return Some(detail);
         }
-        if let Some((wanted, found)) = walk.folded.borrow().as_ref() {
-            let detail = format!("{}: `{found}` was taken for `{wanted}`", self.text);
+        if let Some(why) = walk.folded.borrow().as_ref() {
+            let detail = format!("{}: {why}", self.text);
             scope.log.note(Note::with(NoteCode::DuplicateKey, detail.clone()));
             return Some(detail);
         }

@@ -215,6 +215,22 @@ fn a_name_in_another_case_is_taken_and_doubted_inside_what_the_client_sent() {
     check("$.response.body.role", json!([]), false);
 }
 
+// THREATS E19
+#[test]
+fn what_another_reader_takes_for_a_member_is_told_whichever_of_them_has_the_right_name() {
+    let check = |body: Value, told: &str| {
+        let request = json!({ "body": body });
+        let (path, log) = (path("$.request.body.role"), EvalLog::default());
+        let look = path.look(&Scope::new(&[], &log).with(Root::Request, &request));
+        assert_eq!(look.doubt.as_deref(), Some(told), "{request}");
+    };
+    check(json!({ "role": "USER", "ROLE": "ADMIN" }), r#"$.request.body.role: beside it `ROLE` is "ADMIN""#);
+    check(
+        json!({ "rolE": "USER", "ROLE": ["ADMIN"] }),
+        r#"$.request.body.role: `ROLE` was taken for `role`; beside it `rolE` is "USER""#,
+    );
+}
+
 #[test]
 fn a_doubtful_part_reaches_what_lies_above_inside_and_below() {
     let doubts = [Doubt {

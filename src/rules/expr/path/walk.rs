@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use super::super::scope::Scope;
 use super::ast::{Base, Filter, Operand, Order, Query, Segment, Selector};
 use super::compare::{equal, order};
-use super::fold::{Member, member};
+use super::fold::{Member, member, otherwise};
 use crate::value::Value;
 
 /// How a found value is placed: nothing, the last step, or the whole way.
@@ -59,8 +59,8 @@ impl<'a> Trail<'a> for Vec<StepRef<'a>> {
 pub(super) struct Walk<'s, 'a> {
     scope: &'s Scope<'a>,
     fuel: Cell<usize>,
-    /// Wanted and found name, where only the case differed.
-    pub(super) folded: RefCell<Option<(String, String)>>,
+    /// Why another reader may find another member, where names differ only in their case.
+    pub(super) folded: RefCell<Option<String>>,
     pub(super) is_spent: Cell<bool>,
 }
 
@@ -222,19 +222,20 @@ impl<'s, 'a> Walk<'s, 'a> {
 
     fn name(&self, value: &'a Value, name: &str, spelling: Spelling) -> Option<(&'a str, &'a Value)> {
         let Value::Object(members) = value else { return None };
-        if let Some((name, value)) = members.get_key_value(name) {
-            return Some((name, value));
+        let exact = members.get_key_value(name).map(|(name, value)| (name.as_str(), value));
+        let fuel = if exact.is_some() { members.len() / NAMES_PER_FUEL } else { members.len() };
+        if spelling == Spelling::Exact || !self.burn(fuel) {
+            return exact;
         }
-        if spelling == Spelling::Exact || !self.burn(members.len()) {
-            return None;
+        let (taken, value) = match member(members, name) {
+            Member::Exact(_) => exact?,
+            Member::Folded(found, value) => (found, value),
+            Member::Missing => return None,
+        };
+        if let Some(why) = otherwise(members, name, taken) {
+            self.folded.borrow_mut().get_or_insert(why);
         }
-        match member(members, name) {
-            Member::Folded(found, value) => {
-                self.folded.borrow_mut().get_or_insert_with(|| (name.to_owned(), found.to_owned()));
-                Some((found, value))
-            }
-            Member::Exact(_) | Member::Missing => None,
-        }
+        Some((taken, value))
     }
 
     /// RFC 9535 section 2.3.4.2.
@@ -396,3 +397,6 @@ pub(super) const FUEL: usize = 10_000;
 
 /// A long text costs a regex as much as many values.
 const REGEX_BYTES_PER_FUEL: usize = 32;
+
+/// So many names are compared as fast as a value is visited.
+const NAMES_PER_FUEL: usize = 8;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::Value as Jinja;
 
-use super::super::path::fold::{Member, member};
+use super::super::path::fold::{Member, member, otherwise};
 use super::super::reach::{Reach, ReachStep};
 use super::super::scope::{Root, Scope};
 use crate::event::{Note, NoteCode};
@@ -45,15 +45,15 @@ pub(super) fn find<'a>(text: &str, read: &Reach, scope: &Scope<'a>) -> Option<(&
             }
             _ => false,
         };
-        value = match member(members, name) {
-            Member::Exact(found) => found,
-            Member::Folded(other, found) if is_clients => {
-                let detail = format!("{text}: `{other}` was taken for `{name}`");
-                scope.log.note(Note::with(NoteCode::DuplicateKey, detail));
-                found
-            }
+        let (taken, found) = match member(members, name) {
+            Member::Exact(found) => (name.as_str(), found),
+            Member::Folded(other, found) if is_clients => (other, found),
             Member::Folded(..) | Member::Missing => return None,
         };
+        if let Some(why) = is_clients.then(|| otherwise(members, name, taken)).flatten() {
+            scope.log.note(Note::with(NoteCode::DuplicateKey, format!("{text}: {why}")));
+        }
+        value = found;
     }
     Some((value, read.steps.len()))
 }
