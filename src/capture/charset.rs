@@ -30,7 +30,10 @@ pub(super) fn text<'b>(bytes: &'b [u8], declared: Option<&str>) -> Text<'b> {
             return with_doubt(rest, Charset::Utf8, "declared UTF-16 or UTF-32, but it is not");
         }
         (None, Some(Charset::Utf8) | None) => guess(rest).unwrap_or(Charset::Utf8),
-        (None, Some(declared)) => declared,
+        // What leaves the byte order open has one all the same.
+        (None, Some(declared)) => {
+            guess(rest).filter(|guessed| declared.agrees_with(*guessed)).unwrap_or(declared)
+        }
     };
     decode(rest, charset)
 }
@@ -65,6 +68,11 @@ impl Charset {
             || (self == Charset::Utf16Be && marked == Charset::Utf16Le)
             || (self == Charset::Utf32Be && marked == Charset::Utf32Le)
     }
+}
+
+/// Whether it says of itself that it is text.
+pub(super) fn is_marked(bytes: &[u8]) -> bool {
+    byte_order_mark(bytes).0.is_some()
 }
 
 fn byte_order_mark(bytes: &[u8]) -> (Option<Charset>, &[u8]) {

@@ -181,7 +181,8 @@ fn read(bytes: &[u8], forced: Option<Format>, lists: &[String], declared: &forma
     }
     // What claims to be an image may be JSON to an application that does not look at the claim; but then it
     // is text.
-    if forced.is_none() && declared.format == Format::Binary && std::str::from_utf8(bytes).is_err() {
+    let is_text = || charset::is_marked(bytes) || std::str::from_utf8(bytes).is_ok();
+    if forced.is_none() && declared.format == Format::Binary && !is_text() {
         return unreadable(Format::Binary, "not a format that is read here");
     }
     let inner = xml::encoding(bytes);

@@ -161,8 +161,11 @@ fn a_body_is_read_in_the_encoding_it_has() {
     check("application/json", text.as_bytes().to_vec());
     check("application/json", [b"\xEF\xBB\xBF", text.as_bytes()].concat());
     check("application/json", big.clone());
-    check("application/json", little);
+    check("application/json", little.clone());
     check("application/json; charset=UTF-16", big);
+    check("application/json; charset=utf-16", little);
+    let document = read_as("image/png", marked.clone());
+    assert_eq!((document.value, document.doubts.len()), (Some(json!({"name": "Zoë"})), 1));
     check("application/json; charset=utf-16", marked);
     check("application/json; charset=\"iso-8859-1\"", latin);
     let big: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
