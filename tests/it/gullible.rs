@@ -6,6 +6,8 @@
 
 pub(crate) mod accounts;
 mod answers;
+mod batch;
+mod bodies;
 mod keys;
 mod paths;
 
@@ -18,6 +20,7 @@ use parking_lot::Mutex;
 
 use self::accounts::{Accounts, Auth};
 pub(crate) use self::answers::Answers;
+pub(crate) use self::bodies::Json;
 pub(crate) use self::paths::Paths;
 
 /// What an application takes for granted.
@@ -26,6 +29,7 @@ pub(crate) struct Habits {
     pub(crate) paths: Paths,
     pub(crate) methods: Methods,
     pub(crate) keys: Keys,
+    pub(crate) json: Json,
     pub(crate) auth: Auth,
     pub(crate) answers: Answers,
 }
@@ -111,6 +115,7 @@ impl Habits {
         paths: Paths::Raw,
         methods: Methods::Wire,
         keys: Keys::First,
+        json: Json::Last,
         auth: Auth::PLAIN,
         answers: Answers::Whole,
     };
@@ -191,26 +196,44 @@ fn serve(
                 return;
             }
         }
-        let (status, body) = match act(habits, &request) {
-            Answer::Did(mut deed) => {
-                deed.by = accounts.user(habits.auth, &request);
-                deed.team = deed.by.as_deref().map(accounts::team_of);
-                let body = format!(r#"{{"data":{{"uid":{:?}}}}}"#, deed.targets[0]);
-                deeds.lock().push(deed);
-                ("200 OK", body)
+        let perform = |request: &Seen| perform(habits, accounts, deeds, request);
+        let (head, body) = match request.parts() {
+            Some(parts) => {
+                let answers: Vec<_> = parts.iter().map(perform).collect();
+                let head = "200 OK\r\ncontent-type: multipart/mixed; boundary=r".to_owned();
+                (head, batch::answer(&answers).into_bytes())
             }
-            Answer::Showed if habits.answers == Answers::AsAsked => {
-                ("200 OK", r#"{"title":"Old"}"#.to_owned())
+            None => {
+                let (status, body) = perform(&request);
+                habits.answers.shaped(&request, status, body)
             }
-            Answer::Showed => ("200 OK", "{}".to_owned()),
-            Answer::Unknown => ("404 Not Found", "{}".to_owned()),
         };
-        let (head, body) = habits.answers.shaped(&request, status, body);
         let head = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n", body.len());
         let sent = if method.eq_ignore_ascii_case("HEAD") { Vec::new() } else { body };
         if writer.write_all(&[head.into_bytes(), sent].concat()).is_err() {
             return;
         }
+    }
+}
+
+/// Does what it is asked and journals it; status and body of the answer.
+fn perform(
+    habits: Habits,
+    accounts: &Accounts,
+    deeds: &Mutex<Vec<Deed>>,
+    request: &Seen,
+) -> (&'static str, String) {
+    match act(habits, request) {
+        Answer::Did(mut deed) => {
+            deed.by = accounts.user(habits.auth, request);
+            deed.team = deed.by.as_deref().map(accounts::team_of);
+            let body = format!(r#"{{"data":{{"uid":{:?}}}}}"#, deed.targets[0]);
+            deeds.lock().push(deed);
+            ("200 OK", body)
+        }
+        Answer::Showed if habits.answers == Answers::AsAsked => ("200 OK", r#"{"title":"Old"}"#.to_owned()),
+        Answer::Showed => ("200 OK", "{}".to_owned()),
+        Answer::Unknown => ("404 Not Found", "{}".to_owned()),
     }
 }
 
@@ -266,6 +289,7 @@ fn act(habits: Habits, request: &Seen) -> Answer {
         Answer::Did(Deed { verb, targets, request_id, by: None, team: None })
     };
     let named = |name| habits.keys.values(query, name);
+    let in_body = |name| bodies::values(habits.json, habits.keys, &request.body, name);
     let is_like = |segment: &str, text: &str| habits.paths.is_like(segment, text);
     let one = |id: &str| vec![habits.paths.part(id)];
     match (method.as_str(), segments.as_slice()) {
@@ -275,6 +299,13 @@ fn act(habits: Habits, request: &Seen) -> Answer {
         }
         ("POST", [cancel]) if is_like(cancel, "cancel") && !named("booking_id").is_empty() => {
             did("cancel", named("booking_id"))
+        }
+        ("POST", [v2, cancellations])
+            if is_like(v2, "v2")
+                && is_like(cancellations, "cancellations")
+                && !in_body("bookingUid").is_empty() =>
+        {
+            did("cancel", in_body("bookingUid"))
         }
         // A branch that means "not GET, so POST" does for HEAD what the routes let through.
         ("GET" | "HEAD", [v2, bookings]) if is_like(v2, "v2") && is_like(bookings, "bookings") => {

@@ -25,13 +25,14 @@ use std::time::{Duration, Instant};
 
 use earwitness::config::{Config, Limits};
 use earwitness::derive::Engine;
-use earwitness::event::{Assurance, Event, NoteCode};
+use earwitness::event::{Assurance, Event, GAP, NoteCode};
 use earwitness::proxy::{Audit, Auditor};
 use earwitness::record::Log;
 use earwitness::rules::model::RuleSet;
 use earwitness::rules::redact::Key;
 use earwitness::store::{Filter, Order, Query};
 use earwitness::telemetry::Metrics;
+use earwitness::value::Value;
 
 use crate::gullible::{Deed, Gullible, Habits};
 use crate::rig::{PATIENCE, Rig};
@@ -83,15 +84,15 @@ impl World {
         World { app, recorded }
     }
 
-    /// For every deed in the application's journal there is an event that names it and its targets; whoever it names
-    /// as more than a doubt did it, and the team that it is filed under is the one that it was done for.
+    /// For every deed in the application's journal there is an event, or a gap, that names it and its targets; whoever an
+    /// event names as more than a doubt did it, and the team that it is filed under is the one that it was done for.
     pub(crate) fn assert_all_is_told(&self) {
         let deadline = Instant::now() + PATIENCE / 4;
         let mut events = self.events();
         for deed in self.app.deeds() {
-            let is_told = |events: &[Event]| {
-                events.iter().any(|event| event.request.id == deed.request_id && tells(event, &deed))
-            };
+            let telling = |event: &&Event| event.request.id == deed.request_id && tells(event, &deed);
+            let is_told =
+                |events: &[Event]| events.iter().any(|event| telling(&event) || misses(event, &deed));
             while !is_told(&events) {
                 assert!(
                     Instant::now() < deadline,
@@ -101,7 +102,6 @@ impl World {
                 std::thread::yield_now();
                 events = self.events();
             }
-            let telling = |event: &&Event| event.request.id == deed.request_id && tells(event, &deed);
             for event in events.iter().filter(telling) {
                 let is_sure = event.actor.assurance > Assurance::Claimed;
                 assert!(!is_sure || event.actor.id == deed.by, "{deed:?} is told of {:?}", event.actor);
@@ -195,7 +195,23 @@ pub(crate) fn has(event: &Event, code: NoteCode) -> bool {
 
 /// Whether an event says that this was done, and to what.
 fn tells(event: &Event, deed: &Deed) -> bool {
-    let action = match deed.verb {
+    event.action == action(deed) && deed.targets.iter().all(|target| names(event, target))
+}
+
+/// Whether an event says that this is among what could not be recorded.
+fn misses(event: &Event, deed: &Deed) -> bool {
+    let missed = event.details.get("missed").filter(|_| event.action == GAP).and_then(Value::as_array);
+    missed.into_iter().flatten().any(|missed| {
+        let is_named = |target: &String| {
+            missed["target"] == target.as_str() || missed["url"].to_string().contains(target)
+        };
+        missed["action"] == action(deed) && deed.targets.iter().all(is_named)
+    })
+}
+
+/// The rule's name for a deed.
+fn action(deed: &Deed) -> &'static str {
+    match deed.verb {
         "create" => "CREATED",
         "cancel" => "CANCELLED",
         "replace" => "REPLACED",
@@ -203,8 +219,7 @@ fn tells(event: &Event, deed: &Deed) -> bool {
         "delete" => "DELETED",
         "move" => "MOVED",
         other => panic!("no rule for {other}"),
-    };
-    event.action == action && deed.targets.iter().all(|target| names(event, target))
+    }
 }
 
 /// Whether an event names a thing: as its target, as one of its targets, in its address, or between quotes in
