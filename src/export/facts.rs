@@ -21,6 +21,8 @@ pub struct Facts {
     pub scope: Option<String>,
     /// True where it goes on after an earlier one.
     pub is_continued: bool,
+    /// True where a history may lack what the thing became.
+    pub is_cut: bool,
     /// The newest event that the reader could see when it began.
     pub log: Option<Place>,
     /// By what it can be checked.
@@ -123,6 +125,8 @@ enum Line {
         scope: Option<String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         continued: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut: bool,
         log: Option<Place>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signed: Option<Signed>,
@@ -142,7 +146,13 @@ impl Facts {
         is_continued: bool,
         log: Option<Place>,
     ) -> Facts {
-        Facts { made, filter, scope, is_continued, log, signed: None, count: 0, newest: None, oldest: None }
+        let (is_cut, signed, newest, oldest) = (false, None, None, None);
+        Facts { made, filter, scope, is_continued, is_cut, log, signed, count: 0, newest, oldest }
+    }
+
+    /// The same of a history that may lack something, or not.
+    pub fn cut(self, is_cut: bool) -> Facts {
+        Facts { is_cut, ..self }
     }
 
     /// The same with what it can be checked by.
@@ -157,8 +167,8 @@ impl Facts {
             filter.entry(name.clone()).or_default().push(value.clone());
         }
         let (made, scope, log) = (self.made, self.scope.clone(), self.log.clone());
-        let (continued, signed) = (self.is_continued, self.signed.clone());
-        text(&Line::Start { version: 1, made, filter, scope, continued, log, signed })
+        let (continued, cut, signed) = (self.is_continued, self.is_cut, self.signed.clone());
+        text(&Line::Start { version: 1, made, filter, scope, continued, cut, log, signed })
     }
 
     /// The line behind the last event.
@@ -171,9 +181,10 @@ impl Facts {
         let asked: Vec<String> = self.filter.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let asked = if asked.is_empty() { "all events".to_owned() } else { asked.join(" ") };
         let part = if self.is_continued { ", continued after an earlier export" } else { "" };
+        let cut = if self.is_cut { ", which may have had further identifiers" } else { "" };
         let mut words = vec![
             ("Events", self.count.to_string()),
-            ("Asked for", format!("{asked}{part}")),
+            ("Asked for", format!("{asked}{part}{cut}")),
             ("Begun", self.made.to_string()),
         ];
         words.extend(self.scope.as_ref().map(|scope| ("Of what its reader sees", scope.clone())));

@@ -45,7 +45,7 @@ pub(in crate::api) fn read(
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn read_on(
+pub(in crate::api) fn read_on(
     query: &str,
     base: Filter,
     order: Order,

@@ -30,6 +30,7 @@ use super::super::answers::form::Form;
 use super::super::answers::problem::Problem;
 use super::super::listener::state::{AskError, State};
 use super::super::listener::turns::{Full, Turn};
+use super::super::log::history::Family;
 use super::proving::Proving;
 use super::wish::Wish;
 
@@ -47,14 +48,15 @@ pub(in crate::api) async fn export(
     let head = head(wish.shape.format(), made);
     let form = Form::of(&caller);
     let log = newest(&state, &visible, form).await?;
-    let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.after.is_some(), log);
+    let (filter, is_cut) = followed(&state, wish.filter).await?;
+    let facts = Facts::new(made, wish.said, Some(scope(&visible)), wish.after.is_some(), log).cut(is_cut);
     let proving = Proving::begin(&state, wish.proof).await?;
     let facts = facts.signed_by(proving.as_ref().map(|proving| proving.signed.clone()));
     // Nothing that is newer than the checkpoint.
     let after = wish.after.or(proving.as_ref().map(|proving| proving.size.saturating_add(1)));
     let mut bytes = Vec::new();
     let encoder = Encoder::new(wish.shape, facts, &mut bytes).map_err(failed)?;
-    let exporting = Exporting { state, parts, caller, visible, filter: wish.filter, after };
+    let exporting = Exporting { state, parts, caller, visible, filter, after };
     // The first page is read before anything is said, so that what fails at once has a status.
     let first = match wish.id {
         None => exporting.page().await?,
@@ -214,6 +216,16 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, ExportError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(ExportError::Io(io::Error::other(error))))
+}
+
+/// The same filter of a thing and of what it became or was before; true when there may be more of it.
+async fn followed(state: &State, filter: Filter) -> Result<(Filter, bool), AskError> {
+    let Some(thing) = filter.things.first().cloned() else { return Ok((filter, false)) };
+    let family = state.ask(move |reader, time_max| {
+        let family = Family::of(reader, &thing, &filter, time_max)?;
+        Ok((Filter { things: family.things, ..filter }, family.is_cut))
+    });
+    family.await
 }
 
 /// The newest event that somebody sees: where the log stands for him.

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use uuid::Uuid;
 
 use crate::export::{Dialect, Format, Odd, Proof, Reach, Shape, Telltale};
-use crate::store::{Filter, Visible};
+use crate::store::{Filter, Order, Thing, Visible};
 
 use super::super::access::Caller;
 use super::super::answers::problem::Wrong;
@@ -35,6 +35,7 @@ struct Own {
     telltale: Option<Telltale>,
     proof: Option<Proof>,
     id: Option<Uuid>,
+    history: Option<Thing>,
 }
 
 impl Wish {
@@ -56,7 +57,9 @@ impl Wish {
             }
         }
         let (cursors, page_max) = (state.inner.cursors.of(caller), state.inner.limits.page_max);
-        let question = parameters::read(&others.finish(), &caller.sees(), &cursors, page_max);
+        let things = own.history.iter().cloned().collect();
+        let base = Filter { visible: caller.sees(), things, ..Filter::default() };
+        let question = parameters::read_on(&others.finish(), base, Order::Newest, &cursors, page_max);
         let (question, shape) = match (question, own.shape()) {
             (Ok(question), Ok(shape)) if wrong.is_empty() => (question, shape),
             (question, shape) => {
@@ -72,6 +75,11 @@ impl Wish {
             return Err(vec![Wrong { parameter: "cursor".to_owned(), detail, accepts }]);
         }
         let after = place.map(|place| place.sequence);
+        said.extend(
+            own.history
+                .as_ref()
+                .map(|thing| ("history".to_owned(), format!("{}/{}", thing.r#type, thing.id))),
+        );
         if own.id.is_some() && !said.is_empty() {
             let detail = "names one event: filters say nothing more".to_owned();
             return Err(vec![Wrong { parameter: "id".to_owned(), detail, accepts: ID.to_owned() }]);
@@ -98,7 +106,8 @@ impl Own {
             "facts" => once(&mut self.telltale, word(value)?),
             "proof" => once(&mut self.proof, word(value)?),
             "id" => once(&mut self.id, Uuid::parse_str(value).map_err(|_| "is no id".to_owned())?),
-            "columns" if value.chars().count() > chars_max(name) => Err("is too long".to_owned()),
+            "columns" | "history" if value.chars().count() > chars_max(name) => Err("is too long".to_owned()),
+            "history" => once(&mut self.history, thing(value).ok_or("names no thing")?),
             "columns" => once(&mut self.columns, value.to_owned()),
             "order" => Err("is for pages: an export is newest first".to_owned()),
             _ => Err("is for pages: an export has no limit".to_owned()),
@@ -119,6 +128,12 @@ fn wrong_by(odd: Odd) -> Wrong {
     Wrong { parameter: odd.wish.to_owned(), detail: odd.detail, accepts: accepts.to_owned() }
 }
 
+/// `booking/103`.
+fn thing(text: &str) -> Option<Thing> {
+    let (r#type, id) = text.split_once('/').filter(|(r#type, id)| !r#type.is_empty() && !id.is_empty())?;
+    Some(Thing { r#type: r#type.to_owned(), id: id.to_owned() })
+}
+
 fn word<T: ValueEnum>(value: &str) -> Result<T, String> {
     T::from_str(value, false).map_err(|_| "is none of these".to_owned())
 }
@@ -134,6 +149,7 @@ pub(in crate::api) const OWN: &[(&str, &str)] = &[
     ("facts", "yes or no, once"),
     ("proof", "yes or no, for ndjson with all columns and with its facts, once"),
     ("id", ID),
+    ("history", "TYPE/ID of one thing: its history, such as booking/103, once"),
     ("limit", "nothing: an export has no limit"),
     ("order", "nothing: an export is newest first"),
 ];

@@ -73,6 +73,11 @@ async fn nonsense_is_told_by_parameter() {
         &["id is no id", "columns `a..b` is no path into an event, such as `actor.email`"],
     )
     .await;
+    for odd in ["history=booking", "history=/103", "history=booking/"] {
+        check(odd, &["history names no thing"]).await;
+    }
+    check(&format!("history=a/{}", "x".repeat(499)), &["history is too long"]).await;
+    check("history=a/1&history=a/2", &["history stands twice"]).await;
     check("format=ocsf&columns=a", &["columns this format has members of its own"]).await;
     check(
         "actr=x&facts=perhaps",
@@ -81,6 +86,23 @@ async fn nonsense_is_told_by_parameter() {
     .await;
     let one = "id=00000000-0000-0000-0000-000000000001&action=MADE";
     check(one, &["id names one event: filters say nothing more"]).await;
+    let one = "id=00000000-0000-0000-0000-000000000001&history=booking/103";
+    check(one, &["id names one event: filters say nothing more"]).await;
+}
+
+#[tokio::test]
+async fn a_history_as_a_file_says_that_links_may_be_missing() {
+    let check = async |count: usize, expected: Value| {
+        let app = open(count);
+        let answer = get(&app, "/audit/v1/export?history=booking/a%2F7").await;
+        let told = lines(&answer).swap_remove(0);
+        assert_eq!(told["filter"], json!({ "history": ["booking/a/7"] }));
+        assert_eq!(told["cut"], expected, "{count}");
+        let sheet = get(&app, "/audit/v1/export?history=booking/a%2F7&format=csv").await;
+        assert_eq!(sheet.body.contains("may have had further identifiers"), expected == true, "{count}");
+    };
+    check(500, Value::Null).await;
+    check(501, json!(true)).await;
 }
 
 #[tokio::test]

@@ -172,6 +172,22 @@ fn a_things_history_follows_it_to_its_new_identifiers_and_tells_what_it_was_like
     }
     let (_, page) = ask(&process, "/audit/v1/targets/booking/b/history?order=newest&action=MOVED");
     assert_eq!(ids(&page), ["b", "a"]);
+    // The same as a file.
+    let file = |query: &str| {
+        let target = format!("/audit/v1/export?format=csv&columns=target.id&facts=no&{query}");
+        let (status, text) = request(process.audit, &format!("GET {target} HTTP/1.1"), "", "").unwrap();
+        assert_eq!(status, 200, "{text}");
+        text.split("\r\n").skip(1).map(|cell| cell.replace('"', "")).collect::<Vec<_>>().join(" ")
+    };
+    for id in ["a", "b", "c"] {
+        assert_eq!(file(&format!("history=booking/{id}")), "c b a a ", "{id}");
+    }
+    assert_eq!(file("history=booking/b&action=MOVED"), "b a ");
+    assert_eq!(file("history=note/b"), "");
+    // It goes on after a page of the history.
+    let (_, first) = ask(&process, "/audit/v1/targets/booking/b/history?order=newest&limit=1");
+    let cursor = first["pagination"]["nextCursor"].as_str().unwrap();
+    assert_eq!(file(&format!("history=booking/b&cursor={cursor}")), "b a a ");
     let times: Vec<String> = page["data"]
         .as_array()
         .unwrap()

@@ -62,15 +62,18 @@ pub(in crate::api) async fn history(
 }
 
 /// A thing and what it became or was before.
-struct Family {
-    things: Vec<Thing>,
+pub(in crate::api) struct Family {
+    pub(in crate::api) things: Vec<Thing>,
     /// True when there may be more of it.
-    is_cut: bool,
+    pub(in crate::api) is_cut: bool,
 }
 
 impl Family {
     /// Follows links from a thing, as far as the caller sees.
-    fn of(
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(in crate::api) fn of(
         reader: &dyn Reader,
         thing: &Thing,
         filter: &Filter,
