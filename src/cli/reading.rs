@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use form_urlencoded::Serializer;
+use uuid::Uuid;
 
 use crate::export::{Dialect, Format, Proof, Telltale};
 
@@ -106,6 +107,9 @@ pub struct ExportArgs {
     /// Which.
     #[command(flatten)]
     pub which: WhichArgs,
+    /// One event, instead of those that filters let through.
+    #[arg(long, conflicts_with_all = ["WhichArgs", "cursor"])]
+    pub id: Option<Uuid>,
     /// As what.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub format: Format,

@@ -53,7 +53,8 @@ async fn write(
     progress: &mut Progress,
 ) -> Result<()> {
     let query = args.which.query();
-    let filter = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let mut filter: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    filter.extend(args.id.map(|id| ("id".to_owned(), id.to_string())));
     let log = newest(source).await?;
     let scope = source.scope().await;
     let mut proving = Proving::begin(source, proof(args, &shape, scope.as_deref())?).await?;
@@ -63,7 +64,10 @@ async fn write(
     let mut encoder = Encoder::new(shape, facts, &mut bytes)?;
     let mut cursor = args.cursor.clone();
     let written = async {
-        let mut page = source.page(&args.which, None, cursor.as_deref()).await?;
+        let mut page = match args.id {
+            None => source.page(&args.which, None, cursor.as_deref()).await?,
+            Some(id) => source.one(id).await?,
+        };
         loop {
             let next = page.next.take();
             let ahead = async {
@@ -127,7 +131,8 @@ async fn put(
 
 /// Whether the export is to be proven, for who sees so much of the log.
 fn proof(args: &ExportArgs, shape: &Shape, scope: Option<&str>) -> Result<Proof> {
-    let is_whole = args.which.query().is_empty() && args.cursor.is_none() && scope == Some(EVERYTHING);
+    let takes_all = args.which.query().is_empty() && args.id.is_none() && args.cursor.is_none();
+    let is_whole = takes_all && scope == Some(EVERYTHING);
     let proof = shape.proof(args.proof, if is_whole { Reach::Whole } else { Reach::Part });
     proof.map_err(|odd| anyhow!("--{}: {}", odd.wish, odd.detail))
 }

@@ -30,6 +30,7 @@ use bytes::Bytes;
 use http::Uri;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::key;
 use crate::api::{self, Readiness, Routes, RulesState, Setup};
@@ -226,6 +227,16 @@ impl Source {
         let page: Page<'_> = serde_json::from_slice(&body).context("the answer is no page of events")?;
         let events = page.data.into_iter().map(|event| event.get().to_owned()).collect();
         Ok(Events { events, next: page.pagination.next_cursor })
+    }
+
+    /// One event, as a page of its own.
+    ///
+    /// # Errors
+    /// Those of [`Source::get`].
+    async fn one(&self, id: Uuid) -> Result<Events> {
+        let body = self.get(&format!("/audit/v1/events/{id}")).await?;
+        let event = String::from_utf8(body.to_vec()).context("the answer is no event")?;
+        Ok(Events { events: vec![event], next: None })
     }
 
     /// What can be seen of the log: `everything`, or the grants of the token; `None` where the listener does not say.

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
+use super::reading::{CONFIG, add_notes, done, installation, run};
 use super::{Process, notes, request, simple_upstream};
 
 /// The head of an answer, and its body's bytes as they came.
@@ -57,6 +58,41 @@ fn every_format_comes_over_a_socket_with_all_events_and_a_name() {
     let (status, refused) =
         request(process.audit, "GET /audit/v1/export?format=doc HTTP/1.1", "", "").unwrap();
     assert!(status == 400 && refused.contains("ndjson, json, csv, xlsx, parquet"), "{refused}");
+}
+
+#[test]
+fn one_event_is_exported_by_its_id_from_the_process_that_writes_the_log_and_from_its_data_directory() {
+    let (folder, admin) = installation();
+    let folder = folder.path();
+    let process = Process::start_as(folder, simple_upstream(), "rules", &admin);
+    add_notes(process.proxy, 3);
+    let events = process.events();
+    let id = events.iter().find(|event| event["target"]["id"] == "n1").unwrap()["id"].as_str().unwrap();
+    let (_, served) = raw(&process, &format!("/audit/v1/export?id={id}"));
+    let served = String::from_utf8(served).unwrap();
+    let event = served.lines().nth(1).unwrap();
+    assert!(event.contains("=note 1"), "{served}");
+    let check = |at: &[&str]| {
+        let file = done(folder, &[&["export", "--id", id][..], at].concat());
+        let lines: Vec<&str> = file.lines().collect();
+        let told = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        assert_eq!((lines.len(), lines[1]), (3, event));
+        assert_eq!(told(lines[0])["filter"], serde_json::json!({ "id": [id] }));
+        assert_eq!(told(lines[2])["count"], 1);
+    };
+    check(&CONFIG);
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = run(folder, &[&["export"][..], arguments, &CONFIG].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(expected), "{told}");
+    };
+    refused(&["--id", id, "--action", "NOTE_ADDED"], "cannot be used with");
+    refused(&["--id", id, "--cursor", "abc"], "cannot be used with");
+    refused(&["--id", "n1"], "invalid value 'n1'");
+    refused(&["--id", "00000000-0000-0000-0000-00000000000f"], "No event has this id");
+    assert_eq!(process.terminate(), Some(0));
+    check(&CONFIG);
+    check(&["--data-dir", "data"]);
 }
 
 #[test]
