@@ -117,6 +117,46 @@ module.exports = {
     release();
   },
 
+  async 'a file of the server, for who shows a token himself, says how much has come, and a cancelled one leaves nothing'({ open, guarded, token }) {
+    const page = await open(guarded, { before: (fresh) => fresh.addInitScript((text) => sessionStorage.setItem('earwitness.token', text), token) });
+    await page.waitForSelector('.row[data-id]');
+    // All that is said is kept: the file is there soon.
+    await page.evaluate(() => {
+      window.said = [];
+      const added = (changes) => changes.flatMap((change) => [...change.addedNodes].map((node) => node.textContent));
+      new MutationObserver((changes) => window.said.push(...added(changes))).observe(document.body, { childList: true, subtree: true });
+    });
+    const { name, text } = await exported(page, { format: 'JSON, one document' });
+    const { data, end } = JSON.parse(text);
+    require_(/\.json$/.test(name) && data.length > 0 && data.length === end.count, 'the file', { name, end });
+    const said = await page.evaluate(() => window.said);
+    require_(said.some((one) => /^[\d.,]+ kB so far …$/.test(one)) && said.some((one) => /[\d.,]+ kB saved/.test(one)), 'how much has come', said);
+    await page.route(/audit\/v1\/export/, () => {});
+    for (const end of [() => page.getByRole('button', { name: 'Cancel' }).click(), () => page.keyboard.press('Escape')]) {
+      await page.locator('.is-export').click();
+      await page.getByRole('radio', { name: 'Excel workbook' }).check();
+      const [begun] = await Promise.all([page.waitForRequest(/audit\/v1\/export/), page.getByRole('dialog').getByRole('button', { name: 'Export' }).click()]);
+      const ended = page.waitForEvent('requestfailed', (request) => request === begun);
+      await end();
+      await ended;
+      await until('it is told', async () => (await page.locator('#told').innerText()).includes('Nothing was saved'));
+      await page.keyboard.press('Escape');
+      await page.evaluate(() => document.querySelector('#told').replaceChildren());
+    }
+  },
+
+  async 'the history of a thing leaves in the forms of the server, too'({ open, address }) {
+    const page = await open(`${address}?about=booking:103`);
+    await page.waitForSelector('.row[data-id]');
+    const shown = await page.locator('.row[data-id]').count();
+    const { text } = await exported(page, { format: 'JSON, one document', all: true });
+    const file = JSON.parse(text);
+    require_(String(file.export.filter.history) === 'booking/103', 'whose', file.export);
+    require_(file.data.length === shown && file.data.every((event) => event.target.id === '103'), 'its events', file.end);
+    const lines = (await exported(page, { format: 'NDJSON' })).text.trim().split('\n').slice(0, -1);
+    require_(String(lines.map((line) => JSON.parse(line).id)) === String(file.data.map((event) => event.id)), 'the same as what the page makes', lines.length);
+  },
+
   async 'one entry is downloaded as stored, and its link leads to it alone'({ open, address }) {
     const page = await open(`${address}?action=BOOKING_MOVED`);
     await page.locator('.row a').first().click();

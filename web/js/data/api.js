@@ -78,8 +78,19 @@ export async function hasRoute(path) {
   return new RegExp(`${path}(?![\\w/-])`).test(await routes);
 }
 
-/** The file that the server makes of a search. */
-export const exported = async (parameters) => (await get(`audit/v1/export?${parameters}`)).blob();
+/** The file that the server makes of a search; `told(bytes)` hears how much of it has come. */
+export async function exported(parameters, { signal, told }) {
+  const answer = await get(`audit/v1/export?${parameters}`, { signal });
+  let count = 0;
+  const counted = new TransformStream({
+    transform(piece, into) {
+      count += piece.byteLength;
+      told(count);
+      into.enqueue(piece);
+    },
+  });
+  return new Response(answer.body.pipeThrough(counted), { headers: answer.headers }).blob();
+}
 
 /** The searches that somebody has saved; null where this listener keeps none. */
 export const searches = () => optional('audit/v1/searches', []);
