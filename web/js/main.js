@@ -155,6 +155,7 @@ class Page {
 
   /** What stands above the list: no connection, or newer events. */
   showBand() {
+    document.getElementById('page').classList.toggle('is-lost', Boolean(this.feed.lost ?? this.feed.failure));
     const lost = this.feed.lost ?? (this.feed.events.length ? this.feed.failure : null);
     const time = this.feed.seen_at ? clock(this.feed.seen_at) : '';
     const newest = this.feed.newer.length;

@@ -132,6 +132,7 @@ module.exports = {
     const page = await open(address, { answers });
     await until('the error', async () => (await state(page)).includes('The log could not be read'));
     require_((await state(page)).includes('The log cannot be read.'), 'the server\'s words', await state(page));
+    require_((await page.locator('.total').innerText()) === '', 'no number of what nobody could count', await page.locator('.total').innerText());
     answers.fail = null;
     await page.getByRole('button', { name: 'Try now' }).click();
     await page.waitForSelector('.row[data-id]');
@@ -144,7 +145,10 @@ module.exports = {
     answers.fail = (route) => route.abort('connectionrefused');
     await until('the band', async () => (await page.locator('.band').count()) && /Not connected/.test(await page.locator('.band').innerText()));
     require_(/as of \d\d:\d\d:\d\d/.test(await page.locator('.band').innerText()) && (await page.locator('.row[data-id]').count()) === 10, 'the list stays', await page.locator('.band').innerText());
+    const filled = () => page.locator('.live .pulse').evaluate((dot) => getComputedStyle(dot).backgroundColor !== 'rgba(0, 0, 0, 0)');
+    require_(!(await filled()), 'nothing is live', '');
     answers.fail = null;
+    await until('and live again', filled);
     await until('the band goes', async () => (await page.locator('.band').count()) === 0);
   },
 

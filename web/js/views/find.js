@@ -60,9 +60,10 @@ export class Find {
     this.share.hidden = !shareable();
   }
 
-  /** How many events there are, as far as somebody looked. */
+  /** How many events there are, as far as somebody looked; nothing where nobody could. */
   count(n, isWhole) {
-    this.total.replaceChildren(h('b', {}, isWhole ? number(n) : `${number(n)}+`), h('span', {}, t('count.unit', { n })));
+    const isKnown = isWhole || n > 0;
+    this.total.replaceChildren(...(isKnown ? [h('b', {}, isWhole ? number(n) : `${number(n)}+`), h('span', {}, t('count.unit', { n }))] : []));
   }
 
   focus() {

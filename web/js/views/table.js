@@ -8,7 +8,7 @@ import { addressShown, hasNoAddress, result, sentence, source } from '../ui/mark
 import { clock, dayLong, dayOf, dayShort, exact, zoneName } from '../ui/time.js';
 import { href, state } from '../state.js';
 
-const WIDTHS = { wide: 340, plain: 136, narrow: 100 };
+const WIDTHS = { wide: 340, plain: 136, narrow: 114 };
 const TIME = 128;
 const WIDE = new Set(['message', 'changes', 'userAgent', 'url', 'details']);
 const NARROW = new Set(['result', 'source', 'type', 'category', 'status', 'durationMs', 'method', 'sequence', 'certainty', 'role', 'actorType', 'targetType']);
