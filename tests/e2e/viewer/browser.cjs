@@ -3,7 +3,7 @@
 
 const { chromium } = require('playwright-core');
 
-const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 }, low: { width: 1280, height: 560 } };
 
 class Browser {
   static async start() {

@@ -135,9 +135,10 @@ module.exports = {
     const folder = path.resolve(process.env.E2E_PICTURES);
     fs.mkdirSync(folder, { recursive: true });
     const at = (page) => page.clock.setFixedTime(new Date('2026-01-15T14:44:19Z'));
-    const take = async (name, where, options) => {
+    const take = async (name, where, { ready = '[data-id], .facet', act, ...options } = {}) => {
       const page = await open(address + where, { answers, before: at, ...options });
-      await page.waitForSelector('[data-id], .facet');
+      await page.waitForSelector(ready);
+      if (act) await act(page);
       await page.waitForTimeout(800);
       await page.screenshot({ path: path.join(folder, `${name}.png`) });
     };
@@ -149,5 +150,14 @@ module.exports = {
     await take('viewer-overview', '?view=overview');
     await take('viewer-phone', '', { size: 'phone' });
     await take('viewer-phone-entry', `?e=${moved.id}`, { size: 'phone', scheme: 'dark' });
+    const refusing = (status, detail) => ({ events: [], fail: (route) => route.fulfill({ status, contentType: 'application/problem+json', json: { status, detail } }) });
+    const nothing = { events: [], routes: counting([]) };
+    await take('viewer-empty', '?q=voucher&result=denied&from=-7d', { ready: '.state', answers: nothing, size: 'low' });
+    await take('viewer-error', '', { ready: '.state', answers: refusing(500, 'The audit log cannot be read; the log of Earwitness says why.'), size: 'low' });
+    await take('viewer-forbidden', '', { ready: '.state', answers: refusing(403, 'You see no events: that needs the grant `auditor`, or one for an organization or a team.'), size: 'low' });
+    await take('viewer-offline', '', { size: 'low', act: (page) => {
+      answers.fail = (route) => route.abort('connectionrefused');
+      return page.waitForSelector('.band');
+    } });
   },
 };
