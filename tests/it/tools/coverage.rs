@@ -1,8 +1,10 @@
 //! `earwitness coverage` as it is run.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::trials::run;
 
@@ -52,4 +54,23 @@ fn a_request_that_no_rule_covers_fails_the_run_until_there_is_a_rule_or_a_reason
     let (code, _, err) = run(folder.path(), &arguments);
     assert_eq!(code, Some(1));
     assert!(err.contains("it is no OpenAPI description"), "{err}");
+}
+
+#[test]
+fn whatever_may_change_something_at_cal_com_meets_a_rule_or_has_a_reason() {
+    let mut paths: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
+    let lines: Vec<&str> =
+        include_str!("calcom-v2.txt").lines().filter(|line| !line.starts_with('#')).collect();
+    for line in &lines {
+        let (method, path) = line.split_once(' ').unwrap();
+        paths.entry(path).or_default().insert(method.to_lowercase(), json!({}));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let description = json!({ "openapi": "3.1.0", "paths": paths });
+    fs::write(folder.path().join("api.json"), description.to_string()).unwrap();
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/calcom");
+    let arguments = ["coverage", "--openapi", "api.json", "--rules", pack.to_str().unwrap()];
+    let (code, out, err) = run(folder.path(), &arguments);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains(&format!("of {} requests that may change something", lines.len())), "{out}");
 }
