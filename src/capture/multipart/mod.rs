@@ -187,7 +187,11 @@ fn delimiters(bytes: &[u8], boundary: &str, found: &mut Parts<'_>) -> Vec<Delimi
                 found.doubts.insert("a boundary behind half a line end");
                 continue;
             }
-            [..] => continue,
+            [..] => {
+                // Django splits here.
+                found.doubts.insert("a boundary within a line");
+                continue;
+            }
         };
         let rest = &bytes[start + dashes.len()..];
         let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
