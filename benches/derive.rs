@@ -1,6 +1,6 @@
 //! What an audited exchange costs beyond its forwarding: planning its reads and deriving its event, with the
 //! Cal.com rules on a rescheduled booking (two bodies, a snapshot before, an identity, two changes, a
-//! sentence).
+//! sentence); and what the worst inputs cost.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use divan::{Bencher, black_box};
+use earwitness::capture::decode;
 use earwitness::config::Limits;
 use earwitness::derive::{Answer, Answers, Engine, Plan, Purpose};
 use earwitness::exchange::{Capture, CaptureState, Client, Ending, Exchange, Request, Response};
@@ -46,6 +47,42 @@ fn serialise_a_typical_event(bencher: Bencher) {
     let events = derived.events;
     bencher.bench(|| serde_json::to_vec(black_box(&events[0])));
 }
+
+/// A permitted but dear path on the worst body: it is read, and the path runs out of fuel (THREATS E67, E68).
+#[divan::bench]
+fn derive_by_a_dear_path(bencher: Bencher) {
+    let rules = RuleSet::from_texts("bench", &[("pack.yaml", DEAR)]).expect("the rule is sound").rules;
+    let engine = Engine::new(Arc::new(rules), Key::new([1; 32]), &Limits::default());
+    let worst = format!("[{}{{}}]", r#"{"b":[0,0,0,0]},"#.repeat(20_000));
+    let mut stage = Stage { engine, exchange: exchange(), answers: Answers::new() };
+    stage.exchange.request.body = capture(worst.leak());
+    bencher.with_inputs(|| stage.plan()).bench_values(|plan| {
+        let derived =
+            stage.engine.derive(plan, black_box(&stage.exchange), &stage.answers, &mut Uuid::now_v7);
+        assert_eq!(derived.events.len(), 1);
+        derived
+    });
+}
+
+/// A calendar object of a billion recurrences, dense ones, is read (THREATS E28).
+#[divan::bench]
+fn read_a_dense_recurrence(bencher: Bencher) {
+    let calendar =
+        HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("text/calendar"))]);
+    let body = capture(DENSE);
+    bencher.bench(|| {
+        let document = decode(black_box(&body), &calendar, None, 1 << 20);
+        assert!(document.value.is_some());
+        document
+    });
+}
+
+const DEAR: &str = r#"version: 1
+rules:
+  - { id: a, match: "POST /v2/bookings/{id}/reschedule", when: { "$.request.body..a": { exists: true } }, action: A }
+"#;
+const DENSE: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTART:20260101T000000Z\r\n\
+    RRULE:FREQ=SECONDLY;COUNT=1000000000;BYSECOND=0,1,2,3;BYMINUTE=0,1,2;BYHOUR=0,1,2\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 struct Stage {
     engine: Engine,
