@@ -25,7 +25,7 @@ from googleapiclient import discovery, discovery_cache
 from expect import require, tell
 from google_calendar import ADA, PACK, TEN, ELEVEN, TOKENS, client
 from google_stand_in import Calendars, StandIn
-from office import Office, active
+from libreoffice import LibreOffice, active
 from sidecar import ROOT, Earwitness
 
 TOKEN = "a-token-of-a-reader-in-this-test-0123456789"
@@ -110,7 +110,7 @@ def of_spreadsheets(sidecar):
 def of_libreoffice(sidecar, folder):
     """THREATS X01, X02: whatever its language, and wherever it splits, nothing is a formula or a link; a workbook opens with every row."""
     asked = {"action": "create_event", "columns": "target.name,time,actor.email,sequence"}
-    office, bait, book = Office(folder), folder / "bait.csv", folder / "book.xlsx"
+    office, bait, book = LibreOffice(folder), folder / "bait.csv", folder / "book.xlsx"
     bait.write_text('=1+1\n"a","=1+1"\n')
     book.write_bytes(exported(sidecar, format="xlsx", **asked))
     files = [folder / f"{dialect}.csv" for dialect in ("comma", "semicolon", "sep")]

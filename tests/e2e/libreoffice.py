@@ -11,7 +11,7 @@ SPLITS = [(COMMA, QUOTE), (SEMICOLON, QUOTE), (TAB, QUOTE), (ANY, QUOTE), (ANY, 
 UTF_8 = 76
 
 
-class Office:
+class LibreOffice:
     """LibreOffice with a profile of its own in a folder."""
 
     def __init__(self, folder):
