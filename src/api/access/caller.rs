@@ -106,6 +106,11 @@ impl Caller {
         self.shown
     }
 
+    /// Whether another one may do the same, and is shown as much.
+    pub(in crate::api) fn may_what(&self, other: &Caller) -> bool {
+        (&self.grants, self.shown) == (&other.grants, other.shown)
+    }
+
     /// By what we know him.
     pub(in crate::api) fn proof(&self) -> &Proof {
         &self.proof

@@ -41,7 +41,7 @@ fn create(place: &Place, args: &LinkCreateArgs) -> Result<()> {
     token.expires = Some(expires);
     token.link = Some(Link::new(LINK_COMMAND.to_owned(), shows, site.clone()));
     let id = token.id.clone();
-    TokenFile::change(&place.path, |file| file.add(token, now))?;
+    TokenFile::change(&place.path, |file| file.add(token.signed(&text), now))?;
     // The address alone goes to where a program reads.
     writeln!(std::io::stderr(), "link {id} shows {grant} until {}; it is shown once, now:", second(expires))?;
     let base = place.admin.as_ref().and_then(|admin| admin.address.clone()).unwrap_or_default();

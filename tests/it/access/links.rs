@@ -70,6 +70,23 @@ fn a_link_shows_one_thing_until_it_is_revoked_and_the_log_tells_of_it() {
     assert!(!read.contains(token), "{read}");
 }
 
+// THREATS Q10
+#[test]
+fn a_link_that_is_changed_in_the_file_is_of_no_use_and_shows_nothing_else() {
+    let office = office();
+    let link = made(&office, "target=note/n1", HOLDER);
+    let other = made(&office, "target=note/n3", HOLDER);
+    let (token, other) = (link["token"].as_str().unwrap(), other["token"].as_str().unwrap());
+    assert_eq!(office.events(token).keys().collect::<Vec<_>>(), ["n1"]);
+    let file = office.path().join("data.tokens");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text.replace("target:note/n1", "auditor");
+    assert_ne!(text, changed);
+    std::fs::write(&file, changed).unwrap();
+    office.until(token, 401);
+    assert_eq!(office.events(other).keys().collect::<Vec<_>>(), ["n3"]);
+}
+
 // THREATS Q01, Q04
 #[test]
 fn a_link_never_shows_more_nor_lasts_longer_than_what_its_maker_has() {

@@ -48,12 +48,14 @@ pub struct Link {
     pub shows: Shows,
     /// The origins of the sites that may have it in a frame.
     pub sites: Vec<String>,
+    /// What it says, signed with its text ([`Token::signed`]); zeros until then.
+    pub signature: [u8; 32],
 }
 
 impl Link {
     /// A link that somebody makes.
     pub fn new(by: String, shows: Shows, sites: Vec<String>) -> Link {
-        Link { by, revoked_by: None, shows, sites }
+        Link { by, revoked_by: None, shows, sites, signature: [0; 32] }
     }
 }
 
@@ -229,6 +231,9 @@ struct LinkRow {
     shows: Shows,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sites: Vec<String>,
+    /// In hexadecimal.
+    #[serde(default)]
+    signature: String,
 }
 
 impl Row {
@@ -242,8 +247,8 @@ impl Row {
             expires: token.expires,
             revoked: token.revoked,
             link: token.link.clone().map(|link| {
-                let Link { by, revoked_by, shows, sites } = link;
-                LinkRow { by, revoked_by, shows, sites }
+                let Link { by, revoked_by, shows, sites, signature } = link;
+                LinkRow { by, revoked_by, shows, sites, signature: hex(&signature) }
             }),
         }
     }
@@ -254,7 +259,11 @@ impl Row {
         let grants: Option<Vec<Grant>> = self.grants.iter().map(|text| Grant::parse(text)).collect();
         let grants = grants.ok_or_else(|| other("a grant that is none"))?;
         let Row { id, name, created, expires, revoked, link, .. } = self;
-        let link = link.map(|LinkRow { by, revoked_by, shows, sites }| Link { by, revoked_by, shows, sites });
+        let link = link.map(|LinkRow { by, revoked_by, shows, sites, signature }| {
+            // What is no signature fits no text.
+            let signature = unhex(&signature).unwrap_or_default();
+            Link { by, revoked_by, shows, sites, signature }
+        });
         Ok(Token { id, name, hash, grants, created, expires, revoked, link })
     }
 }

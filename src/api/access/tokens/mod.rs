@@ -2,11 +2,13 @@
 //!
 //! They live in a file of their own, which the command writes and every process that runs by the same configuration
 //! reads again when it has changed; so they are made and revoked whether or not one runs. `live` is what the listener
-//! holds of the file, `seen` what it remembers of each token, `text` the form in which a reader shows one.
+//! holds of the file, `seen` what it remembers of each token, `signature` what keeps a link what it was, `text` the form in
+//! which a reader shows one.
 
 mod file;
 mod live;
 mod seen;
+mod signature;
 mod text;
 
 pub(in crate::api) use file::LINK_ROLES;

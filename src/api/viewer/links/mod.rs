@@ -121,6 +121,7 @@ pub(in crate::api) async fn create(
             // It is never good for longer than what its maker shows.
             let maker = file.tokens.iter().find(|one| Some(one.hash) == maker);
             token.expires = Some(maker.and_then(|maker| maker.expires).map_or(end, |last| last.min(end)));
+            let token = token.signed(&text);
             file.add(token.clone(), now)?;
             Ok((token, text))
         })
