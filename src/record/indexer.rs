@@ -4,8 +4,9 @@
 //!
 //! It also packs the partitions that take no more.
 //!
-//! While events come it takes a tenth of a core: after each piece of work it rests nine times as long. Only when so many
-//! wait that questions would become slow does it go on at once, with the priority that its threads have.
+//! While events come it takes a tenth of a core: after each piece of work it rests nine times as long. It goes on at
+//! once, with the priority that its threads have, when so many wait that a question would be slow; far fewer will do
+//! while somebody asks.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -30,6 +31,16 @@ struct Wish {
     is_wanted: bool,
     /// How many events the index does not cover.
     unindexed: u64,
+    /// When somebody asked last.
+    asked: Option<Instant>,
+}
+
+impl Wish {
+    /// True when those who ask, or would, wait for what the index does not cover.
+    fn is_urgent(&self) -> bool {
+        let is_asked = self.asked.is_some_and(|at| at.elapsed() < ASKED_LATELY);
+        self.unindexed >= if is_asked { Embedded::UNINDEXED_FEW } else { UNINDEXED_MANY }
+    }
 }
 
 impl Call {
@@ -39,6 +50,15 @@ impl Call {
         wish.unindexed = unindexed;
         if unindexed >= Embedded::UNINDEXED_FEW {
             wish.is_wanted = true;
+            self.grown.notify_one();
+        }
+    }
+
+    /// Says that somebody asks something.
+    pub(super) fn ask(&self) {
+        let mut wish = self.wish.lock();
+        wish.asked = Some(Instant::now());
+        if wish.is_urgent() {
             self.grown.notify_one();
         }
     }
@@ -65,14 +85,13 @@ impl Call {
         wish.is_wanted = false;
     }
 
-    /// Waits so long, unless it closes or too many events wait.
+    /// Waits so long, unless it closes or becomes urgent.
     fn rest(&self, pause: Duration) {
         let until = Instant::now() + pause;
         let mut wish = self.wish.lock();
-        while !self.is_closing()
-            && wish.unindexed < UNINDEXED_MANY
-            && !self.grown.wait_until(&mut wish, until).timed_out()
-        {}
+        while !self.is_closing() && !wish.is_urgent() && !self.grown.wait_until(&mut wish, until).timed_out()
+        {
+        }
     }
 }
 
@@ -163,6 +182,8 @@ fn rest_after(took: Duration, came: u64) -> Duration {
 
 /// A search that looks at so many one by one takes about half a second.
 const UNINDEXED_MANY: u64 = 100_000;
+/// Who has asked goes on asking for so long.
+const ASKED_LATELY: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(60);
 const REST_FACTOR: u32 = 9;
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -188,11 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_ends_when_too_many_wait_or_the_log_closes() {
+    fn a_rest_ends_when_too_many_wait_for_who_asks_or_may_ask_or_when_the_log_closes() {
         let call = Call::default();
         call.tell(UNINDEXED_MANY);
         call.rest(Duration::from_secs(3600));
-        call.tell(0);
+        call.tell(Embedded::UNINDEXED_FEW);
+        assert!(!call.wish.lock().is_urgent());
+        call.ask();
+        call.rest(Duration::from_secs(3600));
+        call.tell(Embedded::UNINDEXED_FEW - 1);
+        assert!(!call.wish.lock().is_urgent());
         call.close();
         call.rest(Duration::from_secs(3600));
         call.wait(0, Duration::from_secs(3600));

@@ -228,6 +228,7 @@ impl Log {
     /// # Errors
     /// When the store cannot be read.
     pub fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        self.inner.call.ask();
         read::query(&self.inner.tail, &self.inner.store, query)
     }
 
@@ -236,6 +237,7 @@ impl Log {
     /// # Errors
     /// When the store cannot be read.
     pub fn entries(&self, query: &Query) -> Result<Page<Sealed>, StoreError> {
+        self.inner.call.ask();
         read::query(&self.inner.tail, &self.inner.store, query)
     }
 

@@ -17,6 +17,7 @@ impl Log {
     /// # Errors
     /// When the store cannot be read.
     pub fn tally(&self, tally: &Tally) -> Result<Counts, StoreError> {
+        self.inner.call.ask();
         tally_both(&self.inner.tail, &self.inner.store, tally)
     }
 }
