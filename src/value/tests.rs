@@ -25,8 +25,25 @@ fn members_are_sorted_and_each_name_counts_once_however_many_there_are() {
 }
 
 #[test]
-fn short_names_stand_where_their_bytes_put_them() {
-    let names = ["\u{e9}", "abc", "", "a\0", "ab\0\0b", "a", "abcde", "ab", "ab\0", "abcd", "\0", "ab\u{1}"];
+fn names_stand_where_their_bytes_put_them() {
+    let names = [
+        "\u{e9}",
+        "abc",
+        "",
+        "a\0",
+        "ab\0\0b",
+        "a",
+        "abcde",
+        "ab",
+        "ab\0",
+        "abcd",
+        "\0",
+        "ab\u{1}",
+        "abcdefgh\0",
+        "abcdefghi",
+        "abcdefgh",
+        "abcdefg",
+    ];
     let map: Map = names.into_iter().map(|name| (name, 0)).collect();
     let mut sorted = names;
     sorted.sort_unstable();

@@ -68,13 +68,15 @@ fn identifying(members: &[(String, Expr)]) -> impl Iterator<Item = &Expr> {
 }
 
 fn of(reach: &Reach) -> Ground {
-    let is_certificate = reach.steps.first() == Some(&ReachStep::Name("certificate".to_owned()));
-    let is_header = reach.steps.first() == Some(&ReachStep::Name("headers".to_owned()));
+    let first = match reach.steps.first() {
+        Some(ReachStep::Name(name)) => name.as_str(),
+        Some(ReachStep::Index(_) | ReachStep::Any) | None => "",
+    };
     match reach.root {
         Root::Answer => Ground::Answer,
         Root::Credential => Ground::Credential,
-        Root::Client if is_certificate => Ground::Certificate,
-        Root::Request if is_header => Ground::Header,
+        Root::Client if first == "certificate" => Ground::Certificate,
+        Root::Request if first == "headers" => Ground::Header,
         Root::Request
         | Root::Path
         | Root::Client

@@ -9,6 +9,8 @@ pub(super) mod compare;
 pub(super) mod fold;
 mod walk;
 
+use smallvec::SmallVec;
+
 use self::ast::Query;
 use self::walk::{StepRef, Trail, Walk};
 use super::reach::{Reach, reason};
@@ -46,7 +48,7 @@ impl Path {
 
     /// All matches, borrowed, in order; bounded by fuel.
     pub fn all_ref<'a>(&self, scope: &Scope<'a>) -> Vec<&'a Value> {
-        self.look(scope).values
+        self.look(scope).values.into_vec()
     }
 
     /// The first match.
@@ -100,7 +102,7 @@ impl Path {
     /// The matches for a condition, with what makes them doubtful.
     pub(super) fn look<'a>(&self, scope: &Scope<'a>) -> Look<'a> {
         let walk = Walk::new(scope);
-        let values: Vec<_> = if self.is_singular() {
+        let values: SmallVec<_> = if self.is_singular() {
             walk.single(&self.query).into_iter().collect()
         } else {
             walk.run::<()>(&self.query).into_iter().map(|(value, ())| value).collect()
@@ -135,7 +137,7 @@ impl Path {
 
 /// What a condition sees of a path.
 pub(super) struct Look<'a> {
-    pub(super) values: Vec<&'a Value>,
+    pub(super) values: SmallVec<[&'a Value; 1]>,
     /// Why that cannot be relied on.
     pub(super) doubt: Option<String>,
 }

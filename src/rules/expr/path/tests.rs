@@ -203,7 +203,7 @@ fn a_name_in_another_case_is_taken_and_doubted_inside_what_the_client_sent() {
             .with(Root::Request, &document["request"])
             .with(Root::Response, &document["response"]);
         let look = path.look(&scope);
-        assert_eq!(json!(look.values), expected, "{text}");
+        assert_eq!(json!(*look.values), expected, "{text}");
         assert_eq!(look.doubt.is_some(), is_doubtful, "{text}");
         assert_eq!(log.take_notes().iter().any(|note| note.code == NoteCode::DuplicateKey), is_doubtful);
     };
