@@ -1,5 +1,6 @@
 //! Handing over, indexing and asking at the same time.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -24,7 +25,7 @@ pub(crate) fn measure(rate: Option<f64>, out: &mut impl Write) -> Result<()> {
     let asked = questions(&events, TIMES);
     let is_done = AtomicBool::new(false);
     let mut work = Work::default();
-    let mut took_ms = Vec::new();
+    let mut took_ms = BTreeMap::new();
     work.add(|| {
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
@@ -32,13 +33,13 @@ pub(crate) fn measure(rate: Option<f64>, out: &mut impl Write) -> Result<()> {
                 let mut all = (0..TIMES as usize)
                     .cycle()
                     .flat_map(|at| asked.iter().filter_map(move |kind| kind.get(at)));
-                let mut took_ms = Vec::new();
+                let mut took_ms: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
                 while !is_done.load(Ordering::Acquire) {
                     let Some(question) = all.next() else { break };
                     let query = query(question.filter()?);
                     let began = Instant::now();
                     store.query(&query)?;
-                    took_ms.push(began.elapsed().as_secs_f64() * 1000.0);
+                    took_ms.entry(question.name).or_default().push(began.elapsed().as_secs_f64() * 1000.0);
                     thread::sleep(PAUSE);
                 }
                 anyhow::Ok(took_ms)
@@ -71,6 +72,11 @@ pub(crate) fn measure(rate: Option<f64>, out: &mut impl Write) -> Result<()> {
         })
     })?;
     row(out, &format!("{count} handed over and indexed, side by side"), &work.each(count))?;
+    for (name, took_ms) in &took_ms {
+        let (p50, p99) = percentiles(took_ms.clone());
+        row(out, &format!("meanwhile: {name}"), &format!("{p50:.2} ms, p99 {p99:.2} ms"))?;
+    }
+    let took_ms: Vec<f64> = took_ms.into_values().flatten().collect();
     let count = took_ms.len();
     let (p50, p99) = percentiles(took_ms);
     row(out, "any question meanwhile", &format!("{p50:.2} ms, p99 {p99:.2} ms ({count} asked)"))
