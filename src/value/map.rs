@@ -4,11 +4,10 @@
 //! tree, in one allocation. What somebody sends may have a hundred thousand; from [`FEW_MAX`] on it is a
 //! tree, so that no order of names makes inserting slow.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map};
 use std::ops::Index;
 use std::{fmt, slice, vec};
-
-use smallvec::SmallVec;
 
 use super::{Text, Value};
 
@@ -143,7 +142,10 @@ impl Map {
     /// Members in the order in which they were sent; of two with one name the last stays. `tell` hears of each
     /// that is replaced: its name, and what stands there instead.
     pub(crate) fn from_sent(mut sent: Vec<Member>, mut tell: impl FnMut(&str, &Value, &Value)) -> Map {
-        if sort(&mut sent) {
+        let is_sorted = sent.is_sorted_by(|(one, _), (next, _)| order(one, next).is_lt());
+        if !is_sorted {
+            // Stable: of two with one name the first stays in front.
+            sent.sort_by(|(one, _), (other, _)| order(one, other));
             sent.dedup_by(|(next, value), (name, kept)| {
                 let is_same = next == name;
                 if is_same {
@@ -167,37 +169,17 @@ impl Map {
     }
 }
 
-/// Sorts members by name, those of one name as they were sent; false where each stood right and had a name of its
-/// own. Members are large, and each name is one of a few: so the order is found on numbers first.
-fn sort(sent: &mut [Member]) -> bool {
-    let key = |(place, (name, _)): (usize, &Member)| (beginning(name), place);
-    let mut order: SmallVec<[_; FEW_MAX]> = sent.iter().enumerate().map(key).collect();
-    if order.is_sorted_by(|(one, _), (next, _)| one < next) {
-        return false;
-    }
-    let full = |&(beginning, place): &(u64, usize)| (beginning, sent[place].0.as_str(), place);
-    order.sort_unstable_by(|one, other| full(one).cmp(&full(other)));
-    for start in 0..sent.len() {
-        let mut at = start;
-        loop {
-            let from = std::mem::replace(&mut order[at].1, at);
-            if from == start {
-                break;
-            }
-            sent.swap(at, from);
-            at = from;
-        }
-    }
-    true
-}
-
-/// The first bytes of a name, to be compared as a number. What a short name lacks counts as zeros: it stands in front
-/// of those that go on.
-fn beginning(name: &str) -> u64 {
-    let mut first = [0; 8];
-    let count = name.len().min(first.len());
-    first[..count].copy_from_slice(&name.as_bytes()[..count]);
-    u64::from_be_bytes(first)
+/// The order of names, by their bytes; most differ in the first four.
+fn order(one: &Text, other: &Text) -> Ordering {
+    // What a short name lacks counts as zeros: it stands in front of those that go on.
+    let first = |name: &Text| match *name.as_bytes() {
+        [a, b, c, d, ..] => u32::from_be_bytes([a, b, c, d]),
+        [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
+        [a, b] => u32::from_be_bytes([a, b, 0, 0]),
+        [a] => u32::from_be_bytes([a, 0, 0, 0]),
+        [] => 0,
+    };
+    first(one).cmp(&first(other)).then_with(|| one.cmp(other))
 }
 
 fn find(few: &[Member], name: &str) -> Result<usize, usize> {

@@ -19,13 +19,13 @@ use jsonpath_rust::parser::model::JpQuery;
 use super::expr::Path;
 use super::model::RedactTarget;
 use crate::value::Value;
-use names::{Kind, Marks};
+use names::Kind;
 
 /// What packs and rules say about secrets, compiled once.
 #[derive(Debug, Default)]
 pub struct Secrets {
     names: Vec<String>,
-    marks: Marks,
+    marks: names::Marks,
     paths: Vec<JpQuery>,
     reveal: Vec<Vec<Step>>,
 }
@@ -46,7 +46,7 @@ impl Secrets {
             match target {
                 RedactTarget::Name(name) => {
                     let folded = names::fold(name);
-                    secrets.marks.add(folded.as_bytes());
+                    secrets.marks.add(&folded);
                     secrets.names.push(folded);
                 }
                 // The loader has parsed every path before: none is lost here.
@@ -169,8 +169,8 @@ impl<'a> Redactor<'a> {
 
     /// The name's kind of secret, if it is one.
     fn kind(&self, name: &str) -> Option<Kind> {
-        let may_be_one =
-            names::KNOWN.may_have(name) || self.secrets.iter().any(|secrets| secrets.marks.may_have(name));
+        let may_be_added = |mark| self.secrets.iter().any(|secrets| secrets.marks.may_have(mark));
+        let may_be_one = names::mark_of(name).is_none_or(|mark| mark.may_be_known() || may_be_added(mark));
         if name.len() > names::NAME_BYTES_MAX || !may_be_one {
             return None;
         }

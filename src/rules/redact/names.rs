@@ -17,51 +17,9 @@ pub(super) fn fold(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '[' | ']')).flat_map(char::to_lowercase).collect()
 }
 
-/// What tells most names from all of some, without folding them: nearly all names of a body go no further than a
-/// look at their ends, and most others no further than one at their length.
-#[derive(Debug)]
-pub(super) struct Marks {
-    ends: [u64; 1 << 4],
-    spans: [u64; 1 << 6],
-}
-
-impl Default for Marks {
-    fn default() -> Marks {
-        Marks::NONE
-    }
-}
-
-impl Marks {
-    /// Of no name.
-    pub(super) const NONE: Marks = Marks { ends: [0; 1 << 4], spans: [0; 1 << 6] };
-
-    /// Adds those of a folded name.
-    pub(super) const fn add(&mut self, folded: &[u8]) {
-        let (first, last) = match folded {
-            [] => (0, 0),
-            [first, ..] => (*first, folded[folded.len() - 1]),
-        };
-        let (ends, span) = (ends(first, last), span(folded.len(), first, last));
-        self.ends[ends / 64] |= 1 << (ends % 64);
-        self.spans[span / 64] |= 1 << (span % 64);
-    }
-
-    /// False for a name that is none of those that were added, however it is spelt.
-    pub(super) fn may_have(&self, name: &str) -> bool {
-        let is_set = |bits: &[u64], bit: usize| bits[bit / 64] & (1 << (bit % 64)) != 0;
-        ends_of(name).is_none_or(|ends| is_set(&self.ends, ends))
-            && span_of(name).is_none_or(|span| is_set(&self.spans, span))
-    }
-}
-
-/// A name's ends, where folding keeps both: it turns no ASCII into anything else, and anything else may become ASCII.
-fn ends_of(name: &str) -> Option<usize> {
-    let (first, last) = (*name.as_bytes().first()?, *name.as_bytes().last()?);
-    (first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric()).then(|| ends(first, last))
-}
-
-/// A name's length and ends; `None` where they cannot be told without folding.
-fn span_of(name: &str) -> Option<usize> {
+/// A name's mark, made of its length and its ends: nearly all names of a body have one that no secret's has, go
+/// no further, and are not folded for it. `None` where it cannot be told without folding.
+pub(super) fn mark_of(name: &str) -> Option<Mark> {
     let (mut length, mut classes) = (0, 0);
     for byte in name.bytes() {
         classes |= CLASSES[usize::from(byte)];
@@ -72,17 +30,7 @@ fn span_of(name: &str) -> Option<usize> {
     }
     let (first, last) = (name.bytes().find(is_kept), name.bytes().rfind(is_kept));
     let lower = |byte: Option<u8>| byte.unwrap_or_default().to_ascii_lowercase();
-    Some(span(length, lower(first), lower(last)))
-}
-
-/// First and last byte as a number below 1,024, which is the same for a letter's both cases.
-const fn ends(first: u8, last: u8) -> usize {
-    (first as usize % 32) * 32 + last as usize % 32
-}
-
-/// Length, first and last byte as a number below 4,096: hardly two names share it, and few others have one of theirs.
-const fn span(length: usize, first: u8, last: u8) -> usize {
-    (length * 577 + first as usize * 37 + last as usize * 5) % 4096
+    Some(Mark(bit_of(length, lower(first), lower(last))))
 }
 
 fn is_kept(byte: &u8) -> bool {
@@ -112,6 +60,40 @@ const CLASSES: [u8; 256] = {
 
 const LEFT_OUT: &[u8] = b"_- []";
 
+/// The mark of a name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark(usize);
+
+impl Mark {
+    /// False for one that none of the known names has.
+    pub(super) fn may_be_known(self) -> bool {
+        is_marked(self.0)
+    }
+}
+
+/// The marks of some names, beside the known ones.
+#[derive(Debug)]
+pub(super) struct Marks([u64; 64]);
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks([0; 64])
+    }
+}
+
+impl Marks {
+    /// Adds that of a folded name.
+    pub(super) fn add(&mut self, folded: &str) {
+        let bit = bit(folded.as_bytes());
+        self.0[bit / 64] |= 1 << (bit % 64);
+    }
+
+    /// False for a mark that none of them has.
+    pub(super) fn may_have(&self, mark: Mark) -> bool {
+        self.0[mark.0 / 64] & (1 << (mark.0 % 64)) != 0
+    }
+}
+
 /// Hands the folded name on. Every name of every body comes here, so the usual ones, in ASCII, are folded
 /// without the heap.
 pub(super) fn with_folded<T>(name: &str, look: impl FnOnce(&[u8]) -> T) -> T {
@@ -129,6 +111,9 @@ pub(super) fn with_folded<T>(name: &str, look: impl FnOnce(&[u8]) -> T) -> T {
 
 /// The kind of a folded name; whole names only, so that `passwordResetRequired` stays readable.
 pub(super) fn kind(folded: &[u8]) -> Option<Kind> {
+    if !is_marked(bit(folded)) {
+        return None;
+    }
     KINDS.get(folded).copied()
 }
 
@@ -139,20 +124,35 @@ static KINDS: LazyLock<HashMap<&[u8], Kind>> = LazyLock::new(|| {
     tokens.chain(typed).collect()
 });
 
-/// Those of both lists.
-pub(super) static KNOWN: Marks = {
-    let (mut marks, lists) = (Marks::NONE, [TYPED, TOKENS]);
-    let mut list = 0;
-    while list < lists.len() {
-        let mut at = 0;
-        while at < lists[list].len() {
-            marks.add(lists[list][at].as_bytes());
-            at += 1;
-        }
-        list += 1;
+/// Length, first and last byte as a number below 4096: hardly two names share it, and few others have one
+/// of theirs.
+const fn bit(folded: &[u8]) -> usize {
+    match folded {
+        [] => 0,
+        [first, ..] => bit_of(folded.len(), *first, folded[folded.len() - 1]),
     }
-    marks
-};
+}
+
+const fn bit_of(length: usize, first: u8, last: u8) -> usize {
+    (length * 577 + first as usize * 37 + last as usize * 5) % 4096
+}
+
+fn is_marked(bit: usize) -> bool {
+    KNOWN[bit / 64] & (1 << (bit % 64)) != 0
+}
+
+const fn bits(mut known: [u64; 64], names: &[&str]) -> [u64; 64] {
+    let mut at = 0;
+    while at < names.len() {
+        let bit = bit(names[at].as_bytes());
+        known[bit / 64] |= 1 << (bit % 64);
+        at += 1;
+    }
+    known
+}
+
+/// One bit for each [`bit`] that a known name has.
+const KNOWN: [u64; 64] = bits(bits([0; 64], TYPED), TOKENS);
 
 /// Longer names are not looked up.
 pub(super) const NAME_BYTES_MAX: usize = 128;
@@ -287,15 +287,19 @@ const TOKENS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{KNOWN, Marks, TOKENS, TYPED, fold, kind};
+    use super::{Marks, TOKENS, TYPED, fold, kind, mark_of};
+
+    fn may_be_known(name: &str) -> bool {
+        mark_of(name).is_none_or(|mark| mark.may_be_known())
+    }
 
     #[test]
     fn no_spelling_of_an_added_name_is_passed_over() {
         let check = |added: &str, spelling: &str| {
-            let mut marks = Marks::NONE;
-            marks.add(fold(added).as_bytes());
+            let mut marks = Marks::default();
+            marks.add(&fold(added));
             assert_eq!(fold(added), fold(spelling));
-            assert!(marks.may_have(spelling), "{added} {spelling}");
+            assert!(mark_of(spelling).is_none_or(|mark| marks.may_have(mark)), "{added} {spelling}");
         };
         check("internalNotes", "Internal_Notes[]");
         check("geheim", "-GEHEIM-");
@@ -308,7 +312,7 @@ mod tests {
     fn no_spelling_of_a_known_name_is_passed_over() {
         // THREATS P04
         let check = |spelling: &str| {
-            assert!(kind(fold(spelling).as_bytes()).is_some() && KNOWN.may_have(spelling), "{spelling}");
+            assert!(kind(fold(spelling).as_bytes()).is_some() && may_be_known(spelling), "{spelling}");
         };
         for name in TYPED.iter().chain(TOKENS) {
             let spaced: String = name.chars().flat_map(|c| [c, '_']).collect();
@@ -323,7 +327,7 @@ mod tests {
     #[test]
     fn most_names_go_no_further() {
         let usual = ["", "_", "title", "email", "start", "attendees", "id", "uid", "status", "createdAt"];
-        let left: Vec<&str> = usual.into_iter().filter(|name| KNOWN.may_have(name)).collect();
+        let left: Vec<&str> = usual.into_iter().filter(|name| may_be_known(name)).collect();
         assert_eq!(left, [""; 0]);
     }
 }
