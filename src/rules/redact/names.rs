@@ -20,17 +20,17 @@ pub(super) fn fold(name: &str) -> String {
 /// A name's mark, made of its length and its ends: nearly all names of a body have one that no secret's has, go
 /// no further, and are not folded for it. `None` where it cannot be told without folding.
 pub(super) fn mark_of(name: &str) -> Option<Mark> {
-    let (mut length, mut classes) = (0, 0);
-    for byte in name.bytes() {
-        classes |= CLASSES[usize::from(byte)];
-        length += usize::from(is_kept(&byte));
+    let lower = |byte: Option<&u8>| byte.copied().unwrap_or_default().to_ascii_lowercase();
+    let bytes = name.as_bytes();
+    let classes = bytes.iter().fold(0, |classes, byte| classes | CLASSES[usize::from(*byte)]);
+    match classes {
+        0 => Some(Mark(bit_of(bytes.len(), lower(bytes.first()), lower(bytes.last())))),
+        DROPPED => {
+            let kept = || bytes.iter().filter(|byte| is_kept(byte));
+            Some(Mark(bit_of(kept().count(), lower(kept().next()), lower(kept().next_back()))))
+        }
+        _ => None,
     }
-    if classes & FOREIGN != 0 {
-        return None;
-    }
-    let (first, last) = (name.bytes().find(is_kept), name.bytes().rfind(is_kept));
-    let lower = |byte: Option<u8>| byte.unwrap_or_default().to_ascii_lowercase();
-    Some(Mark(bit_of(length, lower(first), lower(last))))
 }
 
 fn is_kept(byte: &u8) -> bool {
