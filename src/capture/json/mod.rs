@@ -40,7 +40,15 @@ pub enum JsonError {
 /// When it is not even nearly JSON, or deeper than 512.
 pub fn parse(text: &str) -> Result<Reading, JsonError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, stack: Vec::new(), doubts: Vec::new() };
+    let mut reader = Reader {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        stack: Vec::new(),
+        elements: Vec::new(),
+        members: Vec::with_capacity(MEMBERS_USUAL),
+        doubts: Vec::new(),
+    };
     let value = reader.document()?;
     reader.blanks();
     if reader.at < reader.bytes.len() {
@@ -54,14 +62,18 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     stack: Vec<Frame>,
+    /// The elements of all open arrays, the outermost's first: each array gets as much room as it needs when it ends.
+    elements: Vec<Value>,
+    /// The members of all open objects likewise, as they were sent; the last of each has its name and not yet its value.
+    members: Vec<(Text, Value)>,
     doubts: Vec<Doubtful>,
 }
 
-/// An array or object whose end is not reached yet.
+/// An array or object whose end is not reached yet, by where its own begin.
+#[derive(Clone, Copy)]
 enum Frame {
-    Array(Vec<Value>),
-    /// As they were sent; the last has its name and not yet its value.
-    Object(Vec<(Text, Value)>),
+    Array(usize),
+    Object(usize),
 }
 
 /// What stands at a value's place.
@@ -109,7 +121,8 @@ impl Reader<'_> {
         if self.take(b']') {
             return Ok(Step::Value(Value::Array(Vec::new())));
         }
-        self.enter(Frame::Array(Vec::new()))
+        self.enter(Frame::Array(self.elements.len()))?;
+        Ok(Step::Opened)
     }
 
     fn open_object(&mut self) -> Result<Step, JsonError> {
@@ -119,17 +132,17 @@ impl Reader<'_> {
             return Ok(Step::Value(Value::Object(Map::new())));
         }
         let name = self.name()?;
-        let mut members = Vec::with_capacity(MEMBERS_USUAL);
-        members.push((name, Value::Null));
-        self.enter(Frame::Object(members))
+        self.enter(Frame::Object(self.members.len()))?;
+        self.members.push((name, Value::Null));
+        Ok(Step::Opened)
     }
 
-    fn enter(&mut self, frame: Frame) -> Result<Step, JsonError> {
+    fn enter(&mut self, frame: Frame) -> Result<(), JsonError> {
         if self.stack.len() >= DEPTH_MAX {
             return Err(JsonError::TooDeep(self.at));
         }
         self.stack.push(frame);
-        Ok(Step::Opened)
+        Ok(())
     }
 
     fn name(&mut self) -> Result<Text, JsonError> {
@@ -146,10 +159,10 @@ impl Reader<'_> {
     }
 
     fn store(&mut self, value: Value) {
-        match self.stack.last_mut() {
-            Some(Frame::Array(elements)) => elements.push(value),
-            Some(Frame::Object(members)) => {
-                if let Some((_, place)) = members.last_mut() {
+        match self.stack.last() {
+            Some(Frame::Array(_)) => self.elements.push(value),
+            Some(Frame::Object(_)) => {
+                if let Some((_, place)) = self.members.last_mut() {
                     *place = value;
                 }
             }
@@ -172,8 +185,8 @@ impl Reader<'_> {
             }
             self.at += 1;
             return Ok(self.stack.pop().map(|frame| match frame {
-                Frame::Array(elements) => Value::Array(elements),
-                Frame::Object(members) => Value::Object(self.members(members)),
+                Frame::Array(start) => Value::Array(self.elements.split_off(start)),
+                Frame::Object(start) => Value::Object(self.members_from(start)),
             }));
         }
         if !has_comma {
@@ -181,15 +194,14 @@ impl Reader<'_> {
         }
         if is_object {
             let next = self.name()?;
-            if let Some(Frame::Object(members)) = self.stack.last_mut() {
-                members.push((next, Value::Null));
-            }
+            self.members.push((next, Value::Null));
         }
         Ok(None)
     }
 
     /// The members of an object that ends here; of two with one name the last, with a doubt.
-    fn members(&mut self, sent: Vec<(Text, Value)>) -> Map {
+    fn members_from(&mut self, start: usize) -> Map {
+        let sent = self.members.split_off(start);
         let mut repeated = Vec::new();
         let members = Map::from_sent(sent, |name, old, new| {
             if repeated.len() <= DOUBTS_MAX {
@@ -337,11 +349,23 @@ impl Reader<'_> {
             self.doubts.push(Doubtful::at(Vec::new(), code, "many doubtful places"));
             return;
         }
-        let path = self.stack.iter().map(|frame| match frame {
-            Frame::Array(elements) => elements.len().to_string(),
-            Frame::Object(members) => members.last().map(|(name, _)| name.to_string()).unwrap_or_default(),
-        });
-        let path = path.chain(member).collect();
+        let (mut elements, mut members) = (self.elements.as_slice(), self.members.as_slice());
+        let mut path: Vec<String> = member.into_iter().collect();
+        for frame in self.stack.iter().rev() {
+            path.push(match *frame {
+                Frame::Array(start) => {
+                    let (outer, own) = elements.split_at(start);
+                    elements = outer;
+                    own.len().to_string()
+                }
+                Frame::Object(start) => {
+                    let (outer, own) = members.split_at(start);
+                    members = outer;
+                    own.last().map(|(name, _)| name.to_string()).unwrap_or_default()
+                }
+            });
+        }
+        path.reverse();
         self.doubts.push(Doubtful { path, code, detail: Some(detail.to_owned()), values });
     }
 
@@ -374,8 +398,8 @@ fn brief(value: &Value) -> Value {
     }
 }
 
-/// Room for the members of most objects, made at once.
-const MEMBERS_USUAL: usize = 8;
+/// Room for the members of most bodies' open objects, made at once: a kilobyte, which allocators have at hand.
+const MEMBERS_USUAL: usize = 1024 / size_of::<(Text, Value)>();
 /// Characters of a value that a doubt tells.
 const SHOWN_CHARS: usize = 200;
 /// Arrays and objects in each other; the deepest that Python takes by default is about 990, PHP stops at
