@@ -373,4 +373,20 @@ mod tests {
         assert!(text.contains("earwitness_drops_total{reason=\"journal\"} 1"), "{text}");
         assert!(text.contains("earwitness_journal_sync_seconds_bucket"), "{text}");
     }
+
+    #[test]
+    fn every_metric_stands_in_the_docs_and_none_that_is_not() {
+        let (own, docs) = (include_str!("metrics.rs"), include_str!("../../docs/metrics.md"));
+        let (own, _) = own.split_once("#[cfg(test)]").unwrap();
+        let quoted = |text: &'static str| text.split('"').nth(1).unwrap();
+        let mut made: Vec<&str> = own.split("&registry,").skip(1).map(quoted).collect();
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let told = |text: &'static str| text.split(|c: char| !is_name(c)).next().unwrap();
+        let mut told: Vec<&str> = docs.split("earwitness_").skip(1).map(told).collect();
+        for names in [&mut made, &mut told] {
+            names.sort_unstable();
+            names.dedup();
+        }
+        assert_eq!(made, told);
+    }
 }

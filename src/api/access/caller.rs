@@ -107,7 +107,7 @@ impl Caller {
     }
 
     /// Whether another one may do the same, and is shown as much.
-    pub(in crate::api) fn may_what(&self, other: &Caller) -> bool {
+    pub(in crate::api) fn may_the_same_as(&self, other: &Caller) -> bool {
         (&self.grants, self.shown) == (&other.grants, other.shown)
     }
 

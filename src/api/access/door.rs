@@ -138,8 +138,8 @@ impl Door {
             Proof::Token(hash) => {
                 let token = self.tokens.find(hash, Timestamp::now())?;
                 let now = Caller::of_token(&token);
-                // Its text is not there any more to sign what a link says now.
-                (token.link.is_none() || now.may_what(caller)).then_some(now)
+                // Without its text nobody can tell whether a link may say something else now.
+                (token.link.is_none() || now.may_the_same_as(caller)).then_some(now)
             }
         }
     }
