@@ -32,12 +32,7 @@ fn plan_with_reads(bencher: Bencher) {
 #[divan::bench]
 fn derive_a_typical_event(bencher: Bencher) {
     let stage = Stage::new();
-    bencher.with_inputs(|| stage.plan()).bench_values(|plan| {
-        let derived =
-            stage.engine.derive(plan, black_box(&stage.exchange), &stage.answers, &mut Uuid::now_v7);
-        assert_eq!(derived.events.len(), 1);
-        derived
-    });
+    stage.derive(bencher);
 }
 
 #[divan::bench]
@@ -56,12 +51,7 @@ fn derive_by_a_dear_path(bencher: Bencher) {
     let worst = format!("[{}{{}}]", r#"{"b":[0,0,0,0]},"#.repeat(20_000));
     let mut stage = Stage { engine, exchange: exchange(), answers: Answers::new() };
     stage.exchange.request.body = capture(worst.leak());
-    bencher.with_inputs(|| stage.plan()).bench_values(|plan| {
-        let derived =
-            stage.engine.derive(plan, black_box(&stage.exchange), &stage.answers, &mut Uuid::now_v7);
-        assert_eq!(derived.events.len(), 1);
-        derived
-    });
+    stage.derive(bencher);
 }
 
 /// A calendar object of a billion recurrences, dense ones, is read (THREATS E28).
@@ -112,6 +102,16 @@ impl Stage {
             })
             .collect();
         stage
+    }
+
+    /// Measures deriving the one event.
+    fn derive(&self, bencher: Bencher) {
+        bencher.with_inputs(|| self.plan()).bench_values(|plan| {
+            let derived =
+                self.engine.derive(plan, black_box(&self.exchange), &self.answers, &mut Uuid::now_v7);
+            assert_eq!(derived.events.len(), 1);
+            derived
+        });
     }
 
     fn plan(&self) -> Plan {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Grant, Shows};
-use crate::store::hex;
+use crate::store::{hex, unhex};
 
 /// A token, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,29 +255,17 @@ impl Row {
 
     fn token(self) -> Result<Token, TokenFault> {
         let other = |what: &str| TokenFault::Other(format!("the token {} has {what}", self.id));
-        let hash = unhex(&self.sha256).ok_or_else(|| other("a hash that is none"))?;
+        let hash = unhex(self.sha256.as_bytes()).ok_or_else(|| other("a hash that is none"))?;
         let grants: Option<Vec<Grant>> = self.grants.iter().map(|text| Grant::parse(text)).collect();
         let grants = grants.ok_or_else(|| other("a grant that is none"))?;
         let Row { id, name, created, expires, revoked, link, .. } = self;
         let link = link.map(|LinkRow { by, revoked_by, shows, sites, signature }| {
             // What is no signature fits no text.
-            let signature = unhex(&signature).unwrap_or_default();
+            let signature = unhex(signature.as_bytes()).unwrap_or_default();
             Link { by, revoked_by, shows, sites, signature }
         });
         Ok(Token { id, name, hash, grants, created, expires, revoked, link })
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let digits = text.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(hash)
 }
 
 /// True for what is the id of a token, and not of a reader of another kind.

@@ -6,13 +6,14 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use super::file::Token;
+use crate::api::log::cursor::keyed;
 use crate::config::Secret;
 
 impl Token {
     /// The same, signed where it is a link; for when everything that it says is there.
     #[must_use]
     pub fn signed(mut self, text: &Secret) -> Token {
-        let signature = keyed(&self, text.expose().as_bytes()).finalize().into_bytes().into();
+        let signature = statement(&self, text.expose().as_bytes()).finalize().into_bytes().into();
         if let Some(link) = &mut self.link {
             link.signature = signature;
         }
@@ -21,18 +22,17 @@ impl Token {
 
     /// False for a link that says something else than it did when this text was made for it.
     pub(in crate::api::access) fn is_signed_by(&self, text: &[u8]) -> bool {
-        let fits = |signature: &[u8; 32]| keyed(self, text).verify_slice(signature).is_ok();
+        let fits = |signature: &[u8; 32]| statement(self, text).verify_slice(signature).is_ok();
         self.link.as_ref().is_none_or(|link| fits(&link.signature))
     }
 }
 
-fn keyed(token: &Token, text: &[u8]) -> Hmac<Sha256> {
+/// What a token says, under that text.
+fn statement(token: &Token, text: &[u8]) -> Hmac<Sha256> {
     let grants: Vec<String> = token.grants.iter().map(ToString::to_string).collect();
     let link = token.link.as_ref().map(|link| (&link.by, link.shows, &link.sites));
     let statement = serde_json::to_vec(&(&token.id, grants, token.created, token.expires, link));
-    let mut mac = Hmac::<Sha256>::new_from_slice(text).expect("HMAC takes a key of any length (RFC 2104)");
-    mac.update(&statement.expect("texts and times are JSON, and memory takes them"));
-    mac
+    keyed(text, &statement.expect("texts and times are JSON, and memory takes them"))
 }
 
 #[cfg(test)]

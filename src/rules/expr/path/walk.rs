@@ -227,11 +227,11 @@ impl<'s, 'a> Walk<'s, 'a> {
         if spelling == Spelling::Exact || !self.burn(fuel) {
             return exact;
         }
-        let (taken, value) = match member(members, name) {
-            Member::Exact(_) => exact?,
-            Member::Folded(found, value) => (found, value),
-            Member::Missing => return None,
+        let folded = || match member(members, name) {
+            Member::Folded(found, value) => Some((found, value)),
+            Member::Exact(_) | Member::Missing => None,
         };
+        let (taken, value) = exact.or_else(folded)?;
         if let Some(why) = otherwise(members, name, taken) {
             self.folded.borrow_mut().get_or_insert(why);
         }
