@@ -3,10 +3,12 @@
 //! Inheritance is done: what stands in `defaults` or on the rule has been laid into each [`Entry`].
 
 mod alias;
+mod mode;
 mod route;
 mod things;
 
 pub use alias::Alias;
+pub use mode::{Guarantee, Mode, OnFailure};
 pub(crate) use route::path_of;
 pub use things::{Address, After, Before, CredentialName, Field, Read, Resource, Whence};
 
@@ -195,66 +197,6 @@ pub enum SegmentPattern {
     },
     /// `{calendar*}`: one or more segments.
     Tail(String),
-}
-
-/// Whether a rule records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It does.
-    Record,
-    /// Evaluated and counted only.
-    Shadow,
-    /// Not even that.
-    Disabled,
-}
-
-impl Mode {
-    /// As it is written in a rule file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Mode::Record => "record",
-            Mode::Shadow => "shadow",
-            Mode::Disabled => "disabled",
-        }
-    }
-}
-
-/// Whether the caller waits for the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guarantee {
-    /// The end of the answer is held until the record is synced.
-    Durable,
-    /// Recorded soon, never waited for.
-    Buffered,
-}
-
-impl Guarantee {
-    /// As it is written in a rule file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Guarantee::Durable => "durable",
-            Guarantee::Buffered => "buffered",
-        }
-    }
-}
-
-/// What happens when nothing can be recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The application keeps working.
-    Allow,
-    /// The request is answered 503.
-    Refuse,
-}
-
-impl OnFailure {
-    /// As it is written in a rule file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            OnFailure::Allow => "allow",
-            OnFailure::Refuse => "refuse",
-        }
-    }
 }
 
 /// How bodies at a path are read.

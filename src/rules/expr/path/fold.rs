@@ -24,10 +24,15 @@ pub fn member<'a>(members: &'a Map, name: &str) -> Member<'a> {
     if let Some(value) = members.get(name) {
         return Member::Exact(value);
     }
-    match members.iter().find(|(other, _)| folds_to(other, name)) {
+    match in_any_case(members, name) {
         Some((other, value)) => Member::Folded(other, value),
         None => Member::Missing,
     }
+}
+
+/// The first member of that name after folding case: what it is called, and its value.
+pub(in crate::rules::expr) fn in_any_case<'a>(members: &'a Map, name: &str) -> Option<(&'a str, &'a Value)> {
+    members.iter().find(|(other, _)| folds_to(other, name)).map(|(other, value)| (other.as_str(), value))
 }
 
 /// Why another reader may take something else for the member of that name than the one that was taken, for people;

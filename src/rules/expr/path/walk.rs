@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use super::super::scope::Scope;
 use super::ast::{Base, Filter, Operand, Order, Query, Segment, Selector};
 use super::compare::{equal, order};
-use super::fold::{Member, member, otherwise};
+use super::fold::{in_any_case, otherwise};
 use crate::value::Value;
 
 /// How a found value is placed: nothing, the last step, or the whole way.
@@ -227,11 +227,7 @@ impl<'s, 'a> Walk<'s, 'a> {
         if spelling == Spelling::Exact || !self.burn(fuel) {
             return exact;
         }
-        let folded = || match member(members, name) {
-            Member::Folded(found, value) => Some((found, value)),
-            Member::Exact(_) | Member::Missing => None,
-        };
-        let (taken, value) = exact.or_else(folded)?;
+        let (taken, value) = exact.or_else(|| in_any_case(members, name))?;
         if let Some(why) = otherwise(members, name, taken) {
             self.folded.borrow_mut().get_or_insert(why);
         }
