@@ -39,7 +39,7 @@ impl InForce {
         self.0.store(Arc::new(self.0.load().renewed(config, audit)));
     }
 
-    /// What one worker needs; to be called on its thread.
+    /// What one worker needs; to be called on its thread, in its runtime.
     pub fn seat(&self) -> Seat {
         let mut cache = Cache::new(Arc::clone(&self.0));
         let proxy = Arc::clone(cache.load());

@@ -60,6 +60,7 @@ use self::wire::{Bond, Failure, Ids, Pool, Reply, answer, hops, patience};
 use crate::blind::Answered;
 use crate::config::Config;
 use crate::derive::Plan;
+use crate::record::hand_out_receipts;
 use crate::rules::router::HeadView;
 use crate::serve::{Arrival, Face, Refusal};
 use crate::telemetry::{Metrics, Spans};
@@ -100,8 +101,9 @@ impl Proxy {
         Proxy { spans, ..self }
     }
 
-    /// What one worker needs; to be called on its thread.
+    /// What one worker needs; to be called on its thread, in its runtime.
     pub fn worker(&self) -> Worker {
+        tokio::task::spawn_local(hand_out_receipts());
         let limits = &self.config.limits;
         let pool = Pool::new(&self.config.upstream, limits, &self.metrics);
         Worker {

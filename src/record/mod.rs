@@ -46,6 +46,7 @@ pub use directory::{COPY_LEAVES_OUT, COPY_LEAVES_OUT_BELOW};
 pub use erase::Erasure;
 pub use purge::PurgeError;
 pub use still::Still;
+pub use write::receipts::hand_out_receipts;
 
 /// Where events go and where they are read. Cheap to clone; the last clone's drop does not stop the
 /// threads: [`Log::close`] does.

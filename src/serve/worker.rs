@@ -21,7 +21,7 @@ pub(super) fn run<F: Face>(listener: TcpListener, shared: &Shared, make: impl Fn
         .global_queue_interval(REMOTE_INTERVAL)
         .build_local(tokio::runtime::LocalOptions::default());
     match runtime {
-        Ok(runtime) => runtime.block_on(serve(listener, shared, Rc::new(make()))),
+        Ok(runtime) => runtime.block_on(async { serve(listener, shared, Rc::new(make())).await }),
         Err(error) => tracing::error!(%error, "a worker could not start"),
     }
 }
@@ -122,9 +122,8 @@ pub(super) fn turn_away(socket: TcpStream, shared: &Shared) {
     }
 }
 
-/// Every so many polls, a task that another thread woke goes first. A record's receipt comes from the
-/// journal's thread; with tokio's 31, a busy worker wakes fewer of them than requests come in, and the
-/// answers that wait for them pile up.
+/// Every so many polls, a task that another thread woke goes first. The journal's thread wakes the one that hands out
+/// its receipts; until then, all answers that wait for the disk wait for that, too.
 const REMOTE_INTERVAL: u32 = 4;
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
 content-length: 50\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\

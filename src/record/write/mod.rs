@@ -3,6 +3,7 @@
 
 pub(super) mod gaps;
 mod minimal;
+pub(super) mod receipts;
 mod recovery;
 pub(super) mod waits;
 
@@ -11,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::gaps::Gaps;
+use self::receipts::Recipient;
 use super::{Log, RecordError, Urgency, reason, tail};
 use crate::event::{Event, Intent};
 use crate::journal::Payload;
@@ -54,7 +55,7 @@ impl Log {
             inner.metrics.limits_hit.with_label_values(&["intents_max"]).inc();
             return Err(RecordError::Full);
         };
-        let (tell, told) = oneshot::channel();
+        let (recipient, told) = Recipient::new();
         let gaps = Arc::clone(&inner.gaps);
         let is_stalled = gaps.is_stalled();
         let limit = if is_stalled { Duration::ZERO } else { limit };
@@ -64,8 +65,7 @@ impl Log {
             if written.is_ok() {
                 gaps.answered();
             }
-            // Nobody waits any more when it took too long.
-            let _ = tell.send(written.map(drop).map_err(RecordError::from));
+            recipient.tell(written.map(drop).map_err(RecordError::from));
         });
         match timeout(limit, told).await {
             Ok(told) => told.unwrap_or(Err(RecordError::Closed)),
@@ -132,8 +132,8 @@ impl Log {
             inner.metrics.limits_hit.with_label_values(&["tail_bytes_max"]).inc();
             return Err(unwritten.because(RecordError::Full));
         }
-        let (tell, told) = match urgency {
-            Urgency::Now => Some(oneshot::channel()).unzip(),
+        let (recipient, told) = match urgency {
+            Urgency::Now => Some(Recipient::new()).unzip(),
             Urgency::Soon => (None, None),
         };
         let kept = unwritten.sent();
@@ -159,9 +159,8 @@ impl Log {
                     Err(error)
                 }
             };
-            if let Some(tell) = tell {
-                // Nobody waits any more when the caller's future was dropped.
-                let _ = tell.send(answer);
+            if let Some(recipient) = recipient {
+                recipient.tell(answer);
             }
         });
         match told {
