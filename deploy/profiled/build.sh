@@ -29,7 +29,8 @@ build() { # folder, flag
     CARGO_ENCODED_RUSTFLAGS="$2" CARGO_TARGET_DIR="$target/$1" cargo build --release --locked --bin earwitness --target "$host"
 }
 
-rm -rf "$target/counts"
+# cargo does not look at what was counted: what was built by older counts goes, too.
+rm -rf "$target/counts" "$target/using"
 build counting "-Cprofile-generate=$target/counts"
 "$here/train.sh" "$target/counting/$host/release/earwitness"
 "$profdata" merge --output "$target/counts/all.profdata" "$target"/counts/*.profraw
