@@ -59,6 +59,7 @@ impl Receipt {
 /// From now on, what comes back hands out the receipts of this thread; it is to be run on it, and ends only with it. When it
 /// is dropped, each who waits is told by himself again.
 pub fn hand_out_receipts() -> impl Future<Output = ()> {
+    // No more are in it than wait on this thread, which has limits of its own.
     let (round, mut receipts) = mpsc::unbounded_channel();
     ROUND.set(Some(round));
     async move {
