@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::expire::marker::{PURGED, Purge};
 use super::expire::remove::{finish_replacements, remove_contents};
-use super::index::Indexes;
+use super::index::{self, Indexes};
 use super::partition::note::{Grown, Note, Unreadable};
 use super::partition::pack;
 use super::partition::{DATABASE, Partition, Trouble, remove_folder, sync_directory};
@@ -42,6 +42,7 @@ pub(super) struct Catalogue {
     readers_before: Mutex<Vec<Weak<()>>>,
     pub(super) opened: Opened,
     pub(super) indexes: Indexes,
+    pub(super) index_writer: index::Writer,
     /// What was found damaged, a sentence each.
     damage: Mutex<Vec<String>>,
     /// The highest entry known from partitions that were set aside.
@@ -75,6 +76,7 @@ impl Catalogue {
             readers_before: Mutex::default(),
             opened: Opened::default(),
             indexes: Indexes::default(),
+            index_writer: index::Writer::default(),
             damage: Mutex::default(),
             lost: Mutex::default(),
             tiles: Tiles::open(directory).map_err(io_error)?,

@@ -19,14 +19,16 @@ mod plan;
 mod schema;
 mod trust;
 mod whole;
+mod writer;
 
 use build::peek;
-pub(super) use build::{Extent, Piece, Unmade, extend, give_way};
+pub(super) use build::{Extent, Piece, Unmade, extend};
 pub(super) use count::Bounds;
 pub use cover::Pace;
 pub(super) use kept::Indexes;
 pub(super) use plan::Plan;
 pub(super) use whole::kept as kept_whole;
+pub(super) use writer::{Writer, give_way};
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -35,7 +37,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tantivy::columnar::ColumnValues;
 use tantivy::directory::MmapDirectory;
-use tantivy::{IndexSettings, IndexSortByField, ReloadPolicy, Searcher, SegmentReader};
+use tantivy::{Directory, IndexSettings, IndexSortByField, ReloadPolicy, Searcher, SegmentReader};
 
 use crate::store::sealed::Head;
 use crate::store::{Order, hex};
@@ -81,9 +83,12 @@ impl Index {
     pub(super) fn open(partition: &Path) -> Result<Option<Index>, String> {
         let Some(index) = opened(partition)? else { return Ok(None) };
         guarded(|| {
-            let damaged = index.validate_checksum()?;
-            if let Some(file) = damaged.iter().next() {
-                return Err(odd(format!("{} is damaged", file.display())));
+            for file in index.load_metas()?.list_segment_files() {
+                let directory = index.directory();
+                // Not every segment has every file; one that it has not and should is missed below.
+                if directory.exists(&file)? && !directory.validate_checksum(&file)? {
+                    return Err(odd(format!("{} is damaged", file.display())));
+                }
             }
             Index::load(&index).map(Some)
         })
@@ -100,9 +105,14 @@ impl Index {
 
     /// The state of an index at its last commit.
     fn load(index: &tantivy::Index) -> tantivy::Result<Index> {
-        let mark = mark(index)?;
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let searcher = reader.searcher();
+        // It may grow meanwhile.
+        let (mark, searcher) = loop {
+            let before = mark(index)?;
+            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+            if mark(index)? == before {
+                break (before, reader.searcher());
+            }
+        };
         let mut segments = Vec::new();
         for reader in searcher.segment_readers() {
             let columns = reader.fast_fields();
@@ -146,7 +156,7 @@ impl Index {
 /// The index in a partition's directory, if there is one of this version.
 fn opened(partition: &Path) -> Result<Option<tantivy::Index>, String> {
     let directory = partition.join(FOLDER);
-    if !directory.join("meta.json").exists() {
+    if !directory.join(LIST).exists() {
         return Ok(None);
     }
     guarded(|| {
@@ -188,6 +198,8 @@ fn odd(why: String) -> tantivy::TantivyError {
     tantivy::TantivyError::SystemError(why)
 }
 
+/// The list of its segments, as tantivy names it.
+const LIST: &str = "meta.json";
 /// Its folder in a partition's.
 pub(super) const FOLDER: &str = "index";
 /// Rises with every change of fields, terms or words.

@@ -2,6 +2,7 @@
 
 mod cover;
 mod whole;
+mod writer;
 
 use std::fs;
 use std::path::Path;

@@ -68,7 +68,8 @@ impl Catalogue {
         let covered = self.index(note).map(|index| index.covered());
         let partition = self.open(note.first).map_err(failed)?;
         let directory = self.path(note.first);
-        let piece = Piece { source: &partition, directory: &directory, note, extent, events_max };
+        let writer = &self.index_writer;
+        let piece = Piece { writer, source: &partition, directory: &directory, note, extent, events_max };
         let index = extend(&piece, covered, is_over)?;
         let is_whole = index.covered() == note.head().sequence;
         if extent == Extent::Sealed && is_whole {

@@ -98,7 +98,8 @@ pub(super) fn is_kept(partition: &Path) -> bool {
     partition.join(FOLDER).join(NAME).exists()
 }
 
-const NAME: &str = "counts";
+/// Its file, in the index's folder.
+pub(super) const NAME: &str = "counts";
 const FORMAT: u32 = 1;
 /// Of each facet some thousand values are counted, of at most 300 bytes.
 const BYTES_MAX: u64 = 32 << 20;
