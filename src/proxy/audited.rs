@@ -16,6 +16,7 @@ mod intent;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,13 +34,11 @@ pub(super) use self::closing::{Closing, Counts};
 use self::intent::Intended;
 use super::bodies::{AnswerBody, Begun, Copy, End, Held, RequestBody, Teed, begin};
 use super::crowd::Place;
-use super::missed::Passing;
 use super::reads::{Turn, recall};
 use super::span::OpenSpan;
 use super::wire::forwarding::Peer;
 use super::wire::{Bond, Failure, Lease, Reply, answer, hops};
 use super::{Prepared, Worker, ended, is_event_stream, tunnel};
-use crate::blind::Answered;
 use crate::derive::{Answers, Plan};
 use crate::exchange::{self, Capture, CaptureState, Client, Ending, Stream, trace_id};
 use crate::rules::router::Candidate;
@@ -89,77 +88,108 @@ pub(crate) struct Story {
     place: Option<Place>,
 }
 
-/// Answers an audited request. Dropped, it leaves the story running.
-pub(crate) async fn serve(
-    worker: Rc<Worker>,
-    peer: &Peer,
-    mut parts: Parts,
-    body: Incoming,
-    candidates: Vec<Candidate>,
-    place: Place,
-) -> Response<AnswerBody> {
-    let received = parts.headers.clone();
-    let (method, target) = (parts.method.to_string(), super::target_of(&parts).to_owned());
-    let host = super::host_of(&parts).to_owned();
-    let Prepared { id, mut span } = match worker.prepare(&mut parts, peer) {
-        Ok(prepared) => prepared,
-        Err(failure) => return worker.fail(failure, &worker.ids.header()),
-    };
-    if let Some(span) = &mut span {
-        span.met(candidates.first().and_then(|first| worker.proxy.audit.route(first)));
+/// A request that a rule may concern, by its head.
+pub(super) struct Planned {
+    plan: Plan,
+    request: exchange::Request,
+    client: Client,
+    pub(super) prepared: Prepared,
+}
+
+impl Planned {
+    /// Makes its head the one that the application gets, and plans what is to be known of it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(super) fn new(
+        worker: &Worker,
+        parts: &mut Parts,
+        peer: &Peer,
+        candidates: Vec<Candidate>,
+    ) -> Result<Planned, Failure> {
+        let received = parts.headers.clone();
+        let (method, target) = (parts.method.to_string(), super::target_of(parts).to_owned());
+        let host = super::host_of(parts).to_owned();
+        let mut prepared = worker.prepare(parts, peer)?;
+        if let Some(span) = &mut prepared.span {
+            span.met(candidates.first().and_then(|first| worker.proxy.audit.route(first)));
+        }
+        let ip = peer.client_ip(&received, &worker.proxy.config.trusted_proxies);
+        let client = Client {
+            ip,
+            port: (ip == peer.ip).then(|| peer.address.port()),
+            peer: peer.socket_ip,
+            is_trusted: peer.is_trusted,
+            certificate: peer.certificate.clone(),
+        };
+        let request = exchange::Request {
+            method,
+            target,
+            scheme: peer.scheme,
+            host,
+            id: prepared.id.to_str().unwrap_or_default().to_owned(),
+            trace_id: trace_id(&parts.headers).map(str::to_owned),
+            headers: received,
+            body: Capture::default(),
+        };
+        let plan = worker.proxy.audit.plan(candidates, &request, &client);
+        Ok(Planned { plan, request, client, prepared })
     }
-    let ip = peer.client_ip(&received, &worker.proxy.config.trusted_proxies);
-    let client = Client {
-        ip,
-        port: (ip == peer.ip).then(|| peer.address.port()),
-        peer: peer.socket_ip,
-        is_trusted: peer.is_trusted,
-        certificate: peer.certificate.clone(),
-    };
-    let request = exchange::Request {
-        method,
-        target,
-        scheme: peer.scheme,
-        host,
-        id: id.to_str().unwrap_or_default().to_owned(),
-        trace_id: trace_id(&parts.headers).map(str::to_owned),
-        headers: received,
-        body: Capture::default(),
-    };
-    let mut plan = worker.proxy.audit.plan(candidates, &request, &client);
-    if plan.candidates.is_empty() {
-        // The head excludes every rule.
-        let passing = Passing::new(&worker.proxy, &parts, peer, Answered::Unrecorded);
-        let prepared = Prepared { id, span };
-        let (crossing, asking) = worker.set_off(parts, body, prepared, passing, peer, place);
-        return worker.end(crossing, asking.await);
+
+    /// False when the head excludes every rule.
+    pub(super) fn is_concerned(&self) -> bool {
+        !self.plan.candidates.is_empty()
     }
-    let limits = &worker.proxy.config.limits;
-    let story = Box::new(Story {
-        answers: std::mem::take(&mut plan.known),
-        plan,
-        turns: Vec::new(),
-        client,
-        request,
-        copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, &worker.proxy.budget, ip)))),
-        head: parts.headers.clone(),
-        intent: Intended::Not,
-        is_derived: false,
-        id: id.clone(),
-        exchange_id: worker.ids.id(),
-        received_at: Timestamp::now(),
-        begun: Instant::now(),
-        answered_after: None,
-        place: Some(place),
-        worker: Rc::clone(&worker),
-        bond: Rc::clone(&peer.bond),
-    });
-    let (answer, answered) = oneshot::channel();
-    worker.tasks.spawn(story.run(parts, body, Waiting { answer, span }));
-    match answered.await {
-        Ok(response) => response,
-        // The task panicked: this exchange ends, the worker goes on (THREATS D12).
-        Err(_) => worker.fail(Failure::Gone, &id),
+
+    /// Begins its story.
+    pub(super) fn begin(
+        self,
+        worker: &Rc<Worker>,
+        peer: &Peer,
+        parts: Parts,
+        body: Incoming,
+        place: Place,
+    ) -> Awaited {
+        let Planned { mut plan, request, client, prepared: Prepared { id, span } } = self;
+        let (limits, budget) = (&worker.proxy.config.limits, &worker.proxy.budget);
+        let story = Box::new(Story {
+            answers: std::mem::take(&mut plan.known),
+            plan,
+            turns: Vec::new(),
+            request,
+            copy: Rc::new(RefCell::new(Some(Copy::new(limits.capture_bytes_max, budget, client.ip)))),
+            client,
+            head: parts.headers.clone(),
+            intent: Intended::Not,
+            is_derived: false,
+            id: id.clone(),
+            exchange_id: worker.ids.id(),
+            received_at: Timestamp::now(),
+            begun: Instant::now(),
+            answered_after: None,
+            place: Some(place),
+            worker: Rc::clone(worker),
+            bond: Rc::clone(&peer.bond),
+        });
+        let (answer, answered) = oneshot::channel();
+        worker.tasks.spawn(story.run(parts, body, Waiting { answer, span }));
+        Awaited { answered, id }
+    }
+}
+
+/// The answer to a request whose story is under way. Dropped, it leaves that running.
+pub(super) struct Awaited {
+    answered: oneshot::Receiver<Response<AnswerBody>>,
+    id: HeaderValue,
+}
+
+impl Awaited {
+    pub(super) async fn wait(self, worker: &Worker) -> Response<AnswerBody> {
+        match self.answered.await {
+            Ok(response) => response,
+            // The task panicked: this exchange ends, the worker goes on (THREATS D12).
+            Err(_) => worker.fail(Failure::Gone, &self.id),
+        }
     }
 }
 
@@ -167,18 +197,7 @@ impl Story {
     /// From the complete head to the head of the answer; what follows is up to the answer's body.
     async fn run(mut self: Box<Self>, parts: Parts, body: Incoming, mut client: Waiting) {
         let worker = Rc::clone(&self.worker);
-        let abandoned = Duration::from_millis(worker.proxy.config.limits.abandoned_ms);
-        let outcome = {
-            let mut forwarding = std::pin::pin!(self.forward(parts, body));
-            tokio::select! {
-                outcome = forwarding.as_mut() => Some(outcome),
-                () = client.answer.closed() => tokio::select! {
-                    outcome = forwarding => Some(outcome),
-                    () = worker.tasks.patience(abandoned) => None,
-                },
-            }
-        };
-        match outcome {
+        match self.forwarded(parts, body, &mut client).await {
             Some(Ok((response, lease))) => {
                 worker.proxy.metrics.request(RequestKind::Audited);
                 if let (Some(span), Some(after)) = (&mut client.span, self.answered_after) {
@@ -202,6 +221,25 @@ impl Story {
         }
     }
 
+    /// What came of it; `None` when the client has left and nothing came for too long.
+    async fn forwarded(
+        &mut self,
+        parts: Parts,
+        body: Incoming,
+        client: &mut Waiting,
+    ) -> Option<Result<Reply, Failure>> {
+        let worker = Rc::clone(&self.worker);
+        let abandoned = Duration::from_millis(worker.proxy.config.limits.abandoned_ms);
+        let mut forwarding = pin!(self.forward(parts, body));
+        tokio::select! {
+            outcome = forwarding.as_mut() => Some(outcome),
+            () = client.answer.closed() => tokio::select! {
+                outcome = forwarding => Some(outcome),
+                () = worker.tasks.patience(abandoned) => None,
+            },
+        }
+    }
+
     async fn forward(&mut self, parts: Parts, mut frames: Incoming) -> Result<Reply, Failure> {
         tunnel::allow(&self.plan, &parts)?;
         if let (Some(copy), Some(length)) = (&mut *self.copy.borrow_mut(), frames.size_hint().exact()) {
@@ -215,7 +253,8 @@ impl Story {
         let bytes_max = self.worker.proxy.config.limits.request_body_bytes_max;
         let (body, progress) = RequestBody::teed(held, frames, &self.copy, bytes_max);
         let added = self.begun.elapsed();
-        let result = self.worker.ask(Request::from_parts(parts, body), progress, &self.bond).await;
+        let mut asked = self.worker.ask(Request::from_parts(parts, body), progress, &self.bond);
+        let result = asked.answer(&self.worker.proxy.config.limits).await;
         self.answered_after = Some(self.begun.elapsed() - added);
         self.worker.proxy.metrics.latency_added_seconds.observe(added.as_secs_f64());
         result

@@ -19,7 +19,7 @@ use super::{Prepared, Worker, ended, is_event_stream, tunnel};
 use crate::telemetry::RequestKind;
 
 /// What is kept of a request that no rule concerns until its answer comes.
-pub(super) struct Crossing {
+struct Crossing {
     passing: Passing,
     prepared: Prepared,
     /// What it shows of who asks.
@@ -27,31 +27,35 @@ pub(super) struct Crossing {
     place: Place,
     /// How long it was with us so far.
     spent: Duration,
-    asked: Instant,
+    asked_at: Instant,
 }
 
 impl Worker {
-    /// The plain way: both bodies streamed, nothing kept. What comes back is what [`Worker::end`] needs, and waits
-    /// for the answer's head.
-    pub(super) fn set_off(
-        &self,
+    /// The plain way: both bodies streamed, nothing kept. The request is sent; what comes back waits for the answer's head.
+    pub(super) fn cross(
+        self: &Rc<Self>,
         parts: Parts,
         body: Incoming,
         prepared: Prepared,
         passing: Passing,
         peer: &Peer,
         place: Place,
-    ) -> (Crossing, impl Future<Output = Result<Reply, Failure>> + use<>) {
+    ) -> impl Future<Output = Response<AnswerBody>> + use<> {
         let begun = Instant::now();
         let marks = self.proxy.identities.marks(&parts.headers);
         let (body, progress) = RequestBody::streamed(body, self.proxy.config.limits.request_body_bytes_max);
-        let asking = self.ask(Request::from_parts(parts, body), progress, &peer.bond);
-        let asked = Instant::now();
-        (Crossing { passing, prepared, marks, place, spent: asked - begun, asked }, asking)
+        let mut asked = self.ask(Request::from_parts(parts, body), progress, &peer.bond);
+        let asked_at = Instant::now();
+        let crossing = Crossing { passing, prepared, marks, place, spent: asked_at - begun, asked_at };
+        let worker = Rc::clone(self);
+        async move {
+            let result = asked.answer(&worker.proxy.config.limits).await;
+            worker.end(crossing, result)
+        }
     }
 
     /// Makes the application's answer the client's.
-    pub(super) fn end(&self, crossing: Crossing, result: Result<Reply, Failure>) -> Response<AnswerBody> {
+    fn end(&self, crossing: Crossing, result: Result<Reply, Failure>) -> Response<AnswerBody> {
         let Prepared { id, mut span } = crossing.prepared;
         let (response, lease) = match result {
             Ok(reply) => reply,
@@ -59,7 +63,7 @@ impl Worker {
         };
         let answered = Instant::now();
         if let Some(span) = &mut span {
-            span.answered(answered - crossing.asked);
+            span.answered(answered - crossing.asked_at);
         }
         let (mut head, frames) = response.into_parts();
         self.proxy.identities.heard(&crossing.marks, head.status.as_u16(), &head.headers);

@@ -47,8 +47,8 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::audited::{Awaited, Planned};
 use self::bodies::{AnswerBody, Budget, Progress, RequestBody};
-use self::crossing::Crossing;
 use self::crowd::Crowd;
 use self::missed::Passing;
 use self::reads::{Brake, Identities, Reader, Turns};
@@ -56,8 +56,9 @@ use self::span::OpenSpan;
 use self::tasks::Tasks;
 use self::tunnel::Connection;
 use self::wire::forwarding::{self, Peer};
-use self::wire::{Bond, Failure, Ids, Pool, Reply, answer, hops, patience};
-use crate::blind::Answered;
+use self::wire::patience::Asked;
+use self::wire::{Bond, Failure, Ids, Pool, answer, hops};
+use crate::blind;
 use crate::config::Config;
 use crate::derive::Plan;
 use crate::record::hand_out_receipts;
@@ -134,15 +135,14 @@ pub struct Worker {
     crowd: Rc<Crowd>,
 }
 
-/// What has become of a request before anybody waits.
-#[expect(clippy::large_enum_variant, reason = "the large one is what most requests are")]
-enum Begun<F> {
-    /// It was refused. (In a box, because it is rare.)
-    Answered(Box<Response<AnswerBody>>),
-    /// A rule may concern it.
-    Audited(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),
+/// What has become of a request before anybody waits. What is large is in a box: every future around it would move it, and
+/// have room for it twice.
+enum Begun {
+    Refused(Box<Response<AnswerBody>>),
+    /// A rule may concern it: its story goes on without its client.
+    Audited(Awaited),
     /// No rule concerns it: it is on its way to the application.
-    Crossing(Crossing, F),
+    Crossing(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),
 }
 
 /// What a head that is ready for the application is known by.
@@ -165,26 +165,29 @@ impl Face for Worker {
         Connection::new(Peer::new(&arrival, &self.proxy.config.trusted_proxies))
     }
 
-    async fn answer(
+    fn answer(
         self: Rc<Self>,
         connection: Rc<Connection>,
         request: Request<Incoming>,
-    ) -> Response<AnswerBody> {
-        let mut response = match self.begin(&connection, request) {
-            Begun::Answered(response) => *response,
-            Begun::Audited(story) => story.await,
-            Begun::Crossing(crossing, asking) => self.end(crossing, asking.await),
-        };
-        match response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => connection.expect(response.body_mut().take_tunnel()),
-            StatusCode::NOT_MODIFIED => {
-                let (head, body) = response.into_parts();
-                let body = body.told_by(&head);
-                response = Response::from_parts(head, body);
+    ) -> impl Future<Output = Response<AnswerBody>> + 'static {
+        let begun = self.begin(&connection, request);
+        async move {
+            let mut response = match begun {
+                Begun::Refused(response) => *response,
+                Begun::Audited(awaited) => awaited.wait(&self).await,
+                Begun::Crossing(crossing) => crossing.await,
+            };
+            match response.status() {
+                StatusCode::SWITCHING_PROTOCOLS => connection.expect(response.body_mut().take_tunnel()),
+                StatusCode::NOT_MODIFIED => {
+                    let (head, body) = response.into_parts();
+                    let body = body.told_by(&head);
+                    response = Response::from_parts(head, body);
+                }
+                _ => {}
             }
-            _ => {}
+            response
         }
-        response
     }
 
     fn refuse(&self, _: &Connection, refusal: Refusal) -> Response<AnswerBody> {
@@ -209,21 +212,18 @@ impl Face for Worker {
 
 impl Worker {
     /// All that can be done with a request before anybody waits, so that little of it is kept until its answer comes.
-    fn begin(
-        self: &Rc<Self>,
-        connection: &Rc<Connection>,
-        request: Request<Incoming>,
-    ) -> Begun<impl Future<Output = Result<Reply, Failure>> + use<>> {
+    fn begin(self: &Rc<Self>, connection: &Rc<Connection>, request: Request<Incoming>) -> Begun {
+        let refused = |failure| Begun::Refused(Box::new(self.fail(failure, &self.ids.header())));
         let Some(place) = self.crowd.enter(self.proxy.config.limits.requests_max) else {
-            return Begun::Answered(Box::new(self.fail(Failure::Crowded, &self.ids.header())));
+            return refused(Failure::Crowded);
         };
         let (mut parts, body) = request.into_parts();
         let (config, peer) = (&self.proxy.config, &connection.peer);
         if !config.methods.is_empty() && !config.methods.contains(&parts.method) {
-            return Begun::Answered(Box::new(self.refuse_method(&config.methods)));
+            return Begun::Refused(Box::new(self.refuse_method(&config.methods)));
         }
         if body.size_hint().lower() > config.limits.request_body_bytes_max {
-            return Begun::Answered(Box::new(self.fail(Failure::BodyTooLarge, &self.ids.header())));
+            return refused(Failure::BodyTooLarge);
         }
         let candidates = self.proxy.audit.candidates(&HeadView {
             method: parts.method.as_str(),
@@ -232,20 +232,22 @@ impl Worker {
             headers: &parts.headers,
             is_trusted: peer.is_trusted,
         });
-        if !candidates.is_empty() {
-            let (worker, connection) = (Rc::clone(self), Rc::clone(connection));
-            let story =
-                async move { audited::serve(worker, &connection.peer, parts, body, candidates, place).await };
-            return Begun::Audited(Box::pin(story));
-        }
-        match self.prepare(&mut parts, peer) {
-            Ok(prepared) => {
-                let passing = Passing::new(&self.proxy, &parts, peer, Answered::Unmatched);
-                let (crossing, asking) = self.set_off(parts, body, prepared, passing, peer, place);
-                Begun::Crossing(crossing, asking)
+        let (prepared, answered) = if candidates.is_empty() {
+            match self.prepare(&mut parts, peer) {
+                Ok(prepared) => (prepared, blind::Answered::Unmatched),
+                Err(failure) => return refused(failure),
             }
-            Err(failure) => Begun::Answered(Box::new(self.fail(failure, &self.ids.header()))),
-        }
+        } else {
+            match Planned::new(self, &mut parts, peer, candidates) {
+                Ok(planned) if planned.is_concerned() => {
+                    return Begun::Audited(planned.begin(self, peer, parts, body, place));
+                }
+                Ok(planned) => (planned.prepared, blind::Answered::Unrecorded),
+                Err(failure) => return refused(failure),
+            }
+        };
+        let passing = Passing::new(&self.proxy, &parts, peer, answered);
+        Begun::Crossing(Box::pin(self.cross(parts, body, prepared, passing, peer, place)))
     }
 
     /// The same worker by other rules and settings, on the same connections to the application.
@@ -300,17 +302,10 @@ impl Worker {
         Ok(Prepared { id, span })
     }
 
-    /// Sends a request; what comes back waits for the head of its answer, at most `upstream_ms` after the end of the
-    /// request's body.
-    fn ask(
-        &self,
-        request: Request<RequestBody>,
-        progress: Option<Rc<Progress>>,
-        bond: &Rc<Bond>,
-    ) -> impl Future<Output = Result<Reply, Failure>> + use<> {
+    /// Sends a request.
+    fn ask(&self, request: Request<RequestBody>, progress: Option<Rc<Progress>>, bond: &Rc<Bond>) -> Asked {
         let is_upgrade = request.headers().contains_key(UPGRADE);
-        let sending = self.pool.send(request, Some(bond));
-        patience::answer_to(sending, progress, Arc::clone(&self.proxy.config), is_upgrade)
+        Asked { underway: self.pool.send(request, Some(bond)), progress, is_upgrade }
     }
 
     /// Takes note of what an audited exchange may have done to its session, before the client can act on it.

@@ -2,6 +2,7 @@
 //! by the intent that stands open in the journal, or in a gap.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::intent::Intended;
 use super::{Story, Waiting};
+use crate::derive::{Plan, ReadRequest};
 use crate::event::Event;
 use crate::exchange::{self, CaptureState, Ending, Exchange};
 use crate::proxy::bodies::{AnswerBody, Copy, Hold, Share};
@@ -28,10 +30,13 @@ impl Story {
         response: Response<AnswerBody>,
         client: Waiting,
     ) {
+        if !self.plan.is_durable {
+            client.send(response);
+            return self.record(seen, ending).await;
+        }
         let limit = Duration::from_millis(self.worker.proxy.config.limits.record_ms);
-        let is_durable = self.plan.is_durable;
-        let mut recording = std::pin::pin!(self.record(seen, ending));
-        let is_recorded = is_durable && timeout(limit, recording.as_mut()).await.is_ok();
+        let mut recording = pin!(self.record(seen, ending));
+        let is_recorded = timeout(limit, recording.as_mut()).await.is_ok();
         client.send(response);
         if !is_recorded {
             recording.await;
@@ -67,7 +72,12 @@ impl Story {
         let place = self.place.take();
         // The story ends before the wait: its headers and bodies hold on to the connections' read buffers,
         // which are wanted again at once.
-        let (id, events) = self.derive(response, ending).await;
+        let ended = self.ended(response, ending);
+        // In a box: it is rare, and would take its room in every story.
+        let (id, events) = match ended.reads.is_empty() {
+            true => ended.derive(),
+            false => Box::pin(ended.ask_and_derive()).await,
+        };
         if events.is_empty() && closes.is_none() {
             return;
         }
@@ -78,17 +88,11 @@ impl Story {
         drop(place);
     }
 
-    /// The exchange's id and its events.
-    async fn derive(
-        mut self: Box<Self>,
-        response: Option<exchange::Response>,
-        ending: Ending,
-    ) -> (Uuid, Vec<Event>) {
-        let worker = Rc::clone(&self.worker);
-        let proxy = &worker.proxy;
+    /// Its exchange as a whole.
+    fn ended(mut self: Box<Self>, response: Option<exchange::Response>, ending: Ending) -> Ended {
+        let proxy = &self.worker.proxy;
         let copy = self.copy.borrow_mut().take();
-        // The shares live until the copies do not.
-        let (body, _share) = copy.map(Copy::finish).unzip();
+        let (body, share) = copy.map(Copy::finish).unzip();
         if let Some(body) = body {
             self.request.body = body;
         }
@@ -114,24 +118,47 @@ impl Story {
         let reads =
             catch_unwind(AssertUnwindSafe(|| proxy.audit.reads_after(&plan, &exchange, &self.answers)))
                 .unwrap_or_default();
-        if !reads.is_empty() {
-            let deadline = Instant::now() + Duration::from_millis(proxy.config.limits.before_ms);
-            let ip = exchange.client.ip;
-            worker.reader.ask(reads, ip, &self.head, deadline, &mut self.answers).await;
-        }
-        self.answers.meanwhile = self.turns.iter().map(Turn::meanwhile).collect();
+        Ended { exchange, plan, reads, _share: share, story: self }
+    }
+}
+
+/// A story whose exchange is over.
+struct Ended {
+    exchange: Exchange,
+    plan: Plan,
+    /// What is still to be asked.
+    reads: Vec<ReadRequest>,
+    story: Box<Story>,
+    /// As long as the copies live.
+    _share: Option<Share>,
+}
+
+impl Ended {
+    async fn ask_and_derive(mut self) -> (Uuid, Vec<Event>) {
+        let story = &mut *self.story;
+        let deadline = Instant::now() + Duration::from_millis(story.worker.proxy.config.limits.before_ms);
+        let (reads, ip) = (std::mem::take(&mut self.reads), self.exchange.client.ip);
+        story.worker.reader.ask(reads, ip, &story.head, deadline, &mut story.answers).await;
+        self.derive()
+    }
+
+    /// The exchange's id and its events.
+    fn derive(self) -> (Uuid, Vec<Event>) {
+        let Ended { exchange, plan, mut story, .. } = self;
+        story.answers.meanwhile = story.turns.iter().map(Turn::meanwhile).collect();
+        let worker = Rc::clone(&story.worker);
         // Promised not to panic; should it, the request stands in a gap, and the worker goes on.
         let derived = catch_unwind(AssertUnwindSafe(|| {
             let ids = &worker.ids;
-            proxy.audit.derive(plan, &exchange, &self.answers, &mut || ids.id())
+            worker.proxy.audit.derive(plan, &exchange, &story.answers, &mut || ids.id())
         }));
         let events = derived.unwrap_or_else(|_| {
             tracing::error!(exchange = %exchange.id, "deriving panicked");
-            self.request = exchange.request;
-            self.lose("derive");
+            story.request = exchange.request;
+            story.lose("derive");
             Vec::new()
         });
-        self.is_derived = true;
+        story.is_derived = true;
         (exchange.id, events)
     }
 }

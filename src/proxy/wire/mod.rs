@@ -15,4 +15,4 @@ pub(super) use answer_gate::Unsound;
 pub(super) use answer_gate::fuzzing::answers;
 pub(super) use failure::{Failure, answer};
 pub(super) use ids::Ids;
-pub(super) use pool::{Bond, Lease, Pool, Reply, is_bound};
+pub(super) use pool::{Bond, Lease, Pool, Reply, Underway, is_bound};

@@ -144,31 +144,34 @@ impl<F: Face> Served<'_, F> {
         switched.map_or(End::Over, |(socket, early)| End::Switched(socket, early))
     }
 
-    async fn answer(
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps the request twice")]
+    fn answer(
         &self,
         request: Request<Incoming>,
-    ) -> Result<Response<Guarded<F::Body, Sent>>, Infallible> {
-        let (wire, shared) = (&self.wire, self.shared);
-        let mut response = match wire.called() {
-            Some(refusal) => self.face.refuse(&self.client, refusal),
-            None => {
-                wire.beside.begin(request.version(), wire.spelling());
-                let response = Rc::clone(&self.face).answer(Rc::clone(&self.client), request).await;
-                wire.beside.finish().await;
-                response
+    ) -> impl Future<Output = Result<Response<Guarded<F::Body, Sent>>, Infallible>> {
+        async move {
+            let (wire, shared) = (&self.wire, self.shared);
+            let mut response = match wire.called() {
+                Some(refusal) => self.face.refuse(&self.client, refusal),
+                None => {
+                    wire.beside.begin(request.version(), wire.spelling());
+                    let response = Rc::clone(&self.face).answer(Rc::clone(&self.client), request).await;
+                    wire.beside.finish().await;
+                    response
+                }
+            };
+            let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+            if is_switching {
+                wire.switched();
             }
-        };
-        let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if is_switching {
-            wire.switched();
+            wire.answered();
+            let is_last = wire.calls() >= shared.entrance.limits.connection_requests_max;
+            // (The connection learns of a stop by itself, but maybe after this answer's head.)
+            if (is_last || shared.stop.has_changed().unwrap_or(true)) && !is_switching {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| Guarded { body, _guard: Sent(Rc::clone(wire)) }))
         }
-        wire.answered();
-        let is_last = wire.calls() >= shared.entrance.limits.connection_requests_max;
-        // (The connection learns of a stop by itself, but maybe after this answer's head.)
-        if (is_last || shared.stop.has_changed().unwrap_or(true)) && !is_switching {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(response.map(|body| Guarded { body, _guard: Sent(Rc::clone(wire)) }))
     }
 }
 

@@ -10,6 +10,7 @@ mod stream;
 mod traffic;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -150,7 +151,11 @@ impl<W: Future<Output = ()> + 'static> Executor<W> for OnThisThread {
     fn execute(&self, work: W) {
         // hyper spawns one task for each call of the service, right behind it.
         match self.0.take_begun() {
-            Some(stream) => tokio::task::spawn_local(async move { stream.run(work).await }),
+            Some(stream) => {
+                // In a box, which moves it once; an `async` block around it would move it, and keep it, three times.
+                let mut work = Box::pin(work);
+                tokio::task::spawn_local(poll_fn(move |context| stream.poll(work.as_mut(), context)))
+            }
             None => tokio::task::spawn_local(work),
         };
     }

@@ -4,8 +4,7 @@
 //! its buffers, its place, and what the application holds for it.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -56,20 +55,16 @@ impl Stream {
     }
 
     /// Works for the stream until that is done, or the stream is ended.
-    pub(super) async fn run(&self, work: impl Future) {
-        let mut work = pin!(work);
-        poll_fn(|context| {
-            if self.is_over.get() {
-                return Poll::Ready(());
-            }
-            let mut waker = self.waker.borrow_mut();
-            if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-                *waker = Some(context.waker().clone());
-            }
-            drop(waker);
-            work.as_mut().poll(context).map(drop)
-        })
-        .await;
+    pub(super) fn poll(&self, work: Pin<&mut impl Future>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_over.get() {
+            return Poll::Ready(());
+        }
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+        drop(waker);
+        work.poll(context).map(drop)
     }
 }
 

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::UPGRADE;
@@ -60,12 +61,44 @@ pub(crate) enum Lease {
 /// The head of an answer, and what its body comes over.
 pub(crate) type Reply = (Response<Incoming>, Lease);
 
-/// A request on its way.
+/// A request on its way, for the head of its answer. It is small, because every future around it holds it. Dropped before
+/// it ends, it ends the request.
+pub(crate) struct Underway {
+    sending: Sending,
+    pool: Rc<Pool>,
+    client: Option<Rc<Bond>>,
+}
+
+/// How a request is on its way.
 enum Sending {
     /// Sent over a connection that was idle.
     Tried(Trial),
     /// In a box, whatever it takes: what is rare must not make every request's future larger.
     Other(Pin<Box<dyn Future<Output = Result<Reply, Failure>>>>),
+}
+
+impl Future for Underway {
+    type Output = Result<Reply, Failure>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Underway { sending, pool, client } = self.get_mut();
+        let (response, mut lease) = loop {
+            match sending {
+                Sending::Tried(trial) => match ready!(Pin::new(trial).poll(context))? {
+                    Tried::Answered(reply) => break reply,
+                    Tried::Again(again) => *sending = pool.begin_own(again, client.as_ref()),
+                },
+                Sending::Other(other) => break ready!(other.as_mut().poll(context))?,
+            }
+        };
+        if let Lease::Own(own) = &mut lease {
+            own.heed(response.headers());
+        }
+        if bond::is_challenge(response.headers()) {
+            lease.bind(client.as_ref());
+        }
+        Poll::Ready(Ok((response, lease)))
+    }
 }
 
 /// Where a request that may share a connection goes.
@@ -89,53 +122,37 @@ impl Pool {
 
     /// Sends a request and waits for the head of its answer, without a limit of its own but for
     /// connecting. `client` is what ties the client's connection to one of the application's; none for a
-    /// request of our own. Dropped before it ends, it ends the request.
+    /// request of our own.
     pub(crate) fn send(
         self: &Rc<Self>,
         request: Request<RequestBody>,
         client: Option<&Rc<Bond>>,
-    ) -> impl Future<Output = Result<Reply, Failure>> + use<> {
-        let (sending, pool, client) = (self.begin(request, client), Rc::clone(self), client.cloned());
-        async move {
-            let (response, mut lease) = match sending {
-                Sending::Tried(trial) => match trial.end().await? {
-                    Tried::Answered(reply) => reply,
-                    Tried::Again(again) => Box::pin(pool.send_own(again, client.as_ref())).await?,
-                },
-                Sending::Other(other) => other.await?,
-            };
-            if let Lease::Own(own) = &mut lease {
-                own.heed(response.headers());
-            }
-            if bond::is_challenge(response.headers()) {
-                lease.bind(client.as_ref());
-            }
-            Ok((response, lease))
-        }
+    ) -> Underway {
+        Underway { sending: self.begin(request, client), pool: Rc::clone(self), client: client.cloned() }
     }
 
-    /// Most requests find an idle connection and are sent before anybody waits: nothing of them is kept then,
-    /// and what waits is small. It is moved into and held by every request's future.
+    /// Most requests find an idle connection and are sent before anybody waits: nothing of them is kept then.
     fn begin(self: &Rc<Self>, request: Request<RequestBody>, client: Option<&Rc<Bond>>) -> Sending {
-        let pool = Rc::clone(self);
         if client.is_some_and(|bond| bond.is_tied()) || is_bound(request.headers()) {
-            let client = client.cloned();
+            let (pool, client) = (Rc::clone(self), client.cloned());
             return Sending::Other(Box::pin(async move { pool.send_bound(request, client.as_ref()).await }));
         }
         // A switch of protocols is HTTP/1.1's.
         if self.shared.as_ref().is_some_and(|shared| !shared.is_declined())
             && !request.headers().contains_key(UPGRADE)
         {
-            let client = client.cloned();
+            let (pool, client) = (Rc::clone(self), client.cloned());
             return Sending::Other(Box::pin(async move { pool.send_shared(request, client.as_ref()).await }));
         }
         match self.checkout() {
             Some((own, has_rested)) => Sending::Tried(own.try_send(request, has_rested, client)),
-            None => {
-                let client = client.cloned();
-                Sending::Other(Box::pin(async move { pool.send_own(request, client.as_ref()).await }))
-            }
+            None => self.begin_own(request, client),
         }
+    }
+
+    fn begin_own(self: &Rc<Self>, request: Request<RequestBody>, client: Option<&Rc<Bond>>) -> Sending {
+        let (pool, client) = (Rc::clone(self), client.cloned());
+        Sending::Other(Box::pin(async move { pool.send_own(request, client.as_ref()).await }))
     }
 
     async fn send_own(
@@ -144,7 +161,7 @@ impl Pool {
         client: Option<&Rc<Bond>>,
     ) -> Result<Reply, Failure> {
         while let Some((own, has_rested)) = self.checkout() {
-            match own.try_send(request, has_rested, client).end().await? {
+            match own.try_send(request, has_rested, client).await? {
                 Tried::Answered(answered) => return Ok(answered),
                 Tried::Again(again) => request = again,
             }
@@ -160,7 +177,7 @@ impl Pool {
     ) -> Result<Reply, Failure> {
         let home = || client.map_or(Home::Nowhere, |bond| Home::Client(Rc::clone(bond)));
         if let Some((idle, has_rested)) = client.and_then(|bond| bond.take()) {
-            match Own::new(idle, home()).try_send(request, has_rested, client).end().await? {
+            match Own::new(idle, home()).try_send(request, has_rested, client).await? {
                 Tried::Answered(answered) => return Ok(answered),
                 Tried::Again(again) => request = again,
             }

@@ -1,6 +1,8 @@
 //! A connection that speaks HTTP/1.1: one exchange at a time has it for itself.
 
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::HeaderMap;
@@ -42,10 +44,12 @@ pub(super) struct Idle {
     until: Instant,
 }
 
-/// A request that was sent on a connection that had been idle. Dropped, it closes the connection.
+/// A request that was sent on a connection that had been idle, for the head of its answer. Dropped, it closes the
+/// connection.
 pub(super) struct Trial {
     answering: Answering,
-    own: Own,
+    /// Goes with the answer.
+    own: Option<Own>,
     /// Its head once more, where it may go twice.
     again: Option<Box<Request<RequestBody>>>,
 }
@@ -84,7 +88,7 @@ impl Own {
     ) -> Trial {
         let is_repeatable = has_rested && is_idempotent(&request) && request.body().is_end_stream();
         let again = is_repeatable.then(|| Box::new(head_of(&request)));
-        Trial { answering: self.sender.send(request, ticket(client)), own: self, again }
+        Trial { answering: self.sender.send(request, ticket(client)), own: Some(self), again }
     }
 
     /// Takes note of how long the application says it keeps the connection.
@@ -127,18 +131,18 @@ impl Own {
     }
 }
 
-impl Trial {
-    /// Waits for the head of its answer.
-    pub(super) async fn end(self) -> Result<Tried, Failure> {
-        match self.answering.await {
-            Ok(response) => Ok(Tried::Answered((response, Lease::Own(self.own)))),
-            Err(Unanswered::Unsent(unsent)) => Ok(Tried::Again(*unsent)),
-            Err(Unanswered::Sent(failure)) => self
-                .again
-                .filter(|_| failure == Failure::Gone)
-                .map(|again| Tried::Again(*again))
-                .ok_or(failure),
-        }
+impl Future for Trial {
+    type Output = Result<Tried, Failure>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let trial = self.get_mut();
+        let tried = match ready!(Pin::new(&mut trial.answering).poll(context)) {
+            Ok(response) => trial.own.take().map(|own| Tried::Answered((response, Lease::Own(own)))),
+            Err(Unanswered::Unsent(unsent)) => Some(Tried::Again(*unsent)),
+            Err(Unanswered::Sent(Failure::Gone)) => trial.again.take().map(|again| Tried::Again(*again)),
+            Err(Unanswered::Sent(failure)) => return Poll::Ready(Err(failure)),
+        };
+        Poll::Ready(tried.ok_or(Failure::Gone))
     }
 }
 
