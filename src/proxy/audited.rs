@@ -371,3 +371,24 @@ pub(super) fn end_copy(copy: &RefCell<Option<Copy>>, end: End) {
         copy.end(end);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::patience::Asked;
+    use super::*;
+    use crate::serve::Face;
+
+    // What is awaited by value is kept beside what it was made from: what grows here grows in all futures around it.
+    #[test]
+    fn what_is_kept_of_a_request_until_its_answer_comes_is_small() {
+        fn answer_bytes<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+            size_of::<F>()
+        }
+        fn story_bytes<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+            size_of::<F>()
+        }
+        let (answer, asked) = (answer_bytes(<Worker as Face>::answer), size_of::<Asked>());
+        let story = story_bytes(Story::run);
+        assert!(answer <= 256 && asked <= 192 && story <= 5120, "{answer}, {asked}, {story}");
+    }
+}

@@ -170,5 +170,5 @@ fn question(method: &Method, headers: &HeaderMap) -> Question {
     }
 }
 
-/// hyper's own choice.
-const BUFFER_BYTES_MAX: usize = 8192 + 4096 * 100;
+/// How much hyper reads of an answer at a time, which is what waits for a client that is slow. Its own choice is 417 KB.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
