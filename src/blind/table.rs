@@ -3,9 +3,10 @@
 //! What looks like an identifier folds at once. Any other segment is a name until many different ones have been
 //! seen at its place; then the place folds, and keeps its most frequent values. Pure: the time comes from outside.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use foldhash::HashMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,7 @@ struct Place {
 
 impl Table {
     pub(super) fn knows(&mut self, method: &str, target: &str) -> bool {
-        self.find(method, target);
+        self.find(method, target, false);
         self.spots.contains_key(&self.scratch)
     }
 
@@ -48,10 +49,7 @@ impl Table {
         self.is_changed = true;
         // Only answers that say "done" or "go there" teach: whoever invents paths gets 404.
         let teaches = matches!(seen.status, 101 | 200..=399);
-        if teaches {
-            self.learn_values(seen.target);
-        }
-        self.find(seen.method, seen.target);
+        self.find(seen.method, seen.target, teaches);
         if let Some(spot) = self.spots.get_mut(&self.scratch) {
             return spot.add(seen);
         }
@@ -101,8 +99,9 @@ impl Table {
         is_sound.then_some(table)
     }
 
-    /// Puts the key of a request into `scratch`.
-    fn find(&mut self, method: &str, target: &str) {
+    /// Puts the key of a request into `scratch`. Where it teaches, the names in its path are counted at their places, and
+    /// a place that has too many folds.
+    fn find(&mut self, method: &str, target: &str, teaches: bool) {
         let mut key = std::mem::take(&mut self.scratch);
         key.clear();
         key.extend(method.chars().take(METHOD_CHARS_MAX).map(|letter| letter.to_ascii_uppercase()));
@@ -110,8 +109,16 @@ impl Table {
         let start = key.len();
         let mut segments = segments(target);
         for segment in segments.by_ref().take(SEGMENTS_MAX) {
-            let is_folded = self.places.get(&key[start..]).is_some_and(|place| place.is_folded);
-            push(&mut key, segment, is_folded);
+            key.push('/');
+            let place = start..key.len() - 1;
+            match behind_id(segment) {
+                Some(ending) => {
+                    key.push_str("{}");
+                    key.push_str(ending);
+                }
+                None if self.is_folded(&key[place], segment, teaches) => key.push_str("{}"),
+                None => key.push_str(segment),
+            }
         }
         if segments.next().is_some() {
             key.push_str("/{*}");
@@ -121,25 +128,22 @@ impl Table {
         self.scratch = key;
     }
 
-    /// Counts the names in a path at their places, and folds a place that has too many.
-    fn learn_values(&mut self, target: &str) {
-        let mut prefix = std::mem::take(&mut self.scratch);
-        prefix.clear();
-        for segment in segments(target).take(SEGMENTS_MAX) {
-            let is_name = behind_id(segment).is_none();
-            if is_name && !self.places.contains_key(&prefix) && self.places.len() < PLACES_MAX {
-                self.places.insert(prefix.clone(), Place::default());
+    /// Whether the names at a place are one; what teaches adds its own.
+    fn is_folded(&mut self, prefix: &str, name: &str, teaches: bool) -> bool {
+        let Some(place) = self.places.get_mut(prefix) else {
+            if teaches && self.places.len() < PLACES_MAX {
+                self.places.entry(prefix.to_owned()).or_default().add(name, 1);
             }
-            if let Some(place) = self.places.get_mut(&prefix).filter(|_| is_name) {
-                place.add(segment, 1);
-                if !place.is_folded && place.values.len() > NAMES_MAX {
-                    self.fold(prefix.clone());
-                }
+            return false;
+        };
+        if teaches {
+            place.add(name, 1);
+            if !place.is_folded && place.values.len() > NAMES_MAX {
+                self.fold(prefix.to_owned());
+                return true;
             }
-            let is_folded = self.places.get(&prefix).is_some_and(|place| place.is_folded);
-            push(&mut prefix, segment, is_folded);
         }
-        self.scratch = prefix;
+        place.is_folded
     }
 
     /// Makes one of all names at a place, in all templates that go through it. Places behind them become one
@@ -226,18 +230,6 @@ impl Place {
             value.clone_into(&mut rarest.value);
             rarest.count = rarest.count.saturating_add(count);
         }
-    }
-}
-
-fn push(key: &mut String, segment: &str, is_folded: bool) {
-    key.push('/');
-    match behind_id(segment) {
-        Some(ending) => {
-            key.push_str("{}");
-            key.push_str(ending);
-        }
-        None if is_folded => key.push_str("{}"),
-        None => key.push_str(segment),
     }
 }
 

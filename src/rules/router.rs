@@ -123,6 +123,7 @@ pub(super) struct Router {
     trie: Trie,
     lines: Vec<Line>,
     hosts: Hosts,
+    has_exclusions: bool,
 }
 
 /// What is looked for.
@@ -219,6 +220,7 @@ impl Router {
     fn add(&mut self, base: &str, line: &MatchLine, operations: &[String], owner: Owner, spelling: Spelling) {
         let prefix = base.split('/').filter(|segment| !segment.is_empty());
         let prefix = prefix.map(|segment| SegmentPattern::Literal(segment.to_owned()));
+        self.has_exclusions |= matches!(owner, Owner::Exclude { .. });
         let (bare, ends_in_slash) = without_slash(&line.segments);
         let segments: Vec<SegmentPattern> = prefix.chain(bare.iter().cloned()).collect();
         let number = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
@@ -249,6 +251,9 @@ impl Router {
     }
 
     fn is_excluded(&self, head: &HeadView<'_>) -> bool {
+        if !self.has_exclusions {
+            return false;
+        }
         let methods = Methods::of(head);
         let own = said::paths(head, &methods).next().filter(|(_, channel)| channel.is_none());
         let Some((raw, channel)) = own else { return false };

@@ -83,13 +83,20 @@ fn is_of_one_hop(name: &str) -> bool {
 
 /// The names in `Connection`, without its own options.
 fn nominated(headers: &HeaderMap, found: &[HeaderName]) -> Vec<HeaderName> {
-    if !found.contains(&CONNECTION) {
+    // Most say that and nothing else.
+    if !found.contains(&CONNECTION)
+        || headers.get_all(CONNECTION).iter().all(|line| is_own_option(line.as_bytes()))
+    {
         return Vec::new();
     }
     tokens(headers, &CONNECTION)
-        .filter(|token| !token.eq_ignore_ascii_case("close") && !token.eq_ignore_ascii_case("keep-alive"))
+        .filter(|token| !is_own_option(token.as_bytes()))
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .collect()
+}
+
+fn is_own_option(option: &[u8]) -> bool {
+    option.eq_ignore_ascii_case(b"close") || option.eq_ignore_ascii_case(b"keep-alive")
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {

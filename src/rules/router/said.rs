@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 use super::forms::{self, Loosened};
 use super::methods::Methods;
 use super::{HeadView, headers, parts};
@@ -89,8 +91,9 @@ pub(super) fn paths<'a>(
     let inside = headers::values(head.headers, trusted(&PREFIX_HEADERS)).filter_map(move |(name, value)| {
         Some((below(own?, value.to_str().ok()?)?, Some(Channel::Override(name))))
     });
-    let moves = if methods.names("MOVE") || methods.names("COPY") { PATHS_MAX } else { 0 };
-    let destinations = head.headers.get_all("destination").iter().take(moves);
+    let is_move = methods.names("MOVE") || methods.names("COPY");
+    let destinations = is_move.then(|| head.headers.get_all("destination").iter().take(PATHS_MAX));
+    let destinations = destinations.into_iter().flatten();
     let destinations =
         destinations.filter_map(|value| Some((path_of(value.to_str().ok()?)?, Some(Channel::Destination))));
     let moved = overrides.chain(inside).take(PATHS_MAX);
@@ -107,13 +110,15 @@ fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
 /// The path of a target or URL reference, without query and fragment.
 fn path_of(target: &str) -> Option<&str> {
     let target = target.trim();
-    let path = match target.split_once("://") {
+    // (No scheme begins with a slash, as nearly every target does.)
+    let with_scheme = if target.starts_with('/') { None } else { target.split_once("://") };
+    let path = match with_scheme {
         Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             rest.find('/').map_or("/", |slash| &rest[slash..])
         }
         Some(_) | None => target,
     };
-    let end = path.find(['?', '#']).unwrap_or(path.len());
+    let end = memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len());
     Some(&path[..end]).filter(|path| path.starts_with(['/', '\\', '%']))
 }
 

@@ -5,8 +5,7 @@
 //! text around them by the hash of that text, so the number of rules does not count. Nothing is allocated
 //! on the way unless a trie is odd enough to need more than a dozen states at a time.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::forms;
@@ -132,7 +131,7 @@ impl Node {
         let is_same =
             |affixes: &Affixes| affixes.prefix_bytes == prefix_bytes && affixes.suffix_bytes == suffix_bytes;
         let index = self.affixes.iter().position(is_same).unwrap_or_else(|| {
-            self.affixes.push(Affixes { prefix_bytes, suffix_bytes, by_text: HashMap::new() });
+            self.affixes.push(Affixes { prefix_bytes, suffix_bytes, by_text: HashMap::default() });
             self.affixes.len() - 1
         });
         let text = [prefix.as_bytes(), suffix.as_bytes()].concat().into_boxed_slice();

@@ -37,6 +37,9 @@ impl Found {
     /// Takes note of a name.
     pub(crate) fn name(&mut self, name: &[u8]) {
         if !is_titled(name) {
+            if self.0.is_empty() {
+                self.0.reserve(NAMES_BYTES);
+            }
             self.0.extend_from_slice(name);
             self.0.push(b':');
         }
@@ -53,29 +56,27 @@ impl Spelling {
     /// search for a name goes on from the last one found: most lines are in their order still, and those of one name
     /// always are.
     fn restored(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut head = bytes.to_vec();
         let names: SmallVec<[&[u8]; 16]> = self.0.split_inclusive(|byte| *byte == b':').collect();
-        let mut head = Vec::new();
-        let mut copied = 0;
         let mut next = 0;
+        let mut at = 0;
         // (The first line has no name.)
-        let mut at = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
-        while let Some(line) = bytes.get(at..).filter(|line| !line.is_empty()) {
-            if line[0] == b'\r' {
-                head.extend_from_slice(&bytes[copied..bytes.len().min(at + 2)]);
+        while let Some(length) = memchr(b'\n', &head[at..]) {
+            at += length + 1;
+            let line = &mut head[at..];
+            if line.starts_with(b"\r\n") {
+                head.truncate(at + 2);
                 return head;
             }
-            let order = (next..names.len()).chain(0..next);
-            let is_of_line = |index: &usize| {
-                let name = names[*index];
-                line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            // Where its colon stands is asked first: it tells most names apart.
+            let is_of_line = |name: &[u8]| {
+                line.get(name.len() - 1) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name)
             };
-            if let Some(index) = order.into_iter().find(is_of_line) {
-                head.extend_from_slice(&bytes[copied..at]);
-                head.extend_from_slice(names[index]);
-                copied = at + names[index].len();
+            let found = names[next..].iter().position(|name| is_of_line(name)).map(|index| next + index);
+            if let Some(index) = found.or_else(|| names[..next].iter().position(|name| is_of_line(name))) {
+                line[..names[index].len()].copy_from_slice(names[index]);
                 next = index + 1;
             }
-            at += memchr(b'\n', line).map_or(line.len(), |end| end + 1);
         }
         Vec::new()
     }
@@ -118,12 +119,19 @@ impl Respelling {
     }
 }
 
+/// Room for the names of most heads.
+const NAMES_BYTES: usize = 128;
+
 /// As hyper writes it.
 fn is_titled(name: &[u8]) -> bool {
-    let mut previous = b'-';
-    name.iter().all(|&byte| {
-        let is_capital = std::mem::replace(&mut previous, byte) == b'-';
-        if is_capital { !byte.is_ascii_lowercase() } else { !byte.is_ascii_uppercase() }
+    if name.first().is_some_and(u8::is_ascii_lowercase) {
+        return false;
+    }
+    // Without a branch: most names are, to their end.
+    name.windows(2).fold(true, |is_titled, pair| {
+        let is_wrong =
+            if pair[0] == b'-' { pair[1].is_ascii_lowercase() } else { pair[1].is_ascii_uppercase() };
+        is_titled & !is_wrong
     })
 }
 
