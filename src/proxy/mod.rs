@@ -138,6 +138,7 @@ pub struct Worker {
 /// What has become of a request before anybody waits. What is large is in a box: every future around it would move it, and
 /// have room for it twice.
 enum Begun {
+    /// It goes no further.
     Refused(Box<Response<AnswerBody>>),
     /// A rule may concern it: its story goes on without its client.
     Audited(Awaited),

@@ -83,7 +83,7 @@ impl Sender {
         let (sender, connection): (_, Connection<_, RequestBody>) = builder
             // The gate restores names that the client wrote otherwise.
             .title_case_headers(true)
-            .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES_MAX))
+            .max_buf_size(limits.head_bytes_max.max(BUFFER_BYTES))
             .handshake(TokioIo::new(gate))
             .await?;
         let (hand_over, switched) = oneshot::channel();
@@ -170,5 +170,6 @@ fn question(method: &Method, headers: &HeaderMap) -> Question {
     }
 }
 
-/// How much hyper reads of an answer at a time, which is what waits for a client that is slow. Its own choice is 417 KB.
-const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// How much hyper reads of an answer at a time, which is what waits for a client that is slow, and what it keeps of a
+/// request that the application is slow to take; more where heads may be longer. Its own choice is 417 KB.
+const BUFFER_BYTES: usize = 64 << 10;

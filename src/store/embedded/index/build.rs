@@ -67,7 +67,11 @@ pub(in crate::store::embedded) fn extend(
     };
     let covered = match &index {
         Some(index) => {
-            Covered { last: covered, documents: guarded(|| mark(index)).map_err(Unmade::Failed)?.documents }
+            let mark = guarded(|| mark(index)).map_err(Unmade::Failed)?;
+            if mark.last != covered {
+                return Err(Unmade::Failed("it has grown since it was opened".to_owned()));
+            }
+            Covered { last: covered, documents: mark.documents }
         }
         None => Covered { last: piece.note.first - 1, documents: 0 },
     };
@@ -76,7 +80,7 @@ pub(in crate::store::embedded) fn extend(
     let (told, heard) = sync_channel(0);
     let work = Work {
         partition: piece.directory.to_owned(),
-        is_begun: index.is_none(),
+        is_anew: index.is_none(),
         is_full: Arc::clone(&is_full),
         heard,
     };

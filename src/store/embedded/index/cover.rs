@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use super::{Extent, FOLDER, Unmade, peek};
+use super::{Extent, FOLDER, Unmade, peek, tidied};
 use crate::store::StoreError;
 use crate::store::embedded::Embedded;
 use crate::store::embedded::partition::note::Note;
@@ -57,14 +57,16 @@ impl Embedded {
                 Ok(()) => Ok(()),
                 Err(Unmade::Stopped) => break,
                 Err(Unmade::Failed(why)) => {
-                    self.catalogue.distrust_index(note, &why);
+                    if self.catalogue.indexes.put_off(note.first) {
+                        self.catalogue.distrust_index(note, &why);
+                    }
                     Err(StoreError::Io(why))
                 }
-                Err(Unmade::Unread(trouble)) => Err(self.catalogue.refuse(note.first, trouble)),
+                Err(Unmade::Unread(trouble)) => {
+                    self.catalogue.indexes.put_off(note.first);
+                    Err(self.catalogue.refuse(note.first, trouble))
+                }
             };
-            if trouble.is_err() {
-                self.catalogue.indexes.put_off(note.first);
-            }
             result = result.and(trouble);
             if extent == Extent::Sealed && self.unindexed() >= Embedded::UNINDEXED_FEW {
                 aim = self.head_sequence();
@@ -119,6 +121,7 @@ impl Embedded {
         let is_whole =
             !indexes.is_distrusted(note.first) && peek(&self.catalogue.path(note.first)) == Some(whole);
         if is_whole {
+            tidied(&self.catalogue.path(note.first));
             self.catalogue.see_to_whole(note);
             indexes.finish(note.first);
         }

@@ -22,8 +22,8 @@ struct Kept {
     done: HashSet<u64>,
     /// How far those go that were read as a whole, or made, since the process began.
     known: HashMap<u64, u64>,
-    /// Those that could not be made, and when.
-    failed: HashMap<u64, Instant>,
+    /// Those that could not be made: how often in a row, and when last.
+    failed: HashMap<u64, (u32, Instant)>,
     /// What whole partitions count.
     wholes: HashMap<u64, Arc<Counts>>,
 }
@@ -36,20 +36,20 @@ impl Indexes {
         Some(Arc::clone(index))
     }
 
-    /// Keeps one open; those that were not used for a while, and the longest unused of too many, are closed.
-    pub(in crate::store::embedded) fn put(&self, first: u64, index: Arc<Index>) {
+    /// Keeps one that was made or extended.
+    pub(in crate::store::embedded) fn put_made(&self, first: u64, index: Arc<Index>) {
         let mut kept = self.0.lock();
         kept.distrusted.remove(&first);
         kept.failed.remove(&first);
-        kept.known.insert(first, index.covered());
-        kept.open.insert(first, (index, Instant::now()));
-        kept.open.retain(|_, (_, used)| used.elapsed() < IDLE_MAX);
-        while kept.open.len() > OPEN_MAX {
-            let Some(oldest) = kept.open.iter().min_by_key(|(_, (_, used))| *used).map(|(first, _)| *first)
-            else {
-                return;
-            };
-            kept.open.remove(&oldest);
+        kept.put(first, index);
+    }
+
+    /// Keeps one that was opened, unless it has grown meanwhile, or is to be made anew.
+    pub(in crate::store::embedded) fn put_opened(&self, first: u64, index: Arc<Index>) {
+        let mut kept = self.0.lock();
+        let is_old = kept.known.get(&first).is_some_and(|covered| *covered > index.covered());
+        if !is_old && !kept.distrusted.contains(&first) {
+            kept.put(first, index);
         }
     }
 
@@ -88,13 +88,19 @@ impl Indexes {
         self.0.lock().known.get(&first).copied()
     }
 
-    /// One that cannot be made is not tried again at once: the others come first.
-    pub(in crate::store::embedded) fn put_off(&self, first: u64) {
-        self.0.lock().failed.insert(first, Instant::now());
+    /// One that cannot be made is not tried again at once: the others come first. What is there of it is read as a whole
+    /// before it is used again. True when it has failed too often for a full disk to be the reason.
+    pub(in crate::store::embedded) fn put_off(&self, first: u64) -> bool {
+        let mut kept = self.0.lock();
+        kept.open.remove(&first);
+        kept.known.remove(&first);
+        let (times, when) = kept.failed.entry(first).or_insert((0, Instant::now()));
+        (*times, *when) = (*times + 1, Instant::now());
+        *times >= TRIES_MAX
     }
 
     pub(in crate::store::embedded) fn is_put_off(&self, first: u64) -> bool {
-        self.0.lock().failed.get(&first).is_some_and(|failed| failed.elapsed() < PUT_OFF)
+        self.0.lock().failed.get(&first).is_some_and(|(_, when)| when.elapsed() < PUT_OFF)
     }
 
     /// What a whole partition counts, if that is remembered.
@@ -124,9 +130,27 @@ impl Indexes {
     }
 }
 
+impl Kept {
+    /// Those that were not used for a while, and the longest unused of too many, are closed.
+    fn put(&mut self, first: u64, index: Arc<Index>) {
+        self.known.insert(first, index.covered());
+        self.open.insert(first, (index, Instant::now()));
+        self.open.retain(|_, (_, used)| used.elapsed() < IDLE_MAX);
+        while self.open.len() > OPEN_MAX {
+            let Some(oldest) = self.open.iter().min_by_key(|(_, (_, used))| *used).map(|(first, _)| *first)
+            else {
+                return;
+            };
+            self.open.remove(&oldest);
+        }
+    }
+}
+
 /// An open index maps its files, and keeps a few tens of kilobytes; a search through a year of days opens them all.
 const OPEN_MAX: usize = 400;
 /// About a hundred bytes each.
 const WHOLE_VALUES_MAX: usize = 300_000;
 const IDLE_MAX: Duration = Duration::from_secs(600);
 const PUT_OFF: Duration = Duration::from_secs(60);
+/// In a row.
+const TRIES_MAX: u32 = 10;

@@ -6,7 +6,7 @@
 //! the events say the same. It never goes further than what is synced of the events.
 //!
 //! Making it gives way to everything else: it is made in pieces, of newly handed over events only once there are many,
-//! by threads of a lower priority, and whoever has it made may rest after each piece ([`Pace`]).
+//! by a thread of a lower priority, and whoever has it made may rest after each piece ([`Pace`]).
 //!
 //! Documents are sorted by sequence, the newest first, and read by stopping after a page; they are never scored.
 
@@ -29,6 +29,7 @@ pub(super) use kept::Indexes;
 pub(super) use plan::Plan;
 pub(super) use whole::kept as kept_whole;
 pub(super) use writer::{Writer, give_way};
+use writer::{is_written, tidied};
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -85,8 +86,8 @@ impl Index {
         guarded(|| {
             for file in index.load_metas()?.list_segment_files() {
                 let directory = index.directory();
-                // Not every segment has every file; one that it has not and should is missed below.
-                if directory.exists(&file)? && !directory.validate_checksum(&file)? {
+                let is_there = directory.exists(&file)?;
+                if !(if is_there { directory.validate_checksum(&file)? } else { !is_written(&file) }) {
                     return Err(odd(format!("{} is damaged", file.display())));
                 }
             }

@@ -30,7 +30,7 @@ impl Catalogue {
         });
         match opened {
             Ok(Some(index)) => {
-                self.indexes.put(note.first, Arc::clone(&index));
+                self.indexes.put_opened(note.first, Arc::clone(&index));
                 Some(index)
             }
             Ok(None) => None,
@@ -76,7 +76,7 @@ impl Catalogue {
             keep_whole(&index, &directory, note);
             self.indexes.finish(note.first);
         }
-        self.indexes.put(note.first, index);
+        self.indexes.put_made(note.first, index);
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Catalogue {
     /// True when the events of a partition say the same as its index about where that ends.
     fn is_of(&self, index: &Index, note: &Note) -> bool {
         let head = note.head();
-        if index.covered() >= head.sequence {
+        if index.covered() == head.sequence {
             return index.is_of(note.first, head);
         }
         let block = self.open(note.first).ok().and_then(|partition| {

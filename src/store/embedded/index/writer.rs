@@ -11,7 +11,6 @@
 //! removed the next time.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +41,7 @@ pub(super) struct Work {
     /// The partition's directory.
     pub partition: PathBuf,
     /// True when nothing that is there is of use.
-    pub is_begun: bool,
+    pub is_anew: bool,
     /// Set once it should be told no more.
     pub is_full: Arc<AtomicBool>,
     /// What the index is told.
@@ -97,7 +96,7 @@ fn run(taken: &Receiver<Given>) {
 
 impl Work {
     fn write(&self) -> tantivy::Result<Arc<Index>> {
-        if self.is_begun {
+        if self.is_anew {
             remove_folder(&self.folder())?;
             fs::create_dir(self.folder())?;
         }
@@ -180,10 +179,8 @@ impl Work {
         segments.retain(|segment| !replaced.contains(&segment.id()));
         if let Some(made) = made {
             for name in made.list_segment_files() {
-                match fs::rename(self.folder().join(ASIDE).join(&name), self.folder().join(&name)) {
-                    // Not every segment has every file.
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                    Ok(()) | Err(_) => {}
+                if is_written(&name) {
+                    fs::rename(self.folder().join(ASIDE).join(&name), self.folder().join(&name))?;
                 }
             }
             segments.extend(made.segments);
@@ -200,26 +197,7 @@ impl Work {
         directory.sync_directory()?;
         directory.atomic_write(Path::new(LIST), &serde_json::to_vec(&list)?)?;
         directory.sync_directory()?;
-        self.tidy(&directory, &list)
-    }
-
-    /// Removes what is not of the index. Who has it open keeps what he reads; who opens it is waited for.
-    fn tidy(&self, directory: &MmapDirectory, list: &IndexMeta) -> tantivy::Result<()> {
-        remove_folder(&self.folder().join(ASIDE))?;
-        let mut kept = list.list_segment_files();
-        kept.extend([LIST, whole::NAME].map(PathBuf::from));
-        kept.insert(META_LOCK.filepath.clone());
-        let _opening = directory.acquire_lock(&META_LOCK)?;
-        for file in fs::read_dir(self.folder())? {
-            let file = file?;
-            if kept.contains(Path::new(&file.file_name())) {
-                continue;
-            }
-            // The index is none the worse for it.
-            if let Err(error) = fs::remove_file(file.path()) {
-                tracing::debug!(file = %file.path().display(), %error, "a file of an index is not removed");
-            }
-        }
+        tidied(&self.partition);
         Ok(())
     }
 
@@ -240,11 +218,44 @@ impl Work {
     }
 }
 
+/// Removes what is not of a partition's index. Who has it open keeps what he reads; who opens it is waited for. That a file
+/// stays takes nothing from the index.
+pub(super) fn tidied(partition: &Path) {
+    let tidy = || {
+        let Some(index) = opened(partition).map_err(odd)? else { return Ok(()) };
+        // Whoever opens it from here on reads its list as it is now.
+        drop(index.directory().acquire_lock(&META_LOCK)?);
+        let mut kept = index.load_metas()?.list_segment_files();
+        kept.extend([LIST, whole::NAME].map(PathBuf::from));
+        kept.insert(META_LOCK.filepath.clone());
+        let folder = partition.join(FOLDER);
+        remove_folder(&folder.join(ASIDE))?;
+        for file in fs::read_dir(folder)? {
+            let file = file?;
+            if !kept.contains(Path::new(&file.file_name()))
+                && let Err(error) = fs::remove_file(file.path())
+            {
+                tracing::debug!(file = %file.path().display(), %error, "a file of an index is not removed");
+            }
+        }
+        Ok(())
+    };
+    if let Err(why) = guarded(tidy) {
+        tracing::debug!(partition = %partition.display(), why, "an index is not tidied");
+    }
+}
+
+/// Whether a segment has that file of those that tantivy names: no event is taken out of one, and none is kept twice.
+pub(super) fn is_written(file: &Path) -> bool {
+    let name = file.to_string_lossy();
+    !name.ends_with(".store.temp") && !name.ends_with(".del")
+}
+
 /// This thread takes a tenth of a core where all cores are wanted. Elsewhere than on Linux the whole process would.
 pub(in crate::store::embedded) fn give_way() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "the index's threads keep their priority");
+        tracing::debug!(%error, "a thread that should give way keeps its priority");
     }
 }
 

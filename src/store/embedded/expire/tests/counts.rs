@@ -32,7 +32,7 @@ fn who_counts_while_a_partition_is_written_anew_brings_nothing_back() {
         if step == Step::Swap {
             let notes = reader.take();
             store.catalogue.indexes.put_whole(1, Arc::new(old.clone()));
-            store.catalogue.indexes.put(1, Arc::clone(&index));
+            store.catalogue.indexes.put_opened(1, Arc::clone(&index));
             drop(notes);
         }
         Ok(())
