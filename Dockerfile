@@ -17,8 +17,9 @@ COPY examples ./examples
 COPY benches ./benches
 COPY rules ./rules
 COPY web ./web
-RUN cargo build --release --locked --bin earwitness \
-    && install -D -m 0755 target/release/earwitness /out/earwitness
+COPY deploy/profiled ./deploy/profiled
+RUN deploy/profiled/build.sh \
+    && install -D -m 0755 target/profiled/earwitness /out/earwitness
 
 FROM ${DEBIAN}
 # Numbers, not names: an orchestrator can tell from them that it is not root.

@@ -51,6 +51,12 @@ start "$program" serve --config earwitness.yaml
 start "$program" serve --config earwitness-tls.yaml
 until_open http://127.0.0.1:19010/1k
 until_open https://127.0.0.1:19011/1k
+for started in $running; do
+    kill -0 "$started" && continue
+    echo "one of the programs has ended; is something else at its port?" >&2
+    cat programs.log >&2
+    exit 1
+done
 
 clear=http://127.0.0.1:19010
 tls=https://127.0.0.1:19011
