@@ -31,8 +31,9 @@ pub(super) use whole::kept as kept_whole;
 pub(super) use writer::{Writer, give_way};
 use writer::{is_written, tidied};
 
+use std::collections::HashSet;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -83,15 +84,27 @@ impl Index {
     /// Says why it cannot be used.
     pub(super) fn open(partition: &Path) -> Result<Option<Index>, String> {
         let Some(index) = opened(partition)? else { return Ok(None) };
+        let mut sound = HashSet::new();
+        let mut is_sound = |file: &PathBuf| {
+            let directory = index.directory();
+            match directory.exists(file) {
+                Ok(true) if sound.contains(file) => true,
+                Ok(true) => directory.validate_checksum(file).unwrap_or(false) && sound.insert(file.clone()),
+                Ok(false) => !is_written(file),
+                Err(_) => false,
+            }
+        };
         guarded(|| {
-            for file in index.load_metas()?.list_segment_files() {
-                let directory = index.directory();
-                let is_there = directory.exists(&file)?;
-                if !(if is_there { directory.validate_checksum(&file)? } else { !is_written(&file) }) {
-                    return Err(odd(format!("{} is damaged", file.display())));
+            loop {
+                let files = index.load_metas()?.list_segment_files();
+                let Some(damaged) = files.iter().find(|file| !is_sound(file)) else {
+                    return Index::load(&index).map(Some);
+                };
+                // Whoever extends it meanwhile may have removed that.
+                if index.load_metas()?.list_segment_files() == files {
+                    return Err(odd(format!("{} is damaged", damaged.display())));
                 }
             }
-            Index::load(&index).map(Some)
         })
     }
 
