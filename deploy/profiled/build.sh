@@ -10,9 +10,10 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
-target=${CARGO_TARGET_DIR:-$PWD/target}/profiled
-
+target=${CARGO_TARGET_DIR:-target}/profiled
 mkdir -p "$target"
+target=$(realpath "$target")
+
 gzip --decompress --stdout "$here/counts.profdata.gz" >"$target/new.profdata"
 # cargo does not look at what was counted: what was built by other counts goes, too.
 cmp --silent "$target/new.profdata" "$target/counts.profdata" || rm -rf "$target/using"

@@ -11,7 +11,9 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
-target=${CARGO_TARGET_DIR:-$PWD/target}/profiled
+target=${CARGO_TARGET_DIR:-target}/profiled
+mkdir -p "$target"
+target=$(realpath "$target")
 profdata=$(rustc --print target-libdir)/../bin/llvm-profdata
 
 missing=
